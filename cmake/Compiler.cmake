@@ -1,0 +1,31 @@
+# Flags of every target: warnings are errors, assertions stay on in what is shipped.
+option(OUTBOX_WERROR "Treat warnings as errors" ON)
+set(OUTBOX_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=")
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
+                    -fno-omit-frame-pointer -fstack-protector-strong -fPIE)
+if(OUTBOX_WERROR)
+  add_compile_options(-Werror)
+endif()
+if(OUTBOX_SANITIZE)
+  add_compile_options(-fsanitize=${OUTBOX_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${OUTBOX_SANITIZE})
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
+  add_compile_options(-D_FORTIFY_SOURCE=2)
+endif()
+add_link_options(-pie -Wl,-z,relro,-z,now)
+
+# outbox_library(NAME sources... [LINK targets...]): one layer of the architecture. Includes are written from the
+# project's root, so that an include names its layer.
+function(outbox_library name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/sidecar ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ARG_LINK})
+endfunction()

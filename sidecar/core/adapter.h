@@ -1,0 +1,71 @@
+// How an adapter describes itself: name, URL schemes, settings, how to open it. adapters/registry.h lists them all.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/admin.h"
+#include "core/broker.h"
+#include "core/result.h"
+#include "core/store.h"
+
+namespace outbox {
+
+/// One key of [route.<adapter>], checked by the configuration before the adapter sees it.
+struct SettingSpec {
+  enum class Kind { text, integer, boolean, duration, choice };
+  std::string_view key;
+  Kind kind = Kind::text;
+  std::string_view fallback;  ///< the default, written as in the configuration
+  std::string_view choices{};   ///< for choice: "a|b|c"
+  std::int64_t min = 0;       ///< for integer
+  std::int64_t max = INT64_MAX;
+  bool secret = false;        ///< never shown
+  std::string_view doc;       ///< one line with the unit
+};
+
+using SettingValue = std::variant<std::string, std::int64_t, bool, Duration>;
+using Settings = std::map<std::string, SettingValue, std::less<>>;  ///< every key of the specs is present
+
+/// Which attributes travel with a message beside its own headers.
+enum class Attributes { full, minimal };
+
+struct BrokerTarget {
+  std::string url;     ///< with secrets; never log it
+  std::string source;  ///< CloudEvents source
+  Attributes attributes = Attributes::full;
+  Settings settings;
+};
+
+struct BrokerAdapter {
+  std::string_view name;
+  std::vector<std::string_view> schemes;  ///< "redis" for redis://..., "file" for file:...
+  std::span<const SettingSpec> settings;
+  /// Does not connect. Errors: misconfigured, for a URL or settings that can never work.
+  std::function<Result<std::unique_ptr<Broker>>(const BrokerTarget&)> open;
+  std::string_view missing{};  ///< not empty: built without its library; says which and what to install
+};
+
+struct StoreTarget {
+  std::string url;    ///< with secrets; never log it
+  std::string table;  ///< outbox.table, validated: [schema.]name
+};
+
+struct StoreAdapter {
+  std::string_view name;
+  std::vector<std::string_view> schemes;
+  std::span<const Migration> migrations;
+  /// Neither connects. Errors: misconfigured, for a URL that can never work.
+  std::function<Result<std::unique_ptr<Store>>(const StoreTarget&)> open_store;
+  std::function<Result<std::unique_ptr<Admin>>(const StoreTarget&)> open_admin;
+  std::string_view missing{};
+};
+
+}  // namespace outbox

@@ -1,0 +1,66 @@
+// One outbox row on its way to a broker, and a batch of them. Plain data that looks into memory owned by its batch.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outbox {
+
+/// Monotonic. The core is told the time, it never asks for it.
+using Instant = std::chrono::steady_clock::time_point;
+using Duration = std::chrono::steady_clock::duration;
+
+/// A date as the database stamped it, microseconds since 1970 UTC. Passed on and shown, never compared with a local clock.
+using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
+
+struct Header {
+  std::string_view name;
+  std::string_view value;
+};
+
+/// One row. The views stay valid for as long as the batch that brought it is alive.
+struct Message {
+  std::int64_t seq = 0;
+  std::array<char, 36> id{};  ///< canonical lower-case UUID; the same in every attempt
+  std::string_view topic;
+  std::optional<std::string_view> key;  ///< rows with the same key keep their order; nullopt: no order
+  std::string_view type;                ///< the row's type, or its topic when it has none
+  std::string_view payload;
+  std::string_view content_type;
+  std::span<const Header> headers;
+  Timestamp created_at{};
+  Duration age{};              ///< since created_at by the database's clock, at the time of the read
+  Duration due_in{};           ///< until deliver_at by the database's clock, at the time of the read; <= 0: now
+  std::string_view defect;     ///< not empty: cannot be delivered as it stands (headers no object of strings, ...)
+
+  [[nodiscard]] std::string_view id_text() const { return {id.data(), id.size()}; }
+  [[nodiscard]] std::size_t bytes() const { return payload.size() + topic.size() + (key ? key->size() : 0) + 128; }
+};
+
+/// A place in a route's log: everything before it is settled. `window` belongs to the store and is opaque to all others.
+struct Mark {
+  std::string window;
+  std::int64_t seq = 0;
+
+  friend bool operator==(const Mark&, const Mark&) = default;
+};
+
+/// Rows in the order in which they are to be published. The mark after message i is {window, messages[i].seq}.
+struct Batch {
+  std::vector<Message> messages;
+  std::shared_ptr<const void> memory;  ///< what the views look into
+  std::string window;
+  Mark end;           ///< the mark once every message of the batch is settled
+  bool more = false;  ///< rows beyond this batch were there at the time of the read
+  std::size_t bytes = 0;
+};
+
+}  // namespace outbox

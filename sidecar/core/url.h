@@ -1,0 +1,41 @@
+// URLs of databases and brokers: taken apart, and shown without their secrets. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/result.h"
+
+namespace outbox {
+
+/// scheme://user:password@host:port,host:port/path?name=value or scheme:path. Parts are percent-decoded.
+struct Url {
+  struct Host {
+    std::string name;  ///< IPv6 without brackets
+    std::optional<int> port;
+  };
+
+  std::string scheme;  ///< lower case
+  std::string user;
+  std::string password;
+  std::vector<Host> hosts;
+  std::string path;  ///< without the leading '/' after an authority; all after "scheme:" when there is none
+  std::vector<std::pair<std::string, std::string>> query;
+
+  [[nodiscard]] std::optional<std::string_view> parameter(std::string_view name) const;
+};
+
+/// Errors: misconfigured, says which part is wrong; never repeats the URL.
+Result<Url> parse_url(std::string_view text);
+
+/// The scheme of a URL, lower case; empty when there is none.
+std::string scheme_of(std::string_view url);
+
+/// The URL with its password, and every query value whose name speaks of a secret, replaced by "***". Also for text that is
+/// no valid URL: what stands before an '@' is never shown.
+std::string redacted(std::string_view url);
+
+}  // namespace outbox
