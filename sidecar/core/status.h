@@ -1,0 +1,129 @@
+// What the relay says of itself: the data behind /status, /metrics and `outboxd status`. Plain values, copied out by the
+// runtime; nothing in it is secret.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/message.h"
+#include "core/verdict.h"
+
+namespace outbox {
+
+/// Counts per bucket, not cumulated; bounds in seconds, the last bucket has no upper bound.
+struct Histogram {
+  static constexpr std::array<double, 18> bounds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+                                                    1,     2.5,    5,     10,   30,    60,   300, 1800, 3600};
+  std::array<std::uint64_t, bounds.size() + 1> counts{};
+  double sum = 0;
+
+  void add(Duration value, std::uint64_t times = 1) {
+    const double seconds = std::chrono::duration<double>(value).count();
+    std::size_t bucket = 0;
+    while (bucket < bounds.size() && seconds > bounds[bucket]) ++bucket;
+    counts[bucket] += times;
+    sum += seconds * static_cast<double>(times);
+  }
+};
+
+enum class RouteState {
+  starting,  ///< database or broker not reached yet
+  running,
+  standby,   ///< another relay holds the lease
+  backoff,   ///< the broker or the database is unavailable; tried again by itself
+  misconfigured,  ///< tried again slowly; somebody must change something
+  stopped,   ///< a message that can never be delivered stands at the head; an operator must decide
+  paused,    ///< by an operator
+  draining,
+};
+
+constexpr std::string_view name_of(RouteState state) {
+  switch (state) {
+    case RouteState::starting: return "starting";
+    case RouteState::running: return "running";
+    case RouteState::standby: return "standby";
+    case RouteState::backoff: return "backoff";
+    case RouteState::misconfigured: return "misconfigured";
+    case RouteState::stopped: return "stopped";
+    case RouteState::paused: return "paused";
+    case RouteState::draining: return "draining";
+  }
+  return "";
+}
+
+struct LeaseStatus {
+  int shard = 0;
+  std::string owner;
+  std::int64_t epoch = 0;
+  bool mine = false;
+};
+
+struct RouteStatus {
+  std::string name;
+  std::string to;  ///< redacted
+  RouteState state = RouteState::starting;
+  std::vector<std::string> reasons;
+  bool connected = false;  ///< the broker's session is up
+  std::int64_t pending = 0;
+  bool pending_exact = false;  ///< false: as of the last measurement, or not measured yet
+  double oldest_pending_age_seconds = 0;
+  std::map<std::string, std::int64_t> held;  ///< by state
+  std::uint64_t sent_total = 0;
+  std::uint64_t sent_bytes_total = 0;
+  std::uint64_t failed_total = 0;
+  std::array<std::uint64_t, verdict_count> failures{};  ///< by verdict
+  std::uint64_t dead_total = 0;
+  std::uint64_t unrouted_total = 0;  ///< rows seen that no route takes; counted by the first route
+  std::int64_t inflight = 0;
+  std::string last_error;
+  std::string last_success_at;  ///< RFC 3339, empty: none yet
+  std::uint64_t broker_reconnects_total = 0;
+  std::uint64_t database_reconnects_total = 0;
+  std::uint64_t lease_lost_total = 0;
+  std::uint64_t wakeups_notified_total = 0;
+  std::uint64_t wakeups_poll_total = 0;
+  Histogram delivery;  ///< created_at to acknowledged
+  Histogram publish;   ///< submitted to answered
+  Histogram read;
+  Histogram settle;
+  std::vector<LeaseStatus> leases;
+};
+
+struct DatabaseStatus {
+  std::string kind;  ///< postgresql, sqlite
+  std::string url;   ///< redacted
+  bool connected = false;
+  bool seen = false;  ///< reached, with the right schema, at least once
+  std::string last_error;
+};
+
+struct Status {
+  std::string version;
+  std::string instance;
+  std::string state;  ///< running, paused, draining, degraded
+  std::vector<std::string> reasons;
+  std::string started_at;  ///< RFC 3339
+  double uptime_seconds = 0;
+  DatabaseStatus database;
+  std::vector<RouteStatus> routes;
+  std::uint64_t retention_removed_total = 0;
+  bool config_reload_success = true;
+};
+
+/// Where HTTP gets its answers. Any thread; never waits for database or broker.
+class StatusSource {
+ public:
+  virtual ~StatusSource() = default;
+
+  [[nodiscard]] virtual Status status() const = 0;
+
+  /// Names of loops that have made no progress for too long; empty: alive.
+  [[nodiscard]] virtual std::vector<std::string> stuck() const = 0;
+};
+
+}  // namespace outbox
