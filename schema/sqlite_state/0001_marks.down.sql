@@ -1,0 +1,3 @@
+DROP TABLE outbox_audit;
+DROP TABLE outbox_held;
+DROP TABLE outbox_mark;
