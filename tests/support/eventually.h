@@ -1,0 +1,24 @@
+// Waits for a condition, with a deadline: what a test writes instead of a sleep.
+#pragma once
+
+#include <chrono>
+#include <thread>
+
+namespace outbox::test {
+
+/// True as soon as `condition()` is; false when it is still not after `deadline`. Asks every few
+/// milliseconds.
+template <class Condition>
+[[nodiscard]] bool eventually(Condition condition,
+                              std::chrono::milliseconds deadline = std::chrono::seconds(10)) {
+  const auto end = std::chrono::steady_clock::now() + deadline;
+  auto pause = std::chrono::microseconds(200);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() >= end) return static_cast<bool>(condition());
+    std::this_thread::sleep_for(pause);
+    if (pause < std::chrono::milliseconds(10)) pause *= 2;
+  }
+  return true;
+}
+
+}  // namespace outbox::test
