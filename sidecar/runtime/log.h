@@ -1,0 +1,82 @@
+// The log: one line per batch or state change on stderr, as text or JSON. Any thread. Values are escaped;
+// what is secret or payload must not be handed over.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/message.h"
+
+namespace outbox {
+
+enum class Level { debug, info, warning, error };
+
+/// A name of the fixed set (route, shard, error, ...) with its value. Looks at text, so use it within the
+/// call only.
+struct Field {
+  std::string_view name;
+  std::variant<std::string_view, std::int64_t, double, bool> value;
+
+  Field(std::string_view field, std::string_view text) : name(field), value(text) {}
+  Field(std::string_view field, const char* text) : name(field), value(std::string_view(text)) {}
+  Field(std::string_view field, const std::string& text) : name(field), value(std::string_view(text)) {}
+  Field(std::string_view field, bool flag) : name(field), value(flag) {}
+  Field(std::string_view field, double number) : name(field), value(number) {}
+  template <std::integral Number>
+  Field(std::string_view field, Number number) : name(field), value(static_cast<std::int64_t>(number)) {}
+};
+
+/// `format` is "text" or "json", `level` one of debug, info, warning, error. Without this call: text, info.
+void set_up_log(std::string_view format, std::string_view level);
+
+/// Text: `2026-01-31T10:00:00.000Z info  event name=value ...`; JSON: ts, level, msg = event, then the
+/// fields. Warnings and errors that differ in numbers only are shown once a minute, with how often they were
+/// repeated.
+void log_line(Level level, std::string_view event, std::initializer_list<Field> fields = {});
+
+/// Says what was repeated and not shown yet, and empties the buffers. Call before the process ends.
+void flush_log();
+
+/// Pure: the line as log_line writes it, without its end.
+enum class LogFormat { text, json };
+std::string rendered(LogFormat format, std::string_view timestamp, Level level, std::string_view event,
+                     std::span<const Field> fields);
+
+/// Suppresses what was said within `window`, and counts it. Bounded: beyond `lines_max` different lines it
+/// forgets the oldest. One thread at a time.
+class RepeatFilter {
+ public:
+  explicit RepeatFilter(Duration window, std::size_t lines_max = 256)
+      : window_(window), lines_max_(lines_max) {}
+
+  /// True: say it. False: said within the window, counted.
+  bool admit(std::string_view line, Instant now);
+
+  struct Repeated {
+    std::string line;
+    std::int64_t times = 0;
+  };
+  /// What was suppressed and whose window is over at `now`; each is told once.
+  std::vector<Repeated> take_ended(Instant now);
+
+ private:
+  struct Seen {
+    Instant since;
+    std::int64_t suppressed = 0;
+  };
+
+  Duration window_;
+  std::size_t lines_max_;
+  std::map<std::string, Seen, std::less<>> seen_;
+  std::vector<Repeated> forgotten_;
+};
+
+}  // namespace outbox
