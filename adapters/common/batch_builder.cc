@@ -1,0 +1,120 @@
+#include "adapters/common/batch_builder.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "adapters/common/headers_json.h"
+
+namespace outbox {
+namespace {
+
+constexpr std::size_t bytes_per_row = 512;  // where the arena starts; it grows by itself
+constexpr std::size_t arena_start_max = 4u << 20;
+
+constexpr std::array<std::array<char, 2>, 256> hex_pairs = [] {
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t byte = 0; byte < 256; ++byte)
+    pairs[byte] = {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
+  return pairs;
+}();
+
+void format_uuid(std::string_view bytes, std::array<char, 36>& text) {
+  constexpr std::array<std::size_t, 16> places = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+  for (std::size_t i = 0; i < 16; ++i)
+    std::memcpy(&text[places[i]], hex_pairs[static_cast<unsigned char>(bytes[i])].data(), 2);
+  text[8] = text[13] = text[18] = text[23] = '-';
+}
+
+bool copy_uuid(std::string_view from, std::array<char, 36>& text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool dash_here = i == 8 || i == 13 || i == 18 || i == 23;
+    const char c = from[i] >= 'A' && from[i] <= 'F' ? static_cast<char>(from[i] - 'A' + 'a') : from[i];
+    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    if (dash_here ? c != '-' : !hex) return false;
+    text[i] = c;
+  }
+  return true;
+}
+
+}  // namespace
+
+BatchBuilder::BatchBuilder(const ReadLimit& limit, std::size_t rows_expected)
+    : limit_(limit),
+      rows_expected_(
+          std::clamp<std::size_t>(rows_expected, 1, std::max<std::size_t>(limit.messages_max, 1))) {}
+
+void BatchBuilder::add(const RowView& row) {
+  if (!arena_) {
+    arena_ = std::make_shared<std::pmr::monotonic_buffer_resource>(
+        std::min(rows_expected_ * bytes_per_row, arena_start_max));
+    messages_.reserve(rows_expected_);
+  }
+  Message& message = messages_.emplace_back();
+  message.seq = row.seq;
+  message.created_at = row.created_at;
+  message.age = row.age;
+  message.due_in = row.due_in;
+  message.topic = topic_ = keep_again(row.topic, topic_);
+  message.content_type = content_type_ = keep_again(row.content_type, content_type_);
+  message.type = row.type ? type_ = keep_again(*row.type, type_) : message.topic;
+  if (row.key) message.key = keep(*row.key);
+  message.payload = keep(row.payload);
+  if (!row.defect.empty()) message.defect = keep(row.defect);
+  set_id(message, row.id);
+  if (row.headers != "{}") set_headers(message, row.headers);
+
+  last_seq_ = row.seq;
+  ++count_;
+  bytes_ += message.bytes();
+}
+
+Batch BatchBuilder::take() {
+  Batch batch;
+  batch.messages = std::move(messages_);
+  batch.memory = std::move(arena_);
+  batch.bytes = bytes_;
+  return batch;
+}
+
+std::string_view BatchBuilder::keep(std::string_view text) {
+  if (text.empty()) return {"", 0};
+  char* copy = static_cast<char*>(arena_->allocate(text.size(), 1));
+  std::memcpy(copy, text.data(), text.size());
+  return {copy, text.size()};
+}
+
+std::string_view BatchBuilder::keep_again(std::string_view text, std::string_view previous) {
+  return text == previous && previous.data() != nullptr ? previous : keep(text);
+}
+
+void BatchBuilder::set_id(Message& message, std::string_view id) {
+  if (id.size() == 16) return format_uuid(id, message.id);
+  if (id.size() == 36 && copy_uuid(id, message.id)) return;
+  format_uuid(std::string_view("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16), message.id);
+  if (message.defect.empty())
+    message.defect = "id is no UUID; it must look like 01234567-89ab-cdef-0123-456789abcdef";
+}
+
+void BatchBuilder::set_headers(Message& message, std::string_view json) {
+  const std::string_view text = keep(json);
+  HeaderList found;
+  std::string defect;
+  if (!simple_headers(text, found)) {
+    std::vector<std::pair<std::string, std::string>> decoded;
+    defect = decode_headers(text, decoded);
+    for (const auto& [name, value] : decoded) found.push_back({keep(name), keep(value)});
+  }
+  if (!defect.empty()) {
+    if (message.defect.empty()) message.defect = keep(defect);
+    return;
+  }
+  if (found.empty()) return;
+  auto* headers = static_cast<Header*>(arena_->allocate(found.size() * sizeof(Header), alignof(Header)));
+  std::uninitialized_copy(found.begin(), found.end(), headers);
+  message.headers = {headers, found.size()};
+}
+
+}  // namespace outbox
