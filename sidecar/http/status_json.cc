@@ -1,0 +1,90 @@
+#include "http/status_json.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "core/store.h"
+#include "http/names.h"
+
+namespace outbox {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
+Json held_of(const RouteStatus& route) {
+  Json held = Json::object();
+  for (const std::string_view state : held_states) held[std::string(state)] = 0;
+  for (const auto& [state, count] : route.held) held[state] = count;
+  return held;
+}
+
+Json failures_of(const RouteStatus& route) {
+  Json failures = Json::object();
+  for (const Verdict verdict : failing_verdicts)
+    failures[std::string(name_of(verdict))] = route.failures[static_cast<std::size_t>(verdict)];
+  return failures;
+}
+
+Json leases_of(const RouteStatus& route) {
+  Json leases = Json::array();
+  for (const LeaseStatus& lease : route.leases)
+    leases.push_back(
+        {{"shard", lease.shard}, {"owner", lease.owner}, {"epoch", lease.epoch}, {"mine", lease.mine}});
+  return leases;
+}
+
+Json route_json(const RouteStatus& route) {
+  return {{"name", route.name},
+          {"to", route.to},
+          {"state", name_of(route.state)},
+          {"reasons", route.reasons},
+          {"connected", route.connected},
+          {"pending", route.pending},
+          {"pending_exact", route.pending_exact},
+          {"oldest_pending_age_seconds", route.oldest_pending_age_seconds},
+          {"held", held_of(route)},
+          {"inflight", route.inflight},
+          {"sent_total", route.sent_total},
+          {"sent_bytes_total", route.sent_bytes_total},
+          {"failed_total", route.failed_total},
+          {"failures", failures_of(route)},
+          {"dead_total", route.dead_total},
+          {"unrouted_total", route.unrouted_total},
+          {"last_error", text_or_null(route.last_error)},
+          {"last_success_at", text_or_null(route.last_success_at)},
+          {"broker_reconnects_total", route.broker_reconnects_total},
+          {"database_reconnects_total", route.database_reconnects_total},
+          {"lease_lost_total", route.lease_lost_total},
+          {"wakeups_notified_total", route.wakeups_notified_total},
+          {"wakeups_poll_total", route.wakeups_poll_total},
+          {"leases", leases_of(route)}};
+}
+
+}  // namespace
+
+std::string status_json(const Status& status) {
+  Json routes = Json::array();
+  for (const RouteStatus& route : status.routes) routes.push_back(route_json(route));
+  const Json database = {{"kind", status.database.kind},
+                         {"url", status.database.url},
+                         {"connected", status.database.connected},
+                         {"seen", status.database.seen},
+                         {"last_error", text_or_null(status.database.last_error)}};
+  const Json whole = {{"version", status.version},
+                      {"instance", status.instance},
+                      {"state", status.state},
+                      {"reasons", status.reasons},
+                      {"started_at", text_or_null(status.started_at)},
+                      {"uptime_seconds", status.uptime_seconds},
+                      {"database", database},
+                      {"routes", routes},
+                      {"retention_removed_total", status.retention_removed_total},
+                      {"config_reload_success", status.config_reload_success}};
+  return whole.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace outbox

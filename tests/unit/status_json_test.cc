@@ -1,0 +1,66 @@
+#include "http/status_json.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/status_sample.h"
+
+using namespace outbox;
+using outbox::test::fresh_status;
+using Json = nlohmann::json;
+
+TEST_CASE("a fresh status has every name of the contract") {
+  const Json json = Json::parse(status_json(fresh_status()));
+  for (const char* name : {"version", "instance", "state", "reasons", "database", "routes"}) {
+    CAPTURE(name);
+    CHECK(json.contains(name));
+  }
+  const Json& route = json.at("routes").at(0);
+  for (const char* name :
+       {"name", "to", "state", "reasons", "connected", "pending", "oldest_pending_age_seconds", "held",
+        "sent_total", "failed_total", "last_error", "last_success_at", "leases"}) {
+    CAPTURE(name);
+    CHECK(route.contains(name));
+  }
+  CHECK(json["reasons"].is_array());
+  CHECK(route["leases"].is_array());
+  CHECK(route["last_error"].is_null());
+  CHECK(route["last_success_at"].is_null());
+  CHECK(route["held"] ==
+        Json{{"retrying", 0}, {"blocked", 0}, {"scheduled", 0}, {"dead", 0}, {"unrouted", 0}});
+}
+
+TEST_CASE("values arrive as they are") {
+  Status status = fresh_status();
+  RouteStatus& route = status.routes[0];
+  status.uptime_seconds = 1.5;
+  route.state = RouteState::backoff;
+  route.pending = 5'000'000'000;
+  route.oldest_pending_age_seconds = 0.25;
+  route.held = {{"dead", 3}};
+  route.failures[static_cast<std::size_t>(Verdict::in_doubt)] = 7;
+  route.sent_total = 18'446'744'073'709'551'615u;
+  route.last_error = "line\n\"quoted\"";
+  route.leases = {{2, "host-1", 41, true}};
+  const Json json = Json::parse(status_json(status));
+  const Json& shown = json.at("routes").at(0);
+  CHECK(json["uptime_seconds"] == 1.5);
+  CHECK(shown["state"] == "backoff");
+  CHECK(shown["pending"] == 5'000'000'000);
+  CHECK(shown["oldest_pending_age_seconds"] == 0.25);
+  CHECK(shown["held"]["dead"] == 3);
+  CHECK(shown["held"]["retrying"] == 0);
+  CHECK(shown["failures"]["in_doubt"] == 7);
+  CHECK_FALSE(shown["failures"].contains("accepted"));
+  CHECK(shown["sent_total"] == 18'446'744'073'709'551'615u);
+  CHECK(shown["last_error"] == "line\n\"quoted\"");
+  CHECK(shown["leases"] == Json::array({{{"shard", 2}, {"owner", "host-1"}, {"epoch", 41}, {"mine", true}}}));
+}
+
+TEST_CASE("bytes that are not UTF-8 do not break the status") {
+  Status status = fresh_status();
+  status.routes[0].last_error = "broken \xff\xc3 text";
+  const Json json = Json::parse(status_json(status));
+  CHECK(json["routes"][0]["last_error"].get<std::string>().starts_with("broken "));
+}
