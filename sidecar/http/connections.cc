@@ -1,0 +1,232 @@
+#include "http/connections.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cerrno>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace outbox {
+namespace {
+
+// After the answer a client may still be sending. Closing at once would reset the connection and could take
+// the answer away from it; reading on without a bound would let it keep us busy.
+constexpr std::size_t discarded_max = 64 * 1024;
+
+constexpr auto accept_pause = std::chrono::milliseconds(100);
+
+constexpr std::string_view unreadable =
+    "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 24\r\n\r\n"
+    "the request is not HTTP\n";
+constexpr std::string_view head_too_large =
+    "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+    "Content-Length: 30\r\n\r\nthe request head is too large\n";
+
+bool again() {
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+}  // namespace
+
+Connections::Connections(Listener listener, const HttpLimits& limits, Answer answer)
+    : listener_(std::move(listener)),
+      limits_(limits),
+      answer_(std::move(answer)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  assert(limits_.connections_max > 0);
+}
+
+Connections::~Connections() {
+  for (Connection& connection : connections_) close(connection);
+  if (wake_ >= 0) ::close(wake_);
+}
+
+void Connections::stop() noexcept {
+  stopping_ = true;
+  ::eventfd_write(wake_, 1);
+}
+
+void Connections::run() {
+  now_ = accept_again_ = Clock::now();
+  while (!stopping_) {
+    wait();
+    std::erase_if(connections_,
+                  [](const Connection& connection) { return connection.phase == Phase::closed; });
+  }
+  for (Connection& connection : connections_) close(connection);
+  connections_.clear();
+}
+
+/// One turn: waits for something to do, gives every connection at most one request's worth of it, then lets
+/// new ones in.
+void Connections::wait() {
+  std::vector<pollfd> sockets = {{wake_, POLLIN, 0},
+                                 {now_ < accept_again_ ? -1 : listener_.socket(), POLLIN, 0}};
+  for (const Connection& connection : connections_)
+    sockets.push_back(
+        {connection.socket, static_cast<short>(connection.phase == Phase::writing ? POLLOUT : POLLIN), 0});
+  ::poll(sockets.data(), sockets.size(), time_left());
+  now_ = Clock::now();
+
+  auto events = sockets.begin() + 2;
+  for (Connection& connection : connections_) {
+    const bool has_request = connection.phase == Phase::reading && head_length(connection.input);
+    if ((events++)->revents != 0 || has_request) advance(connection);
+    if (connection.phase != Phase::closed && now_ >= connection.deadline) close(connection);
+  }
+  if (sockets[1].revents != 0) accept_all();
+}
+
+/// Milliseconds until something is due; -1: nothing is.
+int Connections::time_left() const {
+  auto next = now_ < accept_again_ ? accept_again_ : Clock::time_point::max();
+  for (const Connection& connection : connections_) {
+    if (connection.phase == Phase::reading && head_length(connection.input)) return 0;
+    next = std::min(next, connection.deadline);
+  }
+  if (next == Clock::time_point::max()) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+}
+
+void Connections::accept_all() {
+  // Bounded, so that a storm of connections cannot keep those that are here from being served.
+  for (std::size_t count = 0; count < limits_.connections_max && accept_one(); ++count) {
+  }
+}
+
+bool Connections::accept_one() {
+  const int socket = ::accept4(listener_.socket(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (socket < 0) {
+    if (errno == ECONNABORTED || errno == EINTR) return true;
+    // Out of descriptors or memory: the waiting connection stays readable, so poll must not be asked at once
+    // again.
+    if (!again()) {
+      close_oldest();
+      accept_again_ = now_ + accept_pause;
+    }
+    return false;
+  }
+  const auto is_open = [](const Connection& connection) { return connection.phase != Phase::closed; };
+  if (std::ranges::count_if(connections_, is_open) >= static_cast<std::ptrdiff_t>(limits_.connections_max))
+    close_oldest();
+  Connection connection;
+  connection.socket = socket;
+  connection.since = now_;
+  connection.deadline = now_ + limits_.head_time;
+  connections_.push_back(std::move(connection));
+  return true;
+}
+
+/// A client that has just come is likelier to be a probe than the one that has been silent for longest.
+void Connections::close_oldest() {
+  Connection* oldest = nullptr;
+  for (Connection& connection : connections_)
+    if (connection.phase != Phase::closed && (!oldest || connection.since < oldest->since))
+      oldest = &connection;
+  if (oldest) close(*oldest);
+}
+
+void Connections::advance(Connection& connection) {
+  switch (connection.phase) {
+    case Phase::reading:
+      read(connection);
+      break;
+    case Phase::writing:
+      write(connection);
+      break;
+    case Phase::lingering:
+      discard(connection);
+      break;
+    case Phase::closed:
+      break;
+  }
+}
+
+void Connections::read(Connection& connection) {
+  const bool was_empty = connection.input.empty();
+  std::array<char, 4096> bytes;
+  const std::size_t room = std::min(bytes.size(), limits_.head_max - connection.input.size());
+  if (room > 0 && !connection.input_ended) {
+    const ssize_t count = ::recv(connection.socket, bytes.data(), room, 0);
+    if (count < 0 && !again()) return close(connection);
+    if (count == 0) connection.input_ended = true;
+    if (count > 0) connection.input.append(bytes.data(), static_cast<std::size_t>(count));
+  }
+  // From the first byte on, the whole head has one deadline: dripping does not extend it.
+  if (was_empty && !connection.input.empty()) connection.deadline = now_ + limits_.head_time;
+  answer_next(connection);
+}
+
+void Connections::answer_next(Connection& connection) {
+  const auto length = head_length(connection.input);
+  if (!length) {
+    if (connection.input.size() >= limits_.head_max)
+      return send(connection, std::string(head_too_large), true);
+    if (connection.input_ended) close(connection);
+    return;
+  }
+  ++connection.requests;
+  const auto head = read_head(std::string_view(connection.input).substr(0, *length));
+  if (!head) return send(connection, std::string(unreadable), true);
+  RequestHead request = *head;
+  request.close = request.close || connection.requests >= limits_.requests_max;
+  std::string output = answer_(request);
+  const bool close = request.close;
+  connection.input.erase(0, *length);
+  send(connection, std::move(output), close);
+}
+
+void Connections::send(Connection& connection, std::string output, bool close) {
+  connection.output = std::move(output);
+  connection.written = 0;
+  connection.close_after = close;
+  connection.phase = Phase::writing;
+  connection.deadline = now_ + limits_.answer_time;
+  write(connection);
+}
+
+void Connections::write(Connection& connection) {
+  const std::string_view rest = std::string_view(connection.output).substr(connection.written);
+  const ssize_t count = ::send(connection.socket, rest.data(), rest.size(), MSG_NOSIGNAL);
+  if (count < 0 && !again()) return close(connection);
+  if (count > 0) connection.written += static_cast<std::size_t>(count);
+  if (connection.written == connection.output.size()) finish_answer(connection);
+}
+
+void Connections::finish_answer(Connection& connection) {
+  std::string().swap(connection.output);
+  connection.since = now_;
+  if (connection.close_after) {
+    ::shutdown(connection.socket, SHUT_WR);
+    std::string().swap(connection.input);
+    connection.phase = Phase::lingering;
+    connection.deadline = now_ + limits_.linger_time;
+    return;
+  }
+  connection.phase = Phase::reading;
+  connection.deadline = now_ + (connection.input.empty() ? limits_.idle_time : limits_.head_time);
+}
+
+void Connections::discard(Connection& connection) {
+  std::array<char, 4096> bytes;
+  const ssize_t count = ::recv(connection.socket, bytes.data(), bytes.size(), 0);
+  if (count == 0 || (count < 0 && !again())) return close(connection);
+  if (count > 0) connection.discarded += static_cast<std::size_t>(count);
+  if (connection.discarded > discarded_max) close(connection);
+}
+
+void Connections::close(Connection& connection) {
+  if (connection.phase == Phase::closed) return;
+  ::close(connection.socket);
+  connection.phase = Phase::closed;
+}
+
+}  // namespace outbox

@@ -1,0 +1,180 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <list>
+#include <vector>
+
+#include "http/server.h"
+#include "tests/unit/http_client.h"
+#include "tests/unit/status_sample.h"
+
+using namespace outbox;
+using namespace std::chrono_literals;
+using outbox::test::HttpClient;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+class Source final : public StatusSource {
+ public:
+  Status status() const override { return outbox::test::fresh_status(); }
+  std::vector<std::string> stuck() const override { return {}; }
+};
+
+struct Served {
+  explicit Served(const HttpLimits& limits = {})
+      : server(*HttpServer::start("127.0.0.1:0", "", source, limits)) {}
+  HttpClient client() const { return HttpClient(server->port()); }
+
+  Source source;
+  std::unique_ptr<HttpServer> server;
+};
+
+/// How long a new client waits for /livez.
+Clock::duration probe(const Served& served) {
+  const auto begin = Clock::now();
+  REQUIRE(served.client().get("/livez").status == 200);
+  return Clock::now() - begin;
+}
+
+double milliseconds(Clock::duration time) {
+  return std::chrono::duration<double, std::milli>(time).count();
+}
+
+long resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  long total = 0, resident = 0;
+  file >> total >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE);
+}
+
+}  // namespace
+
+TEST_CASE("livez answers while slow clients drip their requests") {
+  const Served served;
+  for (const std::size_t slow_clients : {8, 32, 64, 300}) {
+    std::list<HttpClient> slow;
+    while (slow.size() < slow_clients) slow.push_back(served.client());
+    std::vector<Clock::duration> waits;
+    const std::string request = "GET /livez HTTP/1.1\r\nX-Slow: ";
+    for (std::size_t turn = 0; turn < 100; ++turn) {
+      for (HttpClient& client : slow) client.send_some(turn < request.size() ? request.substr(turn, 1) : "x");
+      waits.push_back(probe(served));
+    }
+    std::ranges::sort(waits);
+    MESSAGE(slow_clients << " slow clients: /livez p50 " << milliseconds(waits[50]) << " ms, p99 "
+                         << milliseconds(waits[98]) << " ms");
+    CHECK(waits[98] < 1s);
+  }
+}
+
+TEST_CASE("a head has one deadline, however its bytes drip") {
+  HttpLimits limits;
+  limits.head_time = 200ms;
+  const Served served(limits);
+  HttpClient client = served.client();
+  client.send("GET /livez HTTP/1.1\r\nX: ");
+  const auto begin = Clock::now();
+  while (!client.closes_within(10ms) && Clock::now() - begin < 5s) client.send_some("x");
+  CHECK(Clock::now() - begin >= 150ms);
+  CHECK(Clock::now() - begin < 3s);
+}
+
+TEST_CASE("silent and idle connections are closed") {
+  HttpLimits limits;
+  limits.head_time = 100ms;
+  limits.idle_time = 100ms;
+  const Served served(limits);
+  HttpClient silent = served.client();
+  HttpClient idle = served.client();
+  CHECK(idle.get("/livez").status == 200);
+  CHECK(silent.closes_within(5s));
+  CHECK(idle.closes_within(5s));
+}
+
+TEST_CASE("a flood of header bytes ends the connection and takes no memory") {
+  const Served served;
+  probe(served);
+  const long before = resident_bytes();
+  HttpClient client = served.client();
+  client.send("GET /livez HTTP/1.1\r\nX: ");
+  const std::string block(64 * 1024, 'x');
+  const auto end = Clock::now() + 20s;
+  std::size_t sent = 0;
+  long peak = 0;
+  while (sent < 75'000'000 && Clock::now() < end) {
+    const ssize_t count = client.send_some(block);
+    if (count < 0 && errno != EAGAIN) break;
+    if (count > 0) sent += static_cast<std::size_t>(count);
+    peak = std::max(peak, resident_bytes());
+  }
+  CHECK(sent < 75'000'000);
+  CHECK(client.closes_within(5s));
+  MESSAGE("closed after " << sent << " bytes; the process grew by " << (peak - before) / 1024 << " KiB");
+  CHECK(peak - before < 3'000'000);
+  probe(served);
+}
+
+TEST_CASE("a head that is too large is answered with 431") {
+  const Served served;
+  HttpClient client = served.client();
+  CHECK(client.ask("GET /livez HTTP/1.1\r\nX: " + std::string(9000, 'x')).status == 431);
+  CHECK(client.closes_within(5s));
+  HttpClient fits = served.client();
+  CHECK(fits.get("/livez", "X: " + std::string(8000, 'x') + "\r\n").status == 200);
+}
+
+TEST_CASE("when all places are taken, the connection that has waited longest makes room") {
+  HttpLimits limits;
+  limits.connections_max = 4;
+  const Served served(limits);
+  std::vector<HttpClient> silent;
+  for (int count = 0; count < 4; ++count) {
+    silent.push_back(served.client());
+    REQUIRE(silent.back().get("/livez").status == 200);
+  }
+  REQUIRE(silent[0].get("/livez").status == 200);
+  probe(served);
+  CHECK(silent[1].closes_within(5s));
+  CHECK(silent[0].get("/livez").status == 200);
+}
+
+TEST_CASE("a client that does not take its answers is closed and disturbs nobody") {
+  HttpLimits limits;
+  limits.answer_time = 200ms;
+  const Served served(limits);
+  HttpClient client = served.client();
+  const std::string request = "GET /metrics HTTP/1.1\r\n\r\n";
+  const long before = resident_bytes();
+  const auto end = Clock::now() + 20s;
+  bool closed = false;
+  while (!closed && Clock::now() < end) {
+    const ssize_t count = client.send_some(request);
+    closed = count < 0 && errno != EAGAIN;
+    if (count < 0 && !closed) CHECK(probe(served) < 1s);
+  }
+  CHECK(closed);
+  CHECK(resident_bytes() - before < 3'000'000);
+}
+
+TEST_CASE("a connection has a last request") {
+  HttpLimits limits;
+  limits.requests_max = 3;
+  const Served served(limits);
+  HttpClient client = served.client();
+  CHECK(client.get("/livez").header("Connection").empty());
+  CHECK(client.get("/livez").header("Connection").empty());
+  CHECK(client.get("/livez").header("Connection") == "close");
+  CHECK(client.closes_within(5s));
+}
+
+TEST_CASE("a stop does not wait for slow clients") {
+  Served served;
+  HttpClient slow = served.client();
+  slow.send("GET /li");
+  const auto begin = Clock::now();
+  served.server->stop();
+  CHECK(Clock::now() - begin < 1s);
+  CHECK(slow.closes_within(5s));
+}
