@@ -1,0 +1,94 @@
+#include "adapters/common/cloud_event.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "adapters/common/text.h"
+
+namespace outbox {
+namespace {
+
+void put_digits(char* at, unsigned value, int count) {
+  for (int i = count - 1; i >= 0; --i) {
+    at[i] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  }
+}
+
+/// Names come from the row: shown in a reason, they must neither be long nor break its line.
+std::string shown(std::string_view name) {
+  return "'" + printable(name, 60) + "'";
+}
+
+std::string rule_broken(std::string_view name, std::string_view value, const HeaderRules& rules) {
+  if (std::ranges::find(rules.reserved_names, name) != rules.reserved_names.end())
+    return "header " + shown(name) + " has a reserved name";
+  for (std::string_view prefix : rules.reserved_prefixes)
+    if (name.starts_with(prefix))
+      return "header " + shown(name) + " has a reserved name: it begins with " + shown(prefix);
+  if (rules.is_text) {
+    constexpr std::string_view breaks("\r\n\0", 3);
+    if (name.empty()) return "a header has an empty name";
+    if (name.find_first_of(breaks) != name.npos)
+      return "header " + shown(name) + " has CR, LF or NUL in its name";
+    if (value.find_first_of(breaks) != value.npos)
+      return "header " + shown(name) + " has CR, LF or NUL in its value";
+  }
+  if (rules.is_utf8) {
+    if (!is_utf8(name)) return "header " + shown(name) + " is not UTF-8 in its name";
+    if (!is_utf8(value)) return "header " + shown(name) + " is not UTF-8 in its value";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view TimeText::of(Timestamp time) {
+  using std::chrono::floor;
+  const auto second = floor<std::chrono::seconds>(time);
+  const std::int64_t count = second.time_since_epoch().count();
+  if (count != second_) {
+    second_ = count;
+    const auto day = floor<std::chrono::days>(second);
+    const std::chrono::year_month_day date(day);
+    const std::chrono::hh_mm_ss clock(second - day);
+    const int year = static_cast<int>(date.year());
+    is_writable_ = date.ok() && year >= 1 && year <= 9999;
+    if (is_writable_) {
+      std::ranges::copy(std::string_view("0000-00-00T00:00:00.000000Z"), text_.begin());
+      put_digits(&text_[0], static_cast<unsigned>(year), 4);
+      put_digits(&text_[5], static_cast<unsigned>(date.month()), 2);
+      put_digits(&text_[8], static_cast<unsigned>(date.day()), 2);
+      put_digits(&text_[11], static_cast<unsigned>(clock.hours().count()), 2);
+      put_digits(&text_[14], static_cast<unsigned>(clock.minutes().count()), 2);
+      put_digits(&text_[17], static_cast<unsigned>(clock.seconds().count()), 2);
+    }
+  }
+  if (!is_writable_) return {};
+  put_digits(&text_[20], static_cast<unsigned>((time - second).count()), 6);
+  return {text_.data(), text_.size()};
+}
+
+std::span<const Attribute> CloudEvents::of(const Message& message) {
+  std::size_t count = 0;
+  list_[count++] = {"id", message.id_text()};
+  if (is_minimal()) return {list_.data(), count};
+  list_[count++] = {"source", source_};
+  list_[count++] = {"specversion", cloud_events_version};
+  list_[count++] = {"type", message.type};
+  if (const auto time = time_.of(message.created_at); !time.empty()) list_[count++] = {"time", time};
+  if (message.key) {
+    list_[count++] = {"subject", *message.key};
+    list_[count++] = {"partitionkey", *message.key};
+  }
+  return {list_.data(), count};
+}
+
+std::string header_fault(const Message& message, const HeaderRules& rules) {
+  if (!message.defect.empty()) return std::string(message.defect);
+  for (const Header& header : message.headers)
+    if (std::string fault = rule_broken(header.name, header.value, rules); !fault.empty()) return fault;
+  return {};
+}
+
+}  // namespace outbox

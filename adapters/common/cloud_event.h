@@ -1,0 +1,70 @@
+// The CloudEvents 1.0 attributes of a message, for any protocol. An object belongs to one broker and its
+// thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/adapter.h"
+#include "core/message.h"
+
+namespace outbox {
+
+inline constexpr std::string_view cloud_events_version = "1.0";
+
+/// Writes dates as RFC 3339 in UTC with microseconds. Rows of one second share all but the last digits.
+class TimeText {
+ public:
+  /// "2026-01-31T23:59:59.000001Z"; valid until the next call. Empty outside of the years 1 to 9999, which
+  /// RFC 3339 cannot write; the attribute is optional.
+  std::string_view of(Timestamp time);
+
+ private:
+  std::int64_t second_ = INT64_MIN;
+  bool is_writable_ = false;
+  std::array<char, 27> text_{};
+};
+
+/// One attribute, named as CloudEvents names it: an adapter adds its protocol's prefix.
+struct Attribute {
+  std::string_view name;
+  std::string_view value;
+};
+
+class CloudEvents {
+ public:
+  CloudEvents(std::string source, Attributes attributes)
+      : source_(std::move(source)), attributes_(attributes) {}
+
+  /// In this order: id, source, specversion, type, time, subject, partitionkey; only id with
+  /// Attributes::minimal. The content type is left to the protocol, which has a place of its own for it:
+  /// Message::content_type, to be sent unless it is empty. Valid until the next call.
+  std::span<const Attribute> of(const Message& message);
+
+  [[nodiscard]] const std::string& source() const { return source_; }
+  [[nodiscard]] bool is_minimal() const { return attributes_ == Attributes::minimal; }
+
+ private:
+  std::string source_;
+  Attributes attributes_;
+  TimeText time_;
+  std::array<Attribute, 7> list_;
+};
+
+/// What a protocol cannot carry as a header.
+struct HeaderRules {
+  std::span<const std::string_view> reserved_names{};     ///< the protocol's own; compared as they are
+  std::span<const std::string_view> reserved_prefixes{};  ///< ditto
+  bool is_text = false;  ///< names and values are lines of text: no CR, LF or NUL, no empty name
+  bool is_utf8 = false;  ///< names and values must be valid UTF-8
+};
+
+/// Why the row cannot be sent: its own defect, or a header against the rules. Empty: it can. Names the
+/// header, never shows its value.
+std::string header_fault(const Message& message, const HeaderRules& rules);
+
+}  // namespace outbox

@@ -1,0 +1,250 @@
+#include "tests/conformance/broker_suite.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+namespace outbox::test {
+namespace {
+
+using std::chrono::steady_clock;
+
+std::string every_byte() {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  return bytes;
+}
+
+void check_all_accepted(const std::vector<Delivery>& deliveries, const Rows& rows) {
+  REQUIRE(deliveries.size() == rows.size());
+  for (const Delivery& delivery : deliveries) {
+    CHECK_MESSAGE(delivery.verdict == Verdict::accepted, delivery.reason);
+    CHECK(delivery.reason == "");
+  }
+}
+
+void check_one_delivery_each(BrokerFixture& fixture) {
+  const auto broker = fixture.open();
+  Driver driver(*broker);
+  Rows rows;
+  for (int i = 0; i < 3000; ++i) rows.add({.key = "key" + std::to_string(i % 7)});
+  const auto deliveries = driver.publish(rows);
+  check_all_accepted(deliveries, rows);
+  std::set<Ticket> tickets;
+  for (const Delivery& delivery : deliveries) tickets.insert(delivery.ticket);
+  CHECK(tickets.size() == rows.size());
+  if (fixture.keeps()) CHECK(fixture.received().size() == rows.size());
+}
+
+void check_order(BrokerFixture& fixture) {
+  const auto broker = fixture.open();
+  Driver driver(*broker);
+  Rows rows;
+  for (int i = 0; i < 500; ++i) rows.add({.key = "one", .payload = std::to_string(i)});
+  REQUIRE(driver.connect().state == Session::State::up);
+  const auto all = rows.submissions();
+  for (std::size_t i = 0; i < all.size(); i += 50) driver.submit(std::span(all).subspan(i, 50));
+  check_all_accepted(driver.deliveries(), rows);
+  if (!fixture.keeps()) return;
+  const auto received = fixture.received();
+  REQUIRE(received.size() == 500);
+  for (std::size_t i = 0; i < received.size(); ++i) CHECK(received[i].payload == std::to_string(i));
+}
+
+void check_payloads(BrokerFixture& fixture) {
+  const auto broker = fixture.open();
+  Driver driver(*broker);
+  const std::vector<std::string> payloads = {
+      "",
+      std::string(1 << 20, 'x'),
+      every_byte(),
+      every_byte() + every_byte(),
+      R"({"amount":12345678901234567890.10,"tiny":1e-999,"text":"\u00e9\/"})",
+      "{\"broken\":",
+      std::string("{}\0", 3),
+      "\xEF\xBB\xBF{}",
+      "null",
+      "\"\xFF\""};
+  for (const char* type :
+       {"application/json", "application/octet-stream", "application/vnd.order+json; charset=utf-8", ""})
+    for (const std::string& payload : payloads) {
+      Rows rows;
+      rows.add({.payload = payload, .content_type = type});
+      check_all_accepted(driver.publish(rows), rows);
+      if (!fixture.keeps()) continue;
+      const Received last = fixture.received().back();
+      CHECK_MESSAGE(last.payload == payload, "payload of ", payload.size(), " bytes as ", type);
+      CHECK(last.content_type.value_or("") == type);
+    }
+}
+
+void check_texts(BrokerFixture& fixture) {
+  const auto broker = fixture.open();
+  Driver driver(*broker);
+  const std::vector<std::string> texts = {"Bestellung/größe",
+                                          "注文.確定",
+                                          "emoji \U0001F6D2",
+                                          "a b\tc",
+                                          "quote\"back\\slash",
+                                          "line\r\nbreak",
+                                          "*",
+                                          "$5",
+                                          std::string(300, 'k')};
+  for (const std::string& text : texts) {
+    Rows rows;
+    rows.add({.topic = text, .key = text, .type = text, .headers = {{"h " + text, text}}});
+    check_all_accepted(driver.publish(rows), rows);
+    if (!fixture.keeps()) continue;
+    const auto received = fixture.received();
+    const auto found = std::ranges::find(received, text, &Received::topic);
+    REQUIRE_MESSAGE(found != received.end(), "topic ", text);
+    CHECK(found->attributes.at("partitionkey") == text);
+    CHECK(found->attributes.at("type") == text);
+    CHECK(found->headers.at("h " + text) == text);
+  }
+}
+
+void check_attributes(BrokerFixture& fixture) {
+  const auto broker = fixture.open();
+  Driver driver(*broker);
+  Rows rows;
+  rows.add({.key = "42",
+            .type = "com.example.order.placed",
+            .headers = {{"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+                        {"tenant", ""}}});
+  rows.add({.content_type = "text/plain"});
+  rows.add({.key = ""});
+  check_all_accepted(driver.publish(rows), rows);
+  if (!fixture.keeps()) return;
+  const auto received = fixture.received();
+  REQUIRE(received.size() == 3);
+
+  const std::map<std::string, std::string> expected = {{"id", uuid_of(1)},
+                                                       {"source", "/tests"},
+                                                       {"specversion", "1.0"},
+                                                       {"type", "com.example.order.placed"},
+                                                       {"time", "2026-01-31T23:59:59.000001Z"},
+                                                       {"subject", "42"},
+                                                       {"partitionkey", "42"}};
+  CHECK(received[0].attributes == expected);
+  CHECK(received[0].content_type == "application/json");
+  CHECK(received[0].topic == "order.placed");
+  const std::map<std::string, std::string> headers = {
+      {"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, {"tenant", ""}};
+  CHECK(received[0].headers == headers);
+
+  CHECK(received[1].attributes.count("subject") == 0);
+  CHECK(received[1].attributes.count("partitionkey") == 0);
+  CHECK(received[1].attributes.at("type") == "order.placed");
+  CHECK(received[1].content_type == "text/plain");
+  CHECK(received[1].headers.empty());
+  CHECK(received[2].attributes.at("partitionkey") == "");
+}
+
+void check_minimal(BrokerFixture& fixture) {
+  const auto broker = fixture.open(Attributes::minimal);
+  Driver driver(*broker);
+  Rows rows;
+  rows.add({.key = "42", .headers = {{"tenant", "7"}}});
+  check_all_accepted(driver.publish(rows), rows);
+  if (!fixture.keeps()) return;
+  const auto received = fixture.received();
+  REQUIRE(received.size() == 1);
+  CHECK(received[0].attributes == std::map<std::string, std::string>{{"id", uuid_of(1)}});
+  CHECK(received[0].content_type == "application/json");
+  CHECK(received[0].headers == std::map<std::string, std::string>{{"tenant", "7"}});
+  CHECK(received[0].payload == R"({"order":42})");
+}
+
+void check_defect(BrokerFixture& fixture) {
+  const auto broker = fixture.open();
+  Driver driver(*broker);
+  Rows rows;
+  rows.add();
+  rows.message(rows.add()).defect = "headers are no object of strings";
+  rows.add();
+  const auto deliveries = driver.publish(rows);
+  CHECK(delivery_of(deliveries, 1).verdict == Verdict::accepted);
+  CHECK(delivery_of(deliveries, 2).verdict == Verdict::rejected);
+  CHECK(delivery_of(deliveries, 2).reason == "headers are no object of strings");
+  CHECK(delivery_of(deliveries, 3).verdict == Verdict::accepted);
+  CHECK(fixture.received().size() == 2);
+}
+
+void check_wake(BrokerFixture& fixture) {
+  const auto broker = fixture.open();
+  Driver driver(*broker);
+  REQUIRE(driver.connect().state == Session::State::up);
+  Answers answers;
+  const auto start = steady_clock::now();
+  broker->wake();  // before the poll: the next one ends at once
+  broker->poll(std::chrono::seconds(20), answers);
+  std::thread waker([&] { broker->wake(); });
+  broker->poll(std::chrono::seconds(20), answers);
+  waker.join();
+  CHECK(steady_clock::now() - start < std::chrono::seconds(10));
+  CHECK(answers.deliveries.empty());
+  CHECK(!answers.session);
+}
+
+void check_idle_poll(BrokerFixture& fixture) {
+  const auto broker = fixture.open();
+  Driver driver(*broker);
+  REQUIRE(driver.connect().state == Session::State::up);
+  Answers answers;
+  const auto start = steady_clock::now();
+  broker->poll(std::chrono::milliseconds(20), answers);
+  CHECK(steady_clock::now() - start >= std::chrono::milliseconds(20));
+  CHECK(answers.deliveries.empty());
+  CHECK(!answers.session);
+}
+
+void check_second_session(BrokerFixture& fixture) {
+  const auto broker = fixture.open();
+  Driver driver(*broker);
+  Rows rows;
+  rows.add();
+  check_all_accepted(driver.publish(rows), rows);
+  REQUIRE(driver.connect().state == Session::State::up);
+  check_all_accepted(driver.publish(rows), rows);
+  if (fixture.keeps()) CHECK(fixture.received().size() == 2);
+}
+
+}  // namespace
+
+void broker_suite(BrokerFixture& fixture) {
+  SUBCASE("every submitted message gets exactly one delivery") {
+    check_one_delivery_each(fixture);
+  }
+  SUBCASE("messages arrive in the order of submission") {
+    check_order(fixture);
+  }
+  SUBCASE("payloads arrive byte for byte") {
+    check_payloads(fixture);
+  }
+  SUBCASE("topics, keys, types and headers may be any UTF-8") {
+    check_texts(fixture);
+  }
+  SUBCASE("attributes and headers are those of the contract") {
+    check_attributes(fixture);
+  }
+  SUBCASE("minimal attributes are the id alone") {
+    check_minimal(fixture);
+  }
+  SUBCASE("a row with a defect is rejected with its reason") {
+    if (fixture.keeps()) check_defect(fixture);
+  }
+  SUBCASE("wake() ends a poll") {
+    check_wake(fixture);
+  }
+  SUBCASE("an idle poll lasts as long as it may") {
+    check_idle_poll(fixture);
+  }
+  SUBCASE("connect() begins a new session") {
+    check_second_session(fixture);
+  }
+}
+
+}  // namespace outbox::test

@@ -1,0 +1,81 @@
+// What every broker adapter must do, whatever the broker: one suite, run by each adapter's test with a
+// fixture of its own against the real thing.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/adapter.h"
+#include "core/broker.h"
+#include "tests/support/rows.h"
+
+namespace outbox::test {
+
+/// A message as a consumer sees it, with the protocol's prefixes taken off.
+struct Received {
+  std::string topic;
+  std::string payload;
+  std::optional<std::string> content_type;
+  std::map<std::string, std::string>
+      attributes;                              ///< id, source, specversion, type, time, subject, partitionkey
+  std::map<std::string, std::string> headers;  ///< the row's own
+
+  [[nodiscard]] std::string id() const { return attributes.count("id") ? attributes.at("id") : ""; }
+};
+
+class BrokerFixture {
+ public:
+  virtual ~BrokerFixture() = default;
+  /// A broker that is configured rightly and whose server runs. The source is "/tests".
+  virtual std::unique_ptr<Broker> open(Attributes attributes = Attributes::full) = 0;
+  /// All that has arrived, read by other means than the adapter's; per topic in the order of arrival.
+  virtual std::vector<Received> received() = 0;
+  /// False: the broker keeps nothing that could be read back.
+  [[nodiscard]] virtual bool keeps() const { return true; }
+};
+
+/// Runs every claim as a SUBCASE; call it from a TEST_CASE with a fresh fixture.
+void broker_suite(BrokerFixture& fixture);
+
+/// Every setting of the adapter with its default, as the configuration would hand them over.
+Settings default_settings(std::span<const SettingSpec> specs);
+/// Opens `url` with the default settings, save those given. Throws when the adapter refuses.
+std::unique_ptr<Broker> open_broker(const BrokerAdapter& adapter, const std::string& url,
+                                    const Settings& changed = {}, Attributes attributes = Attributes::full);
+
+/// Drives a broker as the runtime does, and remembers what it said.
+class Driver {
+ public:
+  explicit Driver(Broker& broker) : broker_(broker) {}
+
+  /// Begins a session; how it stands once the broker says so. Fails the test when it does not within 10 s.
+  Session connect();
+  void submit(std::span<const Submission> messages);
+  /// Polls until every submitted message has its delivery; those since the last call, in their order.
+  std::vector<Delivery> deliveries(std::chrono::milliseconds deadline = std::chrono::seconds(20));
+  /// Polls until the session changes.
+  Session session(std::chrono::milliseconds deadline = std::chrono::seconds(20));
+  /// connect() if need be, submit, deliveries.
+  std::vector<Delivery> publish(const Rows& rows, std::int64_t first = 1);
+
+ private:
+  bool poll();
+
+  Broker& broker_;
+  std::size_t open_ = 0;
+  bool is_up_ = false;
+  std::vector<Delivery> deliveries_;
+  std::optional<Session> session_;
+};
+
+/// How many have this verdict.
+std::size_t count(const std::vector<Delivery>& deliveries, Verdict verdict);
+/// The one delivery of this ticket; fails the test when there is none or more.
+Delivery delivery_of(const std::vector<Delivery>& deliveries, std::int64_t number);
+
+}  // namespace outbox::test
