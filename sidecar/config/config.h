@@ -13,11 +13,11 @@ namespace outbox {
 
 struct RouteConfig {
   std::string name = "main";
-  std::string to;                              ///< broker URL, with secrets
-  std::vector<std::string> topics = {"*"};     ///< patterns; '*' matches any run of characters
+  std::string to;                           ///< broker URL, with secrets
+  std::vector<std::string> topics = {"*"};  ///< patterns; '*' matches any run of characters
   Start start = Start::oldest;
-  Attributes attributes = Attributes::full;    ///< headers = "full" | "minimal"
-  Settings settings;                           ///< of the adapter that `to` names; every key present
+  Attributes attributes = Attributes::full;  ///< headers = "full" | "minimal"
+  Settings settings;                         ///< of the adapter that `to` names; every key present
 };
 
 struct Config {

@@ -1,0 +1,121 @@
+#include "config/checks.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "core/url.h"
+
+namespace outbox {
+namespace {
+
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < ' ' || c == 0x7F;
+}
+bool is_visible(char c) {
+  return c > ' ' && c < 0x7F;
+}
+
+bool is_identifier(std::string_view text) {
+  return !text.empty() && text.size() <= 63 && is_letter(text[0]) &&
+         std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c) || c == '$'; });
+}
+
+}  // namespace
+
+std::string check_table(std::string_view text) {
+  const auto dot = text.find('.');
+  const bool right = dot == std::string_view::npos
+                         ? is_identifier(text)
+                         : is_identifier(text.substr(0, dot)) && is_identifier(text.substr(dot + 1));
+  if (right) return "";
+  return ", no table name, allowed: [schema.]name, each up to 63 of A-Z a-z 0-9 _ $, beginning with a letter "
+         "or _";
+}
+
+std::string check_route_name(std::string_view text) {
+  const bool right = !text.empty() && text.size() <= 63 && std::ranges::all_of(text, [](char c) {
+    return is_letter(c) || is_digit(c) || c == '-';
+  });
+  return right ? "" : ", no route name, allowed: 1 to 63 of A-Z a-z 0-9 _ -";
+}
+
+std::string check_topic_pattern(std::string_view text) {
+  const bool right = !text.empty() && text.size() <= 255 && std::ranges::none_of(text, is_control);
+  return right ? ""
+               : ", no topic pattern, allowed: 1 to 255 bytes without control characters, * for any run of "
+                 "characters";
+}
+
+std::string check_source(std::string_view text) {
+  const bool right = text.size() <= 255 && std::ranges::all_of(text, is_visible);
+  return right ? ""
+               : ", no CloudEvents source, allowed: a URI reference, up to 255 visible ASCII characters, as "
+                 "in /orders";
+}
+
+std::string check_token(std::string_view text) {
+  const bool right = text.size() <= 1024 && std::ranges::all_of(text, is_visible);
+  return right ? ""
+               : ", not usable as a bearer token, allowed: up to 1024 visible ASCII characters, no blanks";
+}
+
+std::string check_listen(std::string_view text) {
+  if (text.empty() || parse_listen(text)) return "";
+  return ", no address, allowed: host:port, as in 127.0.0.1:8477 or [::1]:8477, or \"\" for off";
+}
+
+std::optional<ListenAddress> parse_listen(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  std::string_view host = text.substr(0, colon), port = text.substr(colon + 1);
+  ListenAddress address;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
+  if (error != std::errc{} || end != port.data() + port.size() || address.port < 0 || address.port > 65535)
+    return std::nullopt;
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  if (host.empty() || bracketed != (host.find(':') != std::string_view::npos)) return std::nullopt;
+  const auto is_part = [](char c) {
+    return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == ':' || c == '%';
+  };
+  if (!std::ranges::all_of(host, is_part)) return std::nullopt;
+  address.host = host;
+  return address;
+}
+
+bool is_loopback(std::string_view host) {
+  if (host == "localhost" || host == "::1") return true;
+  // A name such as 127.example.org is resolved by others: digits and dots only.
+  return host.starts_with("127.") &&
+         std::ranges::all_of(host, [](char c) { return is_digit(c) || c == '.'; });
+}
+
+std::string default_source(std::string_view database_url) {
+  std::string name;
+  if (const auto url = parse_url(database_url)) {
+    name = url->parameter("dbname").value_or(url->path);
+    if (url->hosts.empty() && !url->parameter("dbname"))
+      name = std::filesystem::path(url->path).stem().string();
+    if (name.empty()) name = url->user;
+  }
+  std::string source = "outboxd";
+  if (!name.empty()) source += '/';
+  for (const char c : name) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    if (is_letter(c) || is_digit(c) || c == '-' || c == '.')
+      source += c;
+    else
+      ((source += '%') += digits[byte >> 4]) += digits[byte & 15];
+  }
+  return source;
+}
+
+}  // namespace outbox
