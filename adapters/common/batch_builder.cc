@@ -103,6 +103,7 @@ void BatchBuilder::set_headers(Message& message, std::string_view json) {
   HeaderList found;
   std::string defect;
   if (!simple_headers(text, found)) {
+    found.clear();  // it may have read some before it gave up
     std::vector<std::pair<std::string, std::string>> decoded;
     defect = decode_headers(text, decoded);
     for (const auto& [name, value] : decoded) found.push_back({keep(name), keep(value)});

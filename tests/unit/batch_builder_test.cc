@@ -110,6 +110,13 @@ TEST_CASE("headers with escapes and other alphabets are decoded") {
   CHECK(message.headers[1].value == "значение");
 }
 
+TEST_CASE("plain headers before one with escapes are read once") {
+  const Batch batch = batch_with_headers(R"({"a": "1", "b": "\u00e9", "c": "3"})");
+  REQUIRE(batch.messages[0].headers.size() == 3);
+  CHECK(batch.messages[0].headers[0].name == "a");
+  CHECK(batch.messages[0].headers[1].value == "\xc3\xa9");
+}
+
 TEST_CASE("empty headers are no headers and no defect") {
   for (const char* headers : {"{}", " { } ", "{\n}"}) {
     const Batch batch = batch_with_headers(headers);
