@@ -1,5 +1,6 @@
 #include "adapters/common/timestamp.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -136,6 +137,11 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
   const auto offset = offset_of(cursor);
   if (!offset || !cursor.done()) return std::nullopt;
   return *date + *time - *offset;
+}
+
+Duration between(Timestamp from, Timestamp to) {
+  constexpr auto most = std::chrono::duration_cast<microseconds>(Duration::max());
+  return std::clamp(to - from, -most, most);
 }
 
 std::string format_timestamp(Timestamp time) {

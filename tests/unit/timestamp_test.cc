@@ -94,5 +94,13 @@ TEST_CASE("what is written is read back") {
   }
 }
 
+TEST_CASE("the time between two dates is never beyond what a duration holds") {
+  CHECK(between(noon(), noon() + seconds(1)) == seconds(1));
+  CHECK(between(noon(), noon() - hours(1)) == -hours(1));
+  const Timestamp never = *parse_timestamp("9999-12-31");
+  CHECK(between(noon(), never) > hours(24) * 365 * 290);
+  CHECK(between(never, noon()) < -hours(24) * 365 * 290);
+}
+
 }  // namespace
 }  // namespace outbox
