@@ -7,7 +7,8 @@ CREATE TABLE outbox_mark (
   owner    TEXT,                           -- NULL: nobody holds the lease
   epoch    INTEGER NOT NULL DEFAULT 0,     -- grows with every grant; a write with an old one changes nothing
   beat     INTEGER NOT NULL DEFAULT 0,     -- moves while the holder lives
-  seq      INTEGER NOT NULL DEFAULT 0,     -- the mark: every row up to here is settled
+  seq      INTEGER,                        -- the mark: every row up to here is settled; NULL: not begun
+  last_id  TEXT,                           -- the id of the row at seq: tells when the database was put back in time
   paused   INTEGER NOT NULL DEFAULT 0,
   saved_at TEXT,                           -- when the mark last moved
   PRIMARY KEY (route, shard)

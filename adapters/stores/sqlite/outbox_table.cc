@@ -1,0 +1,193 @@
+#include "adapters/stores/sqlite/outbox_table.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <system_error>
+
+#include "adapters/common/batch_builder.h"
+#include "adapters/common/timestamp.h"
+#include "adapters/stores/sqlite/change_watch.h"
+#include "adapters/stores/sqlite/shape.h"
+
+namespace outbox::sqlite {
+namespace {
+
+// In WAL mode a reader waits only while somebody recovers the log; in the other modes, while a commit is
+// written.
+constexpr auto busy = std::chrono::milliseconds(250);
+
+// Columns of the read statement, in its order.
+enum Column { seq, id, topic, message_key, type, payload, content_type, headers, deliver_at, created_at };
+
+Timestamp clock_now() {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+/// One row of the statement as a RowView. SQLite lets any column hold any type: bytes are taken as they are,
+/// whole numbers as SQLite writes them, and what could not be delivered exactly is a defect.
+class RowReader {
+ public:
+  RowReader(const Statement& row, Timestamp now) : row_(row), now_(now) {}
+
+  RowView view() {
+    RowView result;
+    result.seq = row_.number(seq);
+    result.id = row_.text(id);
+    // Sixteen characters are no sixteen bytes.
+    if (result.id.size() == 16 && kind(id) != SQLITE_BLOB) result.id = {};
+    result.topic = required(topic, "topic is NULL");
+    if (kind(message_key) != SQLITE_NULL) result.key = row_.text(message_key);
+    if (kind(type) != SQLITE_NULL) result.type = row_.text(type);
+    result.payload = required(payload, "payload is NULL");
+    result.content_type = kind(content_type) == SQLITE_NULL ? "application/json" : row_.text(content_type);
+    if (kind(headers) != SQLITE_NULL) result.headers = row_.text(headers);
+    set_times(result);
+    for (const int column : {message_key, type, payload})
+      if (kind(column) == SQLITE_FLOAT)
+        defect_ = "a column holds a floating-point number; store text or a blob";
+    result.defect = defect_;
+    return result;
+  }
+
+ private:
+  [[nodiscard]] int kind(int column) const { return sqlite3_column_type(row_.handle(), column); }
+
+  std::string_view required(int column, std::string_view defect) {
+    if (kind(column) == SQLITE_NULL) defect_ = defect;
+    return row_.text(column);
+  }
+
+  void set_times(RowView& result) {
+    if (const auto created = parse_timestamp(row_.text(created_at))) {
+      result.created_at = *created;
+      result.age = between(*created, now_);
+    } else {
+      defect_ = "created_at is no date; it must look like 2026-01-31T12:00:00.000Z";
+    }
+    if (kind(deliver_at) == SQLITE_NULL) return;
+    if (const auto due = parse_timestamp(row_.text(deliver_at)))
+      result.due_in = between(now_, *due);
+    else
+      defect_ = "deliver_at is no date; it must look like 2026-01-31T12:00:00.000Z";
+  }
+
+  const Statement& row_;
+  Timestamp now_;
+  std::string_view defect_;
+};
+
+Error not_there(const std::string& path) {
+  return {Fault::unavailable,
+          "sqlite.open: " + path +
+              " does not exist yet; the service or `outboxd migrate up` creates it, trying again"};
+}
+
+}  // namespace
+
+Result<OutboxTable> OutboxTable::open(const std::string& path, const std::string& table) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) return not_there(path);
+  auto connection = Connection::open(path, Access::existing, busy);
+  if (!connection) return connection.error();
+  // The last connection to close checkpoints under an exclusive lock, which a service that just opens would
+  // run into.
+  sqlite3_db_config(connection->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  if (auto done = connection->execute("PRAGMA query_only = ON", "open"); !done) return done.error();
+  auto faults = faults_of(*connection, table);
+  if (!faults) return faults.error();
+  if (!faults->empty())
+    return Error{Fault::misconfigured, "sqlite: " + faults->front().what + "; " + faults->front().fix};
+  OutboxTable result(std::move(*connection), table);
+  if (auto done = result.prepare(); !done) return done.error();
+  return result;
+}
+
+Result<void> OutboxTable::prepare() {
+  const std::string from = " FROM main." + quoted_name(table_);
+  if (auto done = connection_.prepare_into(
+          read_,
+          "SELECT seq, id, topic, message_key, type, payload, content_type, headers, deliver_at, "
+          "created_at" +
+              from + " WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+          "open");
+      !done)
+    return done;
+  if (auto done = connection_.prepare_into(id_of_, "SELECT id" + from + " WHERE seq = ?1", "open"); !done)
+    return done;
+  return connection_.prepare_into(version_, "PRAGMA main.data_version", "open");
+}
+
+Result<Batch> OutboxTable::read(std::int64_t after, const ReadLimit& limit) {
+  BatchBuilder builder(limit, rows_expected_);
+  const Timestamp now = clock_now();
+  constexpr std::size_t most = std::numeric_limits<std::int64_t>::max() - 1;
+  const auto rows_max = static_cast<std::int64_t>(std::clamp<std::size_t>(limit.messages_max, 1, most));
+  read_.bind(1, after).bind(2, rows_max + 1);  // one more, to know whether there are more
+  int code = SQLITE_ROW;
+  while ((code = read_.step()) == SQLITE_ROW && !builder.full()) builder.add(RowReader(read_, now).view());
+  read_.reset();
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return connection_.error_of(code, "read");
+  rows_expected_ = std::max<std::size_t>(builder.size(), 64);
+  const std::int64_t last = builder.size() == 0 ? after : builder.last_seq();
+  Batch batch = builder.take();
+  batch.end.seq = last;
+  batch.more = code == SQLITE_ROW;
+  return batch;
+}
+
+Result<std::int64_t> OutboxTable::version() {
+  return single(version_, "wait");
+}
+
+Result<std::int64_t> OutboxTable::newest_seq() {
+  auto found = connection_.number("SELECT max(seq) FROM main." + quoted_name(table_), "read");
+  if (!found) return found.error();
+  return found->value_or(0);
+}
+
+Result<std::int64_t> OutboxTable::drawn_seq() {
+  auto statement =
+      connection_.prepare("SELECT seq FROM main.sqlite_sequence WHERE name = ?1 COLLATE NOCASE", "read");
+  if (!statement) return statement.error();
+  statement->bind(1, table_);
+  return single(*statement, "read");
+}
+
+Result<std::int64_t> OutboxTable::single(Statement& statement, std::string_view what) {
+  const int code = statement.step();
+  const std::int64_t value = code == SQLITE_ROW ? statement.number(0) : 0;
+  statement.reset();
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return connection_.error_of(code, what);
+  return value;
+}
+
+Result<std::optional<std::string>> OutboxTable::id_of(std::int64_t row_seq) {
+  const int code = id_of_.bind(1, row_seq).step();
+  std::optional<std::string> found;
+  if (code == SQLITE_ROW) found = id_of_.string(0);
+  id_of_.reset();
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return connection_.error_of(code, "read");
+  return found;
+}
+
+Result<void> OutboxTable::make_durable() {
+  // The log carries no POSIX locks (they are on the database and its -shm), so closing a descriptor of it
+  // drops none.
+  const std::string log = file() + "-wal";
+  const Descriptor descriptor(::open(log.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!descriptor) {
+    if (errno == ENOENT) return {};  // not in WAL mode: commits are synced into the database itself
+  } else if (fdatasync(descriptor.number()) == 0) {
+    return {};
+  }
+  return Error{Fault::unavailable, "sqlite.settle: " + log + " cannot be synced: " + std::strerror(errno)};
+}
+
+}  // namespace outbox::sqlite

@@ -1,0 +1,60 @@
+// The relay's view of the service's database: reads the outbox table and never writes, not even on closing.
+// Owned by the store's thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "adapters/stores/sqlite/database.h"
+#include "core/store.h"
+
+namespace outbox::sqlite {
+
+class OutboxTable {
+ public:
+  /// Opens and checks the shape. Errors: unavailable (the file is not there yet, locked); misconfigured (the
+  /// first fault of the table, with its fix).
+  static Result<OutboxTable> open(const std::string& path, const std::string& table);
+
+  /// The file, symbolic links resolved.
+  [[nodiscard]] std::string file() const { return connection_.file(); }
+
+  /// Another file has this one's name now, or none.
+  [[nodiscard]] bool has_moved() const { return connection_.has_moved(); }
+
+  /// Rows with a seq above `after`. Batch::window stays empty.
+  Result<Batch> read(std::int64_t after, const ReadLimit& limit);
+
+  /// A number that changes with every commit of another connection.
+  Result<std::int64_t> version();
+
+  /// The highest seq in the table; 0 when it is empty.
+  Result<std::int64_t> newest_seq();
+
+  /// The highest seq that was ever drawn, rows that are gone included; 0 when none was.
+  Result<std::int64_t> drawn_seq();
+
+  /// The id of a row, as the table has it; nullopt when there is no such row.
+  Result<std::optional<std::string>> id_of(std::int64_t seq);
+
+  /// Returns once every commit that was read is on the disk. A service that runs with synchronous = NORMAL
+  /// may lose its last commits in a power failure and draw their numbers again; a mark that had passed those
+  /// would hide the new rows.
+  Result<void> make_durable();
+
+ private:
+  OutboxTable(Connection connection, std::string table)
+      : connection_(std::move(connection)), table_(std::move(table)) {}
+
+  Result<void> prepare();
+  Result<std::int64_t> single(Statement& statement, std::string_view what);
+
+  Connection connection_;
+  std::string table_;
+  Statement read_, version_, id_of_;
+  std::size_t rows_expected_ = 64;
+};
+
+}  // namespace outbox::sqlite

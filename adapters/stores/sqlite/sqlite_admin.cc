@@ -1,0 +1,192 @@
+#include "adapters/stores/sqlite/sqlite_admin.h"
+
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include "adapters/common/timestamp.h"
+
+namespace outbox {
+namespace {
+
+using sqlite::Access;
+using sqlite::Connection;
+using sqlite::quoted_name;
+using sqlite::StateFile;
+
+// People and scripts wait rather than fail.
+constexpr auto busy = std::chrono::seconds(5);
+
+Error refused(std::string text) {
+  return {Fault::refused, "sqlite.send: " + std::move(text)};
+}
+
+/// Lower case; nullopt when it is none.
+std::optional<std::string> canonical_uuid(std::string_view text) {
+  if (text.size() != 36) return std::nullopt;
+  std::string result(text);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    char& c = result[i];
+    if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
+    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    const bool dash_here = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash_here ? c != '-' : !hex) return std::nullopt;
+  }
+  return result;
+}
+
+/// {"name":"value", ...} as the database's own JSON writes it.
+Result<std::string> headers_json(Connection& connection, const NewRow& row) {
+  std::set<std::string_view> names;
+  std::string sql = "SELECT json_object(";
+  for (std::size_t i = 0; i < row.headers.size(); ++i) {
+    if (!names.insert(row.headers[i].first).second)
+      return refused("header " + row.headers[i].first + " is given twice");
+    sql += i == 0 ? "?,?" : ",?,?";
+  }
+  auto statement = connection.prepare(sql + ")", "send");
+  if (!statement) return statement.error();
+  int place = 0;
+  for (const auto& [name, value] : row.headers) {
+    statement->bind(++place, name);
+    statement->bind(++place, value);
+  }
+  const int code = statement->step();
+  if (code != SQLITE_ROW) return connection.error_of(code, "send");
+  return statement->string(0);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Admin>> SqliteAdmin::create(const StoreTarget& target) {
+  auto parsed = sqlite::parse_target(target);
+  if (!parsed) return parsed.error();
+  return std::unique_ptr<Admin>(new SqliteAdmin(std::move(*parsed)));
+}
+
+Result<Connection> SqliteAdmin::database(bool for_writing) const {
+  if (!sqlite::file_exists(target_.path))
+    return Error{Fault::unavailable, "sqlite.open: " + target_.path +
+                                         " does not exist; the service or `outboxd migrate up` creates it"};
+  auto connection = Connection::open(target_.path, Access::existing, busy);
+  if (!connection || for_writing) return connection;
+  // A reader that closes last must not take the lock that a checkpoint needs.
+  sqlite3_db_config(connection->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  if (auto done = connection->execute("PRAGMA query_only = ON", "open"); !done) return done.error();
+  return connection;
+}
+
+Result<std::optional<StateFile>> SqliteAdmin::state(const Connection& database) const {
+  if (!sqlite::file_exists(sqlite::state_path_of(database.file()))) return std::optional<StateFile>();
+  auto file = StateFile::open(database.file(), Access::existing);
+  if (!file) return file.error();
+  return std::optional<StateFile>(std::move(*file));
+}
+
+Result<std::string> SqliteAdmin::send(const NewRow& row) {
+  std::optional<std::string> id, deliver_at;
+  if (row.id && !(id = canonical_uuid(*row.id)))
+    return refused("id is no UUID; it must look like 01234567-89ab-cdef-0123-456789abcdef");
+  if (row.deliver_at) {
+    const auto time = parse_timestamp(*row.deliver_at);
+    if (!time) return refused("deliver_at is no date; it must look like 2026-01-31T12:00:00Z");
+    deliver_at = format_timestamp(*time);
+  }
+  auto connection = database(true);
+  if (!connection) return connection.error();
+  auto headers = headers_json(*connection, row);
+  if (!headers) return headers.error();
+
+  // A column that is left out takes the table's own default.
+  const std::string sql =
+      "INSERT INTO main." + quoted_name(target_.table) +
+      " (topic, message_key, type, payload, content_type, headers, deliver_at" +
+      (id ? ", id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" : ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)") +
+      " RETURNING id";
+  auto statement = connection->prepare(sql, "send");
+  if (!statement) return statement.error();
+  statement->bind(1, row.topic)
+      .bind_optional(2, row.key)
+      .bind_optional(3, row.type)
+      .bind_blob(4, row.payload);
+  statement->bind(5, row.content_type).bind(6, *headers).bind_optional(7, deliver_at);
+  if (id) statement->bind(8, *id);
+  const int code = statement->step();
+  if (code != SQLITE_ROW) return connection->error_of(code, "send");
+  std::string drawn = statement->string(0);
+  // The row is committed when the statement has come to its end.
+  if (const int end = statement->step(); end != SQLITE_DONE) return connection->error_of(end, "send");
+  return drawn;
+}
+
+Result<Backlog> SqliteAdmin::backlog(const std::string& route) {
+  auto connection = database(false);
+  if (!connection) return connection.error();
+  auto relay = state(*connection);
+  if (!relay) return relay.error();
+  std::int64_t mark = 0;
+  if (*relay) {
+    auto statement = (*relay)->connection().prepare(
+        "SELECT min(coalesce(seq, 0)) FROM outbox_mark WHERE route = ?1", "backlog");
+    if (!statement) return statement.error();
+    const int code = statement->bind(1, route).step();
+    if (code != SQLITE_ROW) return (*relay)->connection().error_of(code, "backlog");
+    mark = statement->number(0);
+  }
+  auto statement = connection->prepare(
+      "SELECT count(*), (SELECT created_at FROM main." + quoted_name(target_.table) +
+          " WHERE seq > ?1 ORDER BY seq LIMIT 1) FROM main." + quoted_name(target_.table) + " WHERE seq > ?1",
+      "backlog");
+  if (!statement) return statement.error();
+  const int code = statement->bind(1, mark).step();
+  if (code != SQLITE_ROW) return connection->error_of(code, "backlog");
+  Backlog result;
+  result.pending = statement->number(0);
+  if (const auto oldest = parse_timestamp(statement->text(1))) {
+    const auto now =
+        std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    result.oldest_age = between(*oldest, now);
+  }
+  return result;
+}
+
+Result<std::vector<RouteShard>> SqliteAdmin::routes() {
+  auto connection = database(false);
+  if (!connection) return connection.error();
+  auto relay = state(*connection);
+  if (!relay) return relay.error();
+  std::vector<RouteShard> result;
+  if (!*relay) return result;
+  auto statement = (*relay)->connection().prepare(
+      "SELECT route, shard, owner, epoch, paused FROM outbox_mark ORDER BY route, shard", "routes");
+  if (!statement) return statement.error();
+  int code = SQLITE_ROW;
+  while ((code = statement->step()) == SQLITE_ROW)
+    result.push_back({statement->string(0), static_cast<int>(statement->number(1)), statement->string(2),
+                      statement->number(3), statement->number(4) != 0});
+  if (code != SQLITE_DONE) return (*relay)->connection().error_of(code, "routes");
+  return result;
+}
+
+Result<void> SqliteAdmin::set_paused(const std::string& route, bool paused) {
+  auto connection = database(false);
+  if (!connection) return connection.error();
+  auto relay = StateFile::open(connection->file(), Access::create);
+  if (!relay) return relay.error();
+  auto transaction = relay->begin("pause");
+  if (!transaction) return transaction.error();
+  // A route that has not run yet gets its row now, without a mark, so that it starts paused.
+  auto statement = relay->connection().prepare(
+      "INSERT INTO outbox_mark (route, shard, paused) SELECT ?1, shard, ?2 FROM (SELECT shard FROM "
+      "outbox_mark WHERE "
+      "route = ?1 UNION SELECT 0) WHERE true ON CONFLICT (route, shard) DO UPDATE SET paused = "
+      "excluded.paused",
+      "pause");
+  if (!statement) return statement.error();
+  const int code = statement->bind(1, route).bind(2, std::int64_t{paused}).run();
+  if (code != SQLITE_DONE) return relay->connection().error_of(code, "pause");
+  if (auto noted = relay->audit(paused ? "pause" : "resume", route, ""); !noted) return noted;
+  return transaction->commit("pause");
+}
+
+}  // namespace outbox

@@ -1,0 +1,47 @@
+// The Admin on a SQLite database. Every call opens what it needs and closes it again, so that nothing is held
+// between two commands; a reader never makes the database or checkpoints it. Owned by the thread that calls
+// it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapters/stores/sqlite/database.h"
+#include "adapters/stores/sqlite/state_file.h"
+#include "adapters/stores/sqlite/target.h"
+#include "core/adapter.h"
+#include "core/admin.h"
+
+namespace outbox {
+
+class SqliteAdmin final : public Admin {
+ public:
+  /// Opens no database yet. Errors: misconfigured (URL, table name).
+  static Result<std::unique_ptr<Admin>> create(const StoreTarget& target);
+
+  Result<std::vector<Finding>> check() override;
+  Result<std::string> send(const NewRow& row) override;
+  Result<Backlog> backlog(const std::string& route) override;
+  Result<std::vector<RouteShard>> routes() override;
+  Result<void> set_paused(const std::string& route, bool paused) override;
+  Result<std::vector<AppliedMigration>> migrations() override;
+  Result<bool> apply(const Migration& migration) override;
+  Result<void> revert(const Migration& migration, bool force) override;
+
+ private:
+  explicit SqliteAdmin(sqlite::Target target) : target_(std::move(target)) {}
+
+  /// The service's database, which must be there. Errors: unavailable.
+  Result<sqlite::Connection> database(bool for_writing) const;
+
+  /// The relay's file; nullopt when there is none yet.
+  Result<std::optional<sqlite::StateFile>> state(const sqlite::Connection& database) const;
+
+  Result<std::int64_t> unsent(sqlite::Connection& connection, bool has_state) const;
+
+  sqlite::Target target_;
+};
+
+}  // namespace outbox

@@ -1,0 +1,60 @@
+// The Store on a SQLite database. Two files: the service's database, which is only read, and the relay's own
+// file beside it, <database>.outboxd, which holds leases and marks, so that the relay never competes for the
+// service's write lock. SQLite has one writer at a time, so the order of seq is the order of the commits.
+// Owned by the thread that calls it, but for wake().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "adapters/stores/sqlite/change_watch.h"
+#include "adapters/stores/sqlite/outbox_table.h"
+#include "adapters/stores/sqlite/state_file.h"
+#include "adapters/stores/sqlite/target.h"
+#include "core/store.h"
+
+namespace outbox {
+
+class SqliteStore final : public Store {
+ public:
+  /// Opens no database yet. Errors: misconfigured (URL, table name); unavailable (no file descriptors left).
+  static Result<std::unique_ptr<Store>> create(const StoreTarget& target);
+
+  Result<Acquired> acquire(const LeaseRequest& request) override;
+  Result<void> renew(const Lease& lease) override;
+  Result<void> release(const Lease& lease) override;
+  Result<Batch> read(const Mark& after, const ReadLimit& limit) override;
+  Result<void> settle(const Lease& lease, const Mark& mark, std::span<const Hold> holds) override;
+  Result<Woken> wait(Duration timeout) override;
+  void wake() noexcept override;
+
+ private:
+  struct Session {
+    sqlite::OutboxTable table;
+    sqlite::StateFile state;
+    std::int64_t version_read = -1;      // of the database, before the last read
+    std::int64_t version_reported = -1;  // of the database, when wait() last said `notified`
+  };
+
+  SqliteStore(sqlite::Target target, sqlite::ChangeWatch watch);
+
+  Result<void> open();
+  Result<Acquired> take_lease(const LeaseRequest& request);
+  Result<sqlite::MarkRow> granted(const LeaseRequest& request, std::optional<sqlite::MarkRow> row);
+  Result<std::optional<std::string>> loss_behind(const sqlite::MarkRow& row);
+  Result<void> save(const Lease& lease, const Mark& mark, std::span<const Hold> holds);
+  [[nodiscard]] Error no_session() const;
+
+  /// Ends the session unless the failure leaves it whole; hands the result on.
+  template <class T>
+  Result<T> ending(Result<T> result);
+
+  sqlite::Target target_;
+  sqlite::ChangeWatch watch_;
+  std::optional<Session> session_;
+};
+
+}  // namespace outbox
