@@ -1,0 +1,16 @@
+-- Rights for two roles, least first. Run by the owner of the tables, in their schema, with the roles' names:
+--   psql -v service=orders -v relay=outboxd -f grants.sql
+-- In a schema other than public both roles need USAGE on it as well.
+
+-- A service writes messages, no more: it can neither read nor change what it or others wrote.
+GRANT INSERT ON outbox TO :"service";
+
+-- The relay reads the log and keeps its own books. DELETE on the log is for retention.
+GRANT SELECT, DELETE ON outbox TO :"relay";
+GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_mark TO :"relay";
+GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_held TO :"relay";
+GRANT SELECT, INSERT ON outbox_audit TO :"relay";
+GRANT SELECT ON outbox_status TO :"relay";
+-- For `outboxd send` with the relay's role: GRANT INSERT ON outbox TO :"relay";
+-- outbox_migration is there when `outboxd migrate` made the tables:
+--   GRANT SELECT ON outbox_migration TO :"relay";
