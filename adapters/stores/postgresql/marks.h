@@ -1,0 +1,31 @@
+// The rows of outbox_mark: taking, keeping and moving them. Every write names the epoch under which it was
+// granted, and no row changed means that somebody else holds the lease. Owned by the store's thread.
+#pragma once
+
+#include <span>
+
+#include "adapters/stores/postgresql/connection.h"
+#include "adapters/stores/postgresql/tables.h"
+#include "core/store.h"
+
+namespace outbox::postgresql {
+
+class Marks {
+ public:
+  /// Prepares the statements on the connection, which must outlive the object.
+  static Result<Marks> prepare(Connection& connection, const Tables& tables);
+
+  Result<Acquired> acquire(const LeaseRequest& request);
+  Result<void> renew(const Lease& lease);
+  Result<void> release(const Lease& lease);
+  Result<void> settle(const Lease& lease, const Mark& mark, std::span<const Hold> holds);
+
+ private:
+  explicit Marks(Connection& connection) : connection_(&connection) {}
+  Result<void> fenced_unless_changed(const Lease& lease, const char* what, const Result<Rows>& rows) const;
+  Result<void> settle_with_holds(const Lease& lease, const Mark& mark, std::span<const Hold> holds);
+
+  Connection* connection_;
+};
+
+}  // namespace outbox::postgresql

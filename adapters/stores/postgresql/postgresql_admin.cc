@@ -1,0 +1,173 @@
+#include "adapters/stores/postgresql/postgresql_admin.h"
+
+#include <utility>
+
+#include "adapters/stores/postgresql/admin_session.h"
+
+namespace outbox::postgresql {
+namespace {
+
+std::string hexadecimal(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
+}
+
+std::string optional_text(pqxx::work& tx, const std::optional<std::string>& value) {
+  return value ? tx.quote(*value) : "NULL";
+}
+
+std::string headers_expression(pqxx::work& tx, const NewRow& row) {
+  std::string names, values;
+  for (const auto& [name, value] : row.headers) {
+    names += (names.empty() ? "" : ", ") + tx.quote(name);
+    values += (values.empty() ? "" : ", ") + tx.quote(value);
+  }
+  return "jsonb_object(ARRAY[" + names + "]::text[], ARRAY[" + values + "]::text[])";
+}
+
+/// The rows of the outbox that the mark `m` has not passed, by the index on (tx, seq).
+std::string pending_rows(const std::string& outbox, const std::string& columns) {
+  const std::string select = "SELECT " + columns + " FROM " + outbox + " o, m WHERE ";
+  const std::string not_passed =
+      " AND NOT (m.upto IS NOT NULL AND o.seq <= m.seq AND pg_visible_in_snapshot(o.tx, m.upto))";
+  return select + "o.tx >= pg_snapshot_xmax(m.seen)" + not_passed + " UNION ALL " + select +
+         "o.tx = ANY (ARRAY(SELECT x FROM m m2, pg_snapshot_xip(m2.seen) x WHERE pg_visible_in_snapshot(x, "
+         "pg_current_snapshot())))" +
+         not_passed;
+}
+
+/// What keeps a good installation from being a safe or fast one. The relay runs all the same.
+Result<void> add_warnings(Connection& connection, const Tables& tables, const Server& server,
+                          std::vector<Finding>& findings) {
+  auto rows = connection.run(
+      "check",
+      "SELECT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = "
+      "$1::regclass AND p.proname = 'outbox_notify' AND t.tgenabled <> 'D'), "
+      "has_table_privilege($1::regclass, 'DELETE')",
+      {tables.outbox.c_str()});
+  if (!rows) return rows.error();
+  if (!rows->boolean(0, 0))
+    findings.push_back(
+        {Finding::Level::warning,
+         "table " + tables.outbox + " has no enabled trigger outbox_wakeup: messages wait for a poll",
+         "CREATE TRIGGER outbox_wakeup AFTER INSERT ON " + tables.outbox +
+             " FOR EACH STATEMENT EXECUTE FUNCTION outbox_notify()"});
+  if (!rows->boolean(0, 1))
+    findings.push_back({Finding::Level::warning,
+                        "role " + server.user + " may not DELETE from " + tables.outbox +
+                            ": retention cannot remove sent rows",
+                        "GRANT DELETE ON " + tables.outbox + " TO " + quoted(server.user)});
+  if (server.superuser)
+    findings.push_back({Finding::Level::warning,
+                        "role " + server.user + " is a superuser, which the relay does not need",
+                        "use a role of its own with the rights in schema/postgresql/grants.sql"});
+  if (server.pooled)
+    findings.push_back(
+        {Finding::Level::warning,
+         "there is a connection pooler in between: new rows are found by polling, and pooling by "
+         "transaction or statement does not work",
+         "connect to the server itself"});
+  return {};
+}
+
+}  // namespace
+
+PostgresqlAdmin::PostgresqlAdmin(ConnectionSettings settings, TableName table)
+    : settings_(std::move(settings)), table_(std::move(table)) {}
+PostgresqlAdmin::~PostgresqlAdmin() = default;
+
+Result<std::vector<Finding>> PostgresqlAdmin::check() {
+  auto connection = Connection::open(settings_);
+  if (!connection) return connection.error();
+  auto server = describe_server(**connection);
+  if (!server) return server.error();
+  std::vector<Finding> findings = check_server(**connection, *server);
+
+  auto tables = find_tables(**connection, table_);
+  if (!tables) {
+    if (tables.error().fault != Fault::misconfigured) return tables.error();
+    findings.push_back({Finding::Level::fault, tables.error().text, "run: outboxd migrate up"});
+    return findings;
+  }
+  auto table_findings = check_tables(**connection, *tables, *server);
+  if (!table_findings) return table_findings.error();
+  if (table_findings->empty())
+    findings.push_back(
+        {Finding::Level::ok, "table " + tables->outbox + ": columns, index and rights are in order", ""});
+  findings.insert(findings.end(), table_findings->begin(), table_findings->end());
+  if (auto done = add_warnings(**connection, *tables, *server, findings); !done) return done.error();
+  return findings;
+}
+
+Result<std::string> PostgresqlAdmin::send(const NewRow& row) {
+  return attempt("send", [&](Session& session) -> Result<std::string> {
+    pqxx::work tx(session.connection);
+    // RETURNING would need SELECT; a role that may only INSERT can send as well
+    const std::string id =
+        row.id ? *row.id : tx.exec("SELECT gen_random_uuid()::text")[0][0].as<std::string>();
+    tx.exec("INSERT INTO " + session.outbox +
+            " (id, topic, message_key, type, payload, content_type, headers, deliver_at) VALUES (" +
+            tx.quote(id) + "::uuid, " + tx.quote(row.topic) + ", " + optional_text(tx, row.key) + ", " +
+            optional_text(tx, row.type) + ", decode('" + hexadecimal(row.payload) + "', 'hex'), " +
+            tx.quote(row.content_type) + ", " + headers_expression(tx, row) + ", " +
+            optional_text(tx, row.deliver_at) + "::timestamptz)");
+    tx.commit();
+    return id;
+  });
+}
+
+Result<Backlog> PostgresqlAdmin::backlog(const std::string& route) {
+  return attempt("backlog", [&](Session& session) -> Result<Backlog> {
+    pqxx::work tx(session.connection);
+    tx.exec(
+        "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; SET LOCAL jit = "
+        "off");
+    const std::string mark =
+        session.table("outbox_mark") + " WHERE route = " + tx.quote(route) + " AND shard = 0";
+    // a route that has never read has everything before it
+    const pqxx::result rows =
+        tx.exec("WITH m AS MATERIALIZED (SELECT seen, upto, seq FROM " + mark +
+                " UNION ALL SELECT '1:1:'::pg_snapshot, NULL, 0 WHERE NOT EXISTS (SELECT FROM " + mark +
+                ")) "
+                "SELECT count(*), greatest(0, coalesce(extract(epoch FROM clock_timestamp() - "
+                "min(created_at)), 0) * 1e6)::bigint FROM (" +
+                pending_rows(session.outbox, "o.created_at") + ") pending");
+    return Backlog{rows[0][0].as<std::int64_t>(), std::chrono::microseconds(rows[0][1].as<std::int64_t>())};
+  });
+}
+
+Result<std::vector<RouteShard>> PostgresqlAdmin::routes() {
+  return attempt("routes", [&](Session& session) -> Result<std::vector<RouteShard>> {
+    pqxx::work tx(session.connection);
+    std::vector<RouteShard> routes;
+    const pqxx::result rows = tx.exec("SELECT route, shard, owner, epoch, paused FROM " +
+                                      session.table("outbox_mark") + " ORDER BY route, shard");
+    for (const auto& row : rows)
+      routes.push_back({row[0].as<std::string>(), row[1].as<int>(), row[2].as<std::string>(),
+                        row[3].as<std::int64_t>(), row[4].as<bool>()});
+    return routes;
+  });
+}
+
+Result<void> PostgresqlAdmin::set_paused(const std::string& route, bool paused) {
+  return attempt("pause", [&](Session& session) -> Result<void> {
+    pqxx::work tx(session.connection);
+    const pqxx::result changed =
+        tx.exec("UPDATE " + session.table("outbox_mark") + " SET paused = " + (paused ? "true" : "false") +
+                " WHERE route = " + tx.quote(route));
+    if (changed.affected_rows() == 0)
+      return Error{Fault::refused, "postgresql.pause: there is no route " + route + " in " +
+                                       session.table("outbox_mark") +
+                                       "; a route is there once a relay has run it"};
+    tx.commit();
+    return {};
+  });
+}
+
+}  // namespace outbox::postgresql

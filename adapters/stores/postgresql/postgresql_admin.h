@@ -1,0 +1,42 @@
+// What commands and operators ask of a PostgreSQL database. Owned by one thread. Connects when first asked,
+// again after a connection was lost. Uses libpqxx: nothing here is hot.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "adapters/stores/postgresql/connection_settings.h"
+#include "adapters/stores/postgresql/tables.h"
+#include "core/admin.h"
+
+namespace outbox::postgresql {
+
+class PostgresqlAdmin final : public Admin {
+ public:
+  PostgresqlAdmin(ConnectionSettings settings, TableName table);
+  ~PostgresqlAdmin() override;
+
+  Result<std::vector<Finding>> check() override;
+  Result<std::string> send(const NewRow& row) override;
+  Result<Backlog> backlog(const std::string& route) override;
+  Result<std::vector<RouteShard>> routes() override;
+  Result<void> set_paused(const std::string& route, bool paused) override;
+  Result<std::vector<AppliedMigration>> migrations() override;
+  Result<bool> apply(const Migration& migration) override;
+  Result<void> revert(const Migration& migration, bool force) override;
+
+ private:
+  struct Session;
+  template <class Action>
+  auto attempt(const char* what, Action action) -> decltype(action(std::declval<Session&>()));
+
+  ConnectionSettings settings_;
+  TableName table_;
+  std::unique_ptr<Session> session_;
+};
+
+/// The SQL of a migration for a table that is not called outbox: the lone word outbox, outside quotes,
+/// becomes the quoted name; outbox_mark, outbox_status and the like stay.
+std::string renamed(std::string_view sql, std::string_view table);
+
+}  // namespace outbox::postgresql

@@ -1,0 +1,102 @@
+#include "adapters/stores/postgresql/postgresql_store.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace outbox::postgresql {
+namespace {
+
+// Plans are pinned: with statistics that lag behind a fast table the planner turns to sorts and sequential
+// scans that are up to 40 times slower. Isolation is set because a role or database may have another default,
+// under which a snapshot would outlive its statement.
+constexpr const char* session_settings =
+    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;"
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; SET "
+    "jit = off;"
+    "SET max_parallel_workers_per_gather = 0; SET statement_timeout = '30s'; SET lock_timeout = '10s';"
+    "SET idle_in_transaction_session_timeout = '30s'";
+
+}  // namespace
+
+PostgresqlStore::PostgresqlStore(ConnectionSettings settings, TableName table)
+    : settings_(std::move(settings)), table_(std::move(table)) {}
+
+Result<Acquired> PostgresqlStore::acquire(const LeaseRequest& request) {
+  if (session_) {
+    auto acquired = guarded(session_->marks.acquire(request));
+    if (acquired || acquired.error().fault != Fault::unavailable) return acquired;
+    // The connection may have died long ago without anybody asking; a new one tells whether the server is
+    // there.
+  }
+  auto session = connect();
+  if (!session) return session.error();
+  session_.emplace(std::move(*session));
+  return guarded(session_->marks.acquire(request));
+}
+
+Result<void> PostgresqlStore::renew(const Lease& lease) {
+  if (!session_) return session_over();
+  return guarded(session_->marks.renew(lease));
+}
+
+Result<void> PostgresqlStore::release(const Lease& lease) {
+  if (!session_) return session_over();
+  return guarded(session_->marks.release(lease));
+}
+
+Result<Batch> PostgresqlStore::read(const Mark& after, const ReadLimit& limit) {
+  if (!session_) return session_over();
+  auto batch = guarded(session_->reader.read(after, limit));
+  if (batch && !batch->messages.empty()) session_->waiter.active(std::chrono::steady_clock::now());
+  return batch;
+}
+
+Result<void> PostgresqlStore::settle(const Lease& lease, const Mark& mark, std::span<const Hold> holds) {
+  if (!session_) return session_over();
+  return guarded(session_->marks.settle(lease, mark, holds));
+}
+
+Result<Woken> PostgresqlStore::wait(Duration timeout) {
+  if (!session_) return session_over();
+  return guarded(session_->waiter.wait(session_->reader, flag_, timeout));
+}
+
+Result<PostgresqlStore::Session> PostgresqlStore::connect() const {
+  auto opened = Connection::open(settings_);
+  if (!opened) return opened.error();
+  Connection& connection = **opened;
+  auto server = describe_server(connection);
+  if (!server) return server.error();
+  if (auto usable = first_fault(check_server(connection, *server), connection); !usable)
+    return usable.error();
+  if (auto set = connection.run("connect", session_settings); !set) return set.error();
+  auto tables = find_tables(connection, table_);
+  if (!tables) return tables.error();
+  auto findings = check_tables(connection, *tables, *server);
+  if (!findings) return findings.error();
+  if (auto usable = first_fault(*findings, connection); !usable) return usable.error();
+
+  auto reader = Reader::prepare(connection, *tables);
+  if (!reader) return reader.error();
+  auto marks = Marks::prepare(connection, *tables);
+  if (!marks) return marks.error();
+  auto waiter = Waiter::prepare(connection, *tables, !server->pooled);
+  if (!waiter) return waiter.error();
+  return Session{std::move(*opened), std::move(*reader), std::move(*marks), std::move(*waiter)};
+}
+
+/// Every error but a fenced write ends the session, so that nobody goes on from a position that it does not
+/// back.
+template <class T>
+Result<T> PostgresqlStore::guarded(Result<T> result) {
+  if (!result && result.error().fault != Fault::fenced) session_.reset();
+  return result;
+}
+
+Error PostgresqlStore::session_over() const {
+  return {Fault::unavailable, "postgresql: the session is over; reconnecting (" + place_of(settings_) + ")"};
+}
+
+}  // namespace outbox::postgresql

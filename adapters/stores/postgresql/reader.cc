@@ -1,0 +1,207 @@
+#include "adapters/stores/postgresql/reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "adapters/common/batch_builder.h"
+#include "adapters/stores/postgresql/row_decoder.h"
+
+namespace outbox::postgresql {
+namespace {
+
+// A window with more rows than this many times the limit is not sorted on the way in but paged by the primary
+// key.
+constexpr std::size_t sort_pages_max = 8;
+
+std::string with(std::string text, std::string_view place, std::string_view value) {
+  for (std::size_t at = 0; (at = text.find(place, at)) != std::string::npos; at += value.size())
+    text.replace(at, place.size(), value);
+  return text;
+}
+
+std::string leading(std::string_view snapshot, std::string_view number) {
+  return with(with(leading_row, "{topic}", snapshot), "{message_key}", number);
+}
+
+/// The columns of the rows that are visible now and were not in $1. A transaction that was unknown in $1 has
+/// a number from its xmax on; all others that were not visible in it are in its list of those in progress.
+/// Both parts go by the index (tx, seq), and nobody has to ask about the transactions in between.
+std::string new_rows(const std::string& table, const std::string& columns) {
+  return "SELECT " + columns + " FROM " + table +
+         " WHERE tx >= pg_snapshot_xmax($1::pg_snapshot) UNION ALL SELECT " + columns + " FROM " + table +
+         " WHERE tx = ANY (ARRAY(SELECT x FROM pg_snapshot_xip($1::pg_snapshot) x "
+         "WHERE pg_visible_in_snapshot(x, pg_current_snapshot())))";
+}
+
+/// $1 seen, $2 rows wanted, $3 rows that are sorted at most: nothing but the leading row when there are as
+/// many. One statement has one snapshot, and that is what pg_current_snapshot() returns within it.
+std::string open_statement(const std::string& table) {
+  // "seq + 0" so that no plan walks the primary key from its start in search of the few new rows
+  return "WITH gate AS MATERIALIZED (SELECT count(*) AS rows FROM (" + new_rows(table, "1") +
+         " LIMIT $3::bigint) c) SELECT " +
+         leading("pg_current_snapshot()::text", "(SELECT rows FROM gate)::text") + " UNION ALL (SELECT " +
+         row_columns + " FROM (" + new_rows(table, row_columns) +
+         ") w WHERE (SELECT rows FROM gate) < $3::bigint ORDER BY seq + 0 LIMIT $2::bigint)";
+}
+
+/// $1 seen, $2 upto, $3 the last seq of the page before, $4 rows wanted. Functions of tx have no index, so
+/// the plan can only be the primary key from $3 on.
+std::string page_statement(const std::string& table) {
+  return "SELECT " + leading("''", "''") + " UNION ALL (SELECT " + row_columns + " FROM " + table +
+         " WHERE seq > $3::bigint AND NOT pg_visible_in_snapshot(tx, $1::pg_snapshot) AND "
+         "pg_visible_in_snapshot(tx, $2::pg_snapshot) ORDER BY seq LIMIT $4::bigint)";
+}
+
+std::string any_statement(const std::string& table) {
+  return "SELECT EXISTS (SELECT FROM " + table +
+         " WHERE tx >= pg_snapshot_xmax($1::pg_snapshot)) OR EXISTS (SELECT FROM " + table +
+         " WHERE tx = ANY (ARRAY(SELECT x FROM pg_snapshot_xip($1::pg_snapshot) x "
+         "WHERE pg_visible_in_snapshot(x, pg_current_snapshot()))))";
+}
+
+}  // namespace
+
+Window Window::of(const std::string& text) {
+  const auto bar = text.find('|');
+  if (bar == std::string::npos) return {text, {}};
+  return {text.substr(0, bar), text.substr(bar + 1)};
+}
+
+Result<Reader> Reader::prepare(Connection& connection, const Tables& tables) {
+  const std::pair<const char*, std::string> statements[] = {
+      {"outbox_open", open_statement(tables.outbox)},
+      {"outbox_page", page_statement(tables.outbox)},
+      {"outbox_any", any_statement(tables.outbox)},
+      {"outbox_lowest", "SELECT coalesce(min(seq + 0), 1) FROM (" + new_rows(tables.outbox, "seq") + ") w"},
+      {"outbox_snapshot", "SELECT pg_current_snapshot()::text"},
+  };
+  for (const auto& [name, sql] : statements)
+    if (auto done = connection.prepare(name, sql); !done) return done.error();
+  return Reader(connection);
+}
+
+Result<Batch> Reader::read(const Mark& after, const ReadLimit& limit) {
+  caught_up_.clear();
+  Window window = Window::of(after.window);
+  std::int64_t seq = after.seq;
+  if (window.upto.empty() && window.seen == snapshot_of_nothing) {
+    // Everything there is: no need to look how much that is before the first row goes out.
+    auto now = one_text("read", "outbox_snapshot", {});
+    if (!now) return now.error();
+    window.upto = *now;
+    seq = 0;
+  }
+  if (!window.upto.empty()) {
+    auto batch = page(window, seq, limit);
+    if (!batch || !batch->messages.empty()) return batch;
+    window = {window.upto, {}};  // nothing was left of that window: the next one
+  }
+  return open(window, limit);
+}
+
+Result<bool> Reader::any_since(const std::string& snapshot) {
+  auto rows = connection_->run_prepared("wait", "outbox_any", {snapshot.c_str()});
+  if (!rows) return rows.error();
+  return rows->boolean(0, 0);
+}
+
+Result<Batch> Reader::open(const Window& window, const ReadLimit& limit) {
+  const std::size_t wanted = rows_for(limit);
+  const std::string fetched = std::to_string(wanted + 1),
+                    sorted = std::to_string(wanted * sort_pages_max + 1);
+  if (auto begun =
+          connection_->start("read", "outbox_open", {window.seen.c_str(), fetched.c_str(), sorted.c_str()});
+      !begun)
+    return begun.error();
+
+  BatchBuilder builder({wanted, limit.bytes_max}, rows_expected_);
+  LeadingRow lead;
+  bool more = false;
+  for (;;) {
+    auto row = connection_->next("read");
+    if (!row) return row.error();
+    if (!row->get() || row->count() == 0) break;
+    if (is_leading(row->get())) {
+      lead = decode_leading(row->get());
+      continue;
+    }
+    if (builder.full()) {
+      more = true;
+      if (builder.size() >= wanted) continue;  // the one row beyond: the end is next
+      if (auto done = connection_->abandon("read"); !done) return done.error();
+      break;
+    }
+    builder.add(decode_row(row->get(), lead.clock));
+  }
+  const Window opened{window.seen, lead.snapshot};
+  if (builder.size() == 0 && static_cast<std::size_t>(lead.rows) > wanted * sort_pages_max) {
+    auto lowest = one_text("read", "outbox_lowest", {window.seen.c_str()});
+    if (!lowest) return lowest.error();
+    return page(opened, std::stoll(*lowest) - 1, limit);
+  }
+  const std::int64_t last_seq = builder.last_seq();
+  Batch batch = builder.take();
+  batch.window = opened.text();
+  batch.more = more;
+  batch.end = more ? Mark{opened.text(), last_seq} : Mark{opened.upto, 0};
+  if (!more) caught_up_ = opened.upto;
+  learn(batch);
+  return batch;
+}
+
+Result<Batch> Reader::page(const Window& window, std::int64_t after, const ReadLimit& limit) {
+  const std::size_t wanted = rows_for(limit);
+  const std::string from = std::to_string(after), fetched = std::to_string(wanted);
+  if (auto begun = connection_->start(
+          "read", "outbox_page", {window.seen.c_str(), window.upto.c_str(), from.c_str(), fetched.c_str()});
+      !begun)
+    return begun.error();
+
+  BatchBuilder builder({wanted, limit.bytes_max}, rows_expected_);
+  std::int64_t clock = 0;
+  bool ended = false;
+  while (!ended && !builder.full()) {
+    auto row = connection_->next("read");
+    if (!row) return row.error();
+    if (!row->get() || row->count() == 0)
+      ended = true;
+    else if (is_leading(row->get()))
+      clock = decode_leading(row->get()).clock;
+    else
+      builder.add(decode_row(row->get(), clock));
+  }
+  if (!ended) {
+    // full by rows: only the end is still to come; full by bytes: much may be
+    if (builder.size() < wanted) {
+      if (auto done = connection_->abandon("read"); !done) return done.error();
+    } else if (auto end = connection_->next("read"); !end) {
+      return end.error();
+    }
+  }
+  const std::int64_t last_seq = builder.last_seq();
+  Batch batch = builder.take();
+  batch.window = window.text();
+  batch.more = true;  // in this window or in the next, which nobody has looked at yet
+  batch.end = ended ? Mark{window.upto, 0} : Mark{window.text(), last_seq};
+  learn(batch);
+  return batch;
+}
+
+Result<std::string> Reader::one_text(const char* what, const char* statement, Parameters parameters) {
+  auto rows = connection_->run_prepared(what, statement, parameters);
+  if (!rows) return rows.error();
+  return rows->string(0, 0);
+}
+
+std::size_t Reader::rows_for(const ReadLimit& limit) const {
+  const std::size_t by_bytes = limit.bytes_max / row_bytes_ + 1;
+  return std::max<std::size_t>(1, std::min(limit.messages_max, by_bytes));
+}
+
+void Reader::learn(const Batch& batch) {
+  if (batch.messages.empty()) return;
+  rows_expected_ = batch.messages.size();
+  row_bytes_ = std::max<std::size_t>(1, batch.bytes / batch.messages.size());
+}
+
+}  // namespace outbox::postgresql

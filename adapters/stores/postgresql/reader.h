@@ -1,0 +1,59 @@
+// Reads the outbox as a log, window by window. Owned by the store's thread.
+//
+// A window is the rows that are visible in one snapshot, `upto`, and were not in an earlier one, `seen`. All
+// rows of a window committed after all rows of the window before it, so windows in turn and seq order within
+// each make commit order for every key whose writers take turns. A row that was drawn early and committed
+// late is simply in a later window. Mark.window is "<seen>", all before it settled and nothing known beyond,
+// or "<seen>|<upto>", a window of which the rows up to Mark.seq are settled.
+#pragma once
+
+#include <string>
+
+#include "adapters/stores/postgresql/connection.h"
+#include "adapters/stores/postgresql/tables.h"
+#include "core/message.h"
+#include "core/store.h"
+
+namespace outbox::postgresql {
+
+/// The snapshot before everything: nothing is visible in it.
+inline constexpr const char* snapshot_of_nothing = "1:1:";
+
+struct Window {
+  std::string seen;
+  std::string upto;  ///< empty: not opened yet
+
+  static Window of(const std::string& text);
+  [[nodiscard]] std::string text() const { return upto.empty() ? seen : seen + "|" + upto; }
+};
+
+class Reader {
+ public:
+  /// Prepares the statements on the connection, which must outlive the reader.
+  static Result<Reader> prepare(Connection& connection, const Tables& tables);
+
+  Result<Batch> read(const Mark& after, const ReadLimit& limit);
+
+  /// Whether rows have been committed that the snapshot does not see. Cheap.
+  Result<bool> any_since(const std::string& snapshot);
+
+  /// The snapshot up to which all was read; empty when the last read left rows behind or there was none.
+  [[nodiscard]] const std::string& caught_up() const { return caught_up_; }
+
+ private:
+  explicit Reader(Connection& connection) : connection_(&connection) {}
+
+  struct Clock;
+  Result<Batch> open(const Window& window, const ReadLimit& limit);
+  Result<Batch> page(const Window& window, std::int64_t after, const ReadLimit& limit);
+  Result<std::string> one_text(const char* what, const char* statement, Parameters parameters);
+  std::size_t rows_for(const ReadLimit& limit) const;
+  void learn(const Batch& batch);
+
+  Connection* connection_;
+  std::string caught_up_;
+  std::size_t row_bytes_ = 1024;    ///< what a row was worth lately
+  std::size_t rows_expected_ = 64;  ///< how many came lately
+};
+
+}  // namespace outbox::postgresql

@@ -1,0 +1,36 @@
+// The binary columns of one outbox row. Pure.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <cstdint>
+#include <string>
+
+#include "adapters/common/batch_builder.h"
+
+namespace outbox::postgresql {
+
+/// The columns in the order in which the decoder expects them.
+inline constexpr const char* row_columns =
+    "seq, id, topic, message_key, type, payload, content_type, headers, created_at, deliver_at";
+
+/// Before its rows every statement returns one row that is not of the table: seq is null, topic the snapshot
+/// of the statement, message_key a number, created_at the database's clock. So there is one clock per
+/// statement, none per row.
+inline constexpr const char* leading_row =
+    "NULL::bigint, NULL::uuid, {topic}, {message_key}, NULL::text, NULL::bytea, "
+    "NULL::text, NULL::jsonb, clock_timestamp(), NULL::timestamptz";
+
+struct LeadingRow {
+  std::string snapshot;
+  std::int64_t rows = 0;
+  std::int64_t clock = 0;  ///< microseconds since 2000, as PostgreSQL counts
+};
+
+bool is_leading(const PGresult* result);
+LeadingRow decode_leading(const PGresult* result);
+
+/// Views into `result`; ages by `clock`.
+RowView decode_row(const PGresult* result, std::int64_t clock);
+
+}  // namespace outbox::postgresql

@@ -1,0 +1,49 @@
+// Where the outbox's tables are, and whether they are as they must be. Owned by the thread of the connection.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/stores/postgresql/connection.h"
+#include "core/admin.h"
+
+namespace outbox::postgresql {
+
+/// outbox.table, taken apart.
+struct TableName {
+  std::string schema;  ///< empty: found by search_path
+  std::string table;
+};
+TableName table_name(std::string_view text);
+
+/// Qualified and quoted, ready for SQL.
+struct Tables {
+  std::string outbox, mark, held;
+  std::string outbox_oid;
+};
+
+/// What the server says about itself and about this session.
+struct Server {
+  std::string user, database;
+  bool standby = false;
+  bool read_only = false;
+  bool pooled = false;  ///< a pooler between us and the server: LISTEN and advisory locks are of no use
+  bool superuser = false;
+};
+
+Result<Server> describe_server(Connection& connection);
+
+/// Faults when the server cannot be worked with: too old, a standby, read-only.
+std::vector<Finding> check_server(const Connection& connection, const Server& server);
+
+/// Where the tables are. Errors: misconfigured, when one is missing; says which and the fix.
+Result<Tables> find_tables(Connection& connection, const TableName& name);
+
+/// Columns with their types, the index, and the relay's rights: a fault for each that is not as it must be.
+Result<std::vector<Finding>> check_tables(Connection& connection, const Tables& tables, const Server& server);
+
+/// The first fault of the findings as an error; ok when there is none.
+Result<void> first_fault(const std::vector<Finding>& findings, const Connection& connection);
+
+}  // namespace outbox::postgresql

@@ -1,0 +1,138 @@
+#include "adapters/stores/postgresql/waiter.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <cstdint>
+
+namespace outbox::postgresql {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// As in the trigger: "outb" and the table.
+constexpr const char* lock_class = "1869968482";
+
+// Below this the services are so busy that probing finds rows soon enough, and their commits need not queue
+// for a NOTIFY.
+constexpr milliseconds quiet_before_lock{2};
+constexpr microseconds probe_min{500};
+constexpr milliseconds probe_max{100};
+// Without notifications the probes are all there is.
+constexpr milliseconds probe_max_alone{25};
+
+}  // namespace
+
+WakeFlag::WakeFlag() : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  assert(descriptor_ >= 0);
+}
+WakeFlag::~WakeFlag() {
+  close(descriptor_);
+}
+
+void WakeFlag::raise() noexcept {
+  const std::uint64_t one = 1;
+  // it fails only when it is raised 2^64 times over: then it is raised
+  [[maybe_unused]] const auto written = write(descriptor_, &one, sizeof one);
+}
+
+bool WakeFlag::lower() noexcept {
+  std::uint64_t count = 0;
+  return read(descriptor_, &count, sizeof count) == sizeof count;
+}
+
+Result<Waiter> Waiter::prepare(Connection& connection, const Tables& tables, bool direct) {
+  Waiter waiter(connection, direct);
+  if (!direct) return waiter;
+  const std::string key = std::string("(") + lock_class + ", " + tables.outbox_oid + "::oid::integer)";
+  if (auto done = connection.prepare("outbox_arm", "SELECT pg_try_advisory_lock_shared" + key); !done)
+    return done.error();
+  if (auto done = connection.prepare("outbox_disarm", "SELECT pg_advisory_unlock_shared" + key); !done)
+    return done.error();
+  if (auto done = connection.run("listen", "LISTEN outbox_" + tables.outbox_oid); !done) return done.error();
+  return waiter;
+}
+
+Result<Woken> Waiter::wait(Reader& reader, WakeFlag& flag, Duration timeout) {
+  auto woken = wait_armed_or_not(reader, flag, steady_clock::now() + timeout);
+  // Awake: from here on the services' commits are none the slower.
+  if (armed_ && woken)
+    if (auto done = disarm(); !done) return done.error();
+  return woken;
+}
+
+Result<Woken> Waiter::wait_armed_or_not(Reader& reader, WakeFlag& flag, Instant deadline) {
+  if (flag.lower()) return Woken::interrupted;
+  if (reader.caught_up().empty()) return Woken::notified;  // rows were left behind, or nobody has read yet
+  bool probed = false;
+  for (;;) {
+    const Instant now = steady_clock::now();
+    const Duration quiet = now - last_activity_;
+    if (direct_ && !armed_ && quiet >= quiet_before_lock) {
+      auto done = arm();
+      if (!done) return done.error();
+      probed = false;  // what was committed before the lock was ours sent nothing
+    }
+    if (!probed && (armed_ || quiet >= probe_min)) {
+      auto any = reader.any_since(reader.caught_up());
+      if (!any) return any.error();
+      probed = true;
+      if (*any) {
+        last_activity_ = steady_clock::now();
+        return Woken::notified;
+      }
+    }
+    const Duration pause = std::clamp<Duration>(quiet / 2, probe_min, armed_ ? probe_max : probe_max_alone);
+    if (now >= deadline) return Woken::timeout;
+    switch (sleep(flag, std::min(pause, deadline - now))) {
+      case Slept::interrupted:
+        return Woken::interrupted;
+      case Slept::lost:
+        return connection_->error_of("wait", nullptr);
+      case Slept::notified:
+        last_activity_ = steady_clock::now();
+        return Woken::notified;
+      case Slept::through:
+        probed = false;
+    }
+  }
+}
+
+Result<bool> Waiter::arm() {
+  auto rows = connection_->run_prepared("wait", "outbox_arm", {});
+  if (!rows) return rows.error();
+  armed_ = rows->boolean(0, 0);  // a service's trigger may hold it for an instant: the next round tries again
+  return armed_;
+}
+
+Result<void> Waiter::disarm() {
+  armed_ = false;
+  auto rows = connection_->run_prepared("wait", "outbox_disarm", {});
+  if (!rows) return rows.error();
+  connection_->notified();  // what has come until now is answered by the read that follows
+  return {};
+}
+
+Waiter::Slept Waiter::sleep(WakeFlag& flag, Duration time) {
+  // A notification may have come along with the answer to the last statement.
+  if (connection_->notified()) return Slept::notified;
+  const auto nanoseconds = std::chrono::nanoseconds(time).count();
+  const timespec pause{static_cast<time_t>(nanoseconds / 1'000'000'000),
+                       static_cast<long>(nanoseconds % 1'000'000'000)};
+  pollfd wanted[] = {{connection_->socket(), POLLIN, 0}, {flag.descriptor(), POLLIN, 0}};
+  if (ppoll(wanted, 2, &pause, nullptr) < 0 && errno != EINTR) return Slept::lost;
+  if (flag.lower()) return Slept::interrupted;
+  if (wanted[0].revents != 0) {
+    if (!connection_->consume()) return Slept::lost;
+    if (connection_->notified()) return Slept::notified;
+  }
+  return Slept::through;
+}
+
+}  // namespace outbox::postgresql

@@ -1,0 +1,60 @@
+// Sleeps until something may have been committed. Owned by the store's thread, but for wake().
+//
+// A NOTIFY from every commit would cap the services' throughput, so they send one only while somebody sleeps:
+// whoever sleeps holds an advisory lock shared, and the trigger on the outbox tries it exclusively
+// (schema/postgresql). A commit whose trigger ran before we lay down sends nothing; it is found by probing,
+// often at first and more seldom the longer it has been quiet, but at least every 100 ms.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "adapters/stores/postgresql/connection.h"
+#include "adapters/stores/postgresql/reader.h"
+#include "core/store.h"
+
+namespace outbox::postgresql {
+
+/// An eventfd: raised by any thread, waited for by one.
+class WakeFlag {
+ public:
+  WakeFlag();
+  ~WakeFlag();
+  WakeFlag(const WakeFlag&) = delete;
+  WakeFlag& operator=(const WakeFlag&) = delete;
+
+  void raise() noexcept;
+  /// Whether it was raised since it was last lowered.
+  bool lower() noexcept;
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+class Waiter {
+ public:
+  /// direct: notifications and session locks work on this connection; otherwise it only probes.
+  static Result<Waiter> prepare(Connection& connection, const Tables& tables, bool direct);
+
+  Result<Woken> wait(Reader& reader, WakeFlag& flag, Duration timeout);
+
+  /// Rows were read: more may follow soon.
+  void active(Instant now) { last_activity_ = now; }
+
+ private:
+  explicit Waiter(Connection& connection, bool direct) : connection_(&connection), direct_(direct) {}
+
+  Result<Woken> wait_armed_or_not(Reader& reader, WakeFlag& flag, Instant deadline);
+  Result<bool> arm();
+  Result<void> disarm();
+  enum class Slept { through, notified, interrupted, lost };
+  Slept sleep(WakeFlag& flag, Duration time);
+
+  Connection* connection_;
+  bool direct_;
+  bool armed_ = false;
+  Instant last_activity_{};
+};
+
+}  // namespace outbox::postgresql

@@ -1,0 +1,78 @@
+#include "tests/conformance/postgresql_fixture.h"
+
+#include <stdexcept>
+
+namespace outbox::test {
+namespace {
+
+std::string checked(PGconn* connection, PGresult* raw) {
+  const std::unique_ptr<PGresult, decltype(&PQclear)> result(raw, &PQclear);
+  const ExecStatusType status = PQresultStatus(raw);
+  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+    throw std::runtime_error(PQerrorMessage(connection));
+  return PQntuples(raw) > 0 && PQnfields(raw) > 0 ? PQgetvalue(raw, 0, 0) : "";
+}
+
+}  // namespace
+
+Sql::Sql(const std::string& url) : connection_(PQconnectdb(url.c_str()), &PQfinish) {
+  if (PQstatus(get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(get()));
+  PQsetNoticeReceiver(
+      get(), [](void*, const PGresult*) {}, nullptr);
+}
+
+std::string Sql::run(const std::string& sql) const {
+  return checked(get(), PQexec(get(), sql.c_str()));
+}
+
+std::string Sql::refused(const std::string& sql) const {
+  try {
+    run(sql);
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  throw std::runtime_error("not refused: " + sql);
+}
+
+void Sql::run(const char* sql, std::initializer_list<const char*> parameters) const {
+  checked(get(), PQexecParams(get(), sql, static_cast<int>(parameters.size()), nullptr, parameters.begin(),
+                              nullptr, nullptr, 0));
+}
+
+void PostgresqlWriter::insert(const ServiceRow& row) {
+  std::string payload = "\\x";
+  for (const char c : row.payload) {
+    payload += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
+    payload += "0123456789abcdef"[static_cast<unsigned char>(c) & 15];
+  }
+  const std::string delay = row.deliver_in ? std::to_string(row.deliver_in->count()) : "";
+  sql_.run(
+      "INSERT INTO outbox (topic, message_key, type, payload, content_type, headers, deliver_at) "
+      "VALUES ($1, $2, $3, $4, $5, $6, now() + $7::bigint * interval '1 second')",
+      {row.topic.c_str(), row.key ? row.key->c_str() : nullptr, row.type ? row.type->c_str() : nullptr,
+       payload.c_str(), row.content_type.c_str(), row.headers.c_str(),
+       row.deliver_in ? delay.c_str() : nullptr});
+}
+
+PostgresqlFixture::PostgresqlFixture(PostgresqlServer& server, bool migrated) : url(server.new_database()) {
+  if (migrated) migrate(*admin());
+}
+
+std::unique_ptr<Store> PostgresqlFixture::store_at(const std::string& url, const std::string& table) {
+  auto store = postgresql_adapter().open_store({url, table});
+  if (!store) throw std::runtime_error(store.error().text);
+  return std::move(*store);
+}
+
+std::unique_ptr<Admin> PostgresqlFixture::admin_at(const std::string& url, const std::string& table) {
+  auto admin = postgresql_adapter().open_admin({url, table});
+  if (!admin) throw std::runtime_error(admin.error().text);
+  return std::move(*admin);
+}
+
+void PostgresqlFixture::migrate(Admin& admin) {
+  for (const Migration& migration : postgresql_adapter().migrations)
+    if (const auto applied = admin.apply(migration); !applied) throw std::runtime_error(applied.error().text);
+}
+
+}  // namespace outbox::test

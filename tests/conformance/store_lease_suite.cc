@@ -1,0 +1,240 @@
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+
+#include "adapters/common/owner.h"
+#include "tests/conformance/store_suite.h"
+
+namespace outbox::test {
+namespace {
+
+LeaseHolder refused(Store& store, const LeaseRequest& request) {
+  auto acquired = store.acquire(request);
+  REQUIRE_MESSAGE(acquired, acquired.error().text);
+  REQUIRE(std::holds_alternative<LeaseHolder>(*acquired));
+  return std::get<LeaseHolder>(*acquired);
+}
+
+Granted granted(Store& store, const LeaseRequest& request) {
+  auto acquired = store.acquire(request);
+  REQUIRE_MESSAGE(acquired, acquired.error().text);
+  REQUIRE(std::holds_alternative<Granted>(*acquired));
+  return std::get<Granted>(*acquired);
+}
+
+/// The owner string of a process that has just ended.
+std::string dead_owner() {
+  std::array<int, 2> ends{};
+  REQUIRE(pipe(ends.data()) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string owner = this_owner();
+    _exit(write(ends[1], owner.data(), owner.size()) > 0 ? 0 : 1);
+  }
+  close(ends[1]);
+  waitpid(child, nullptr, 0);
+  std::array<char, 512> text{};
+  const auto size = read(ends[0], text.data(), text.size());
+  close(ends[0]);
+  REQUIRE(size > 0);
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+void check_held(StoreFixture& fixture) {
+  Holder first = holder_of(fixture, "relay-1");
+  const auto second = fixture.store();
+  const LeaseHolder holder = refused(*second, request_of("relay-2"));
+  CHECK(holder.owner == "relay-1");
+  CHECK(holder.epoch == first.lease.epoch);
+  CHECK(refused(*second, request_of("relay-2")) == holder);  // asking does not move it
+
+  REQUIRE(first.store->renew(first.lease));
+  const LeaseHolder renewed = refused(*second, request_of("relay-2"));
+  CHECK(renewed.beat != holder.beat);
+  REQUIRE(first.store->settle(first.lease, first.mark, {}));
+  CHECK(refused(*second, request_of("relay-2")).beat != renewed.beat);
+}
+
+void check_release(StoreFixture& fixture) {
+  Holder first = holder_of(fixture, "relay-1");
+  REQUIRE(first.store->release(first.lease));
+  const auto second = fixture.store();
+  CHECK(granted(*second, request_of("relay-2")).lease.epoch > first.lease.epoch);
+  CHECK(refused(*first.store, request_of("relay-1")).owner == "relay-2");
+}
+
+void check_same_owner(StoreFixture& fixture) {
+  Holder first = holder_of(fixture, "relay-1");
+  const auto second = fixture.store();
+  const Granted again = granted(*second, request_of("relay-1"));
+  CHECK(again.lease.epoch > first.lease.epoch);
+  CHECK(first.store->renew(first.lease).error().fault == Fault::fenced);
+  CHECK(second->renew(again.lease));
+}
+
+void check_expired(StoreFixture& fixture) {
+  Holder first = holder_of(fixture, "relay-1");
+  const auto second = fixture.store();
+  LeaseRequest request = request_of("relay-2");
+  const LeaseHolder seen = refused(*second, request);
+  REQUIRE(first.store->renew(first.lease));
+  request.expired = seen;
+  const LeaseHolder now = refused(*second, request);  // it has moved: it is alive
+  for (const LeaseHolder& wrong :
+       {LeaseHolder{"relay-3", now.epoch, now.beat}, LeaseHolder{now.owner, now.epoch + 1, now.beat},
+        LeaseHolder{now.owner, now.epoch, now.beat - 1}}) {
+    request.expired = wrong;
+    CHECK(refused(*second, request) == now);
+  }
+  request.expired = now;
+  const Granted taken = granted(*second, request);
+  CHECK(taken.lease.epoch > first.lease.epoch);
+  CHECK(first.store->renew(first.lease).error().fault == Fault::fenced);
+}
+
+void check_fenced(StoreFixture& fixture) {
+  fixture.writer()->commit_rows({{.payload = "a"}, {.payload = "b"}});
+  Holder old = holder_of(fixture, "relay-1");
+  const auto batch = old.store->read(old.mark, {10, 1u << 20});
+  REQUIRE(batch);
+  REQUIRE(batch->messages.size() == 2);
+
+  const auto store = fixture.store();
+  LeaseRequest request = request_of("relay-2");
+  request.expired = refused(*store, request);
+  const Granted taken = granted(*store, request);
+  const LeaseHolder before = refused(*fixture.store(), request_of("relay-3"));
+
+  Hold hold;
+  hold.message = &batch->messages[0];
+  hold.state = HeldState::dead;
+  hold.last_error = "no";
+  CHECK(old.store->settle(old.lease, batch->end, {}).error().fault == Fault::fenced);
+  CHECK(old.store->settle(old.lease, batch->end, std::span(&hold, 1)).error().fault == Fault::fenced);
+  CHECK(old.store->renew(old.lease).error().fault == Fault::fenced);
+  CHECK(old.store->release(old.lease).error().fault == Fault::fenced);
+
+  CHECK(refused(*fixture.store(), request_of("relay-3")) == before);
+  const Granted again = granted(*store, request_of("relay-2"));
+  CHECK(again.mark == taken.mark);
+  CHECK(fixture.admin()->backlog("orders")->pending == 2);
+}
+
+void check_gone(StoreFixture& fixture) {
+  const std::string owner = dead_owner();
+  REQUIRE(provably_gone(owner));
+  Holder first = holder_of(fixture, owner);
+  const auto second = fixture.store();
+  CHECK(granted(*second, request_of(this_owner())).lease.epoch > first.lease.epoch);
+  CHECK(refused(*fixture.store(), request_of("relay-3")).owner == this_owner());
+}
+
+void check_holds(StoreFixture& fixture) {
+  fixture.writer()->commit_rows({{.key = "k\"1,{}\\"}, {}, {.key = ""}});
+  Holder holder = holder_of(fixture);
+  const auto batch = holder.store->read(holder.mark, {10, 1u << 20});
+  REQUIRE(batch);
+  REQUIRE(batch->messages.size() == 3);
+  std::array<Hold, 3> holds;
+  for (std::size_t i = 0; i < holds.size(); ++i) holds[i].message = &batch->messages[i];
+  holds[0].state = HeldState::retrying;
+  holds[0].attempts = 2;
+  holds[0].due_in = std::chrono::seconds(5);
+  holds[0].last_error = "turned \"away\", \\ and {back}, NULL";
+  holds[1].state = HeldState::scheduled;
+  holds[2].state = HeldState::dead;
+  holds[2].last_error = "NULL";
+  REQUIRE(holder.store->settle(holder.lease, batch->end, holds));
+  CHECK(holder.store->settle(holder.lease, batch->end, holds));  // held again: the same rows, not more
+  CHECK(fixture.admin()->backlog("orders")->pending == 0);
+  CHECK(holder_of(fixture).mark == batch->end);
+}
+
+void check_routes(StoreFixture& fixture) {
+  const auto admin = fixture.admin();
+  CHECK(admin->routes()->empty());
+  CHECK(admin->set_paused("orders", true).error().fault == Fault::refused);
+  Holder holder = holder_of(fixture, "relay-1");
+  auto routes = admin->routes();
+  REQUIRE(routes);
+  REQUIRE(routes->size() == 1);
+  CHECK(routes->front().route == "orders");
+  CHECK(routes->front().owner == "relay-1");
+  CHECK(routes->front().epoch == holder.lease.epoch);
+  CHECK_FALSE(routes->front().paused);
+  REQUIRE(admin->set_paused("orders", true));
+  CHECK(granted(*holder.store, request_of("relay-1")).paused);
+  CHECK(admin->routes()->front().paused);
+  REQUIRE(admin->set_paused("orders", false));
+  CHECK_FALSE(granted(*holder.store, request_of("relay-1")).paused);
+}
+
+void check_send(StoreFixture& fixture) {
+  const auto admin = fixture.admin();
+  NewRow row;
+  row.topic = "orders";
+  row.key = "k";
+  row.payload = std::string("\0\xff'\\", 4);
+  row.content_type = "application/octet-stream";
+  row.headers = {{"a", "it's"}, {"b", "\"\\"}};
+  row.id = "01234567-89ab-cdef-0123-456789abcdef";
+  auto sent = admin->send(row);
+  REQUIRE_MESSAGE(sent, sent.error().text);
+  CHECK(*sent == *row.id);
+  NewRow plain;
+  plain.topic = "orders";
+  plain.deliver_at = "2120-01-01T00:00:00Z";
+  auto drawn = admin->send(plain);
+  REQUIRE_MESSAGE(drawn, drawn.error().text);
+
+  Holder holder = holder_of(fixture);
+  const auto batch = holder.store->read(holder.mark, {10, 1u << 20});
+  REQUIRE(batch);
+  REQUIRE(batch->messages.size() == 2);
+  const Message& first = batch->messages[0];
+  CHECK(first.id_text() == *row.id);
+  CHECK(first.key == "k");
+  CHECK(first.payload == row.payload);
+  CHECK(first.content_type == "application/octet-stream");
+  CHECK(first.headers.size() == 2);
+  CHECK(batch->messages[1].id_text() == *drawn);
+  CHECK(batch->messages[1].payload == "");
+  CHECK(batch->messages[1].due_in > std::chrono::hours(24));
+}
+
+}  // namespace
+
+void store_lease_suite(StoreFixture& fixture) {
+  SUBCASE("a held lease is not granted, and its holder's signs of life are seen") {
+    check_held(fixture);
+  }
+  SUBCASE("a released lease is granted at once") {
+    check_release(fixture);
+  }
+  SUBCASE("an owner gets its own lease again, under a new epoch") {
+    check_same_owner(fixture);
+  }
+  SUBCASE("an expired lease is taken only if it is still as it was seen") {
+    check_expired(fixture);
+  }
+  SUBCASE("a stale epoch changes nothing") {
+    check_fenced(fixture);
+  }
+  SUBCASE("the lease of a process that is gone is granted at once") {
+    check_gone(fixture);
+  }
+  SUBCASE("holds are stored with the mark") {
+    check_holds(fixture);
+  }
+  SUBCASE("routes are listed, paused and resumed") {
+    check_routes(fixture);
+  }
+  SUBCASE("what an operator sends is a row like any other") {
+    check_send(fixture);
+  }
+}
+
+}  // namespace outbox::test

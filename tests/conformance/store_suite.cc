@@ -1,0 +1,359 @@
+#include "tests/conformance/store_suite.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+namespace outbox::test {
+namespace {
+
+using std::chrono::seconds;
+
+std::vector<ServiceRow> numbered(int from, int to, std::size_t padding = 0) {
+  std::vector<ServiceRow> rows;
+  for (int i = from; i < to; ++i) rows.push_back({.payload = std::to_string(i) + std::string(padding, ' ')});
+  return rows;
+}
+
+std::vector<std::string> numbers(int from, int to) {
+  std::vector<std::string> all;
+  for (int i = from; i < to; ++i) all.push_back(std::to_string(i));
+  return all;
+}
+
+void check_rows(StoreFixture& fixture) {
+  const auto writer = fixture.writer();
+  writer->commit_rows(numbered(0, 5));
+  Holder holder = holder_of(fixture);
+  CHECK(read_all(holder) == numbers(0, 5));
+  CHECK(read_all(holder).empty());
+  writer->commit_rows(numbered(5, 7));
+  writer->commit_rows(numbered(7, 8));
+  CHECK(read_all(holder) == numbers(5, 8));
+}
+
+void check_columns(StoreFixture& fixture) {
+  const auto writer = fixture.writer();
+  writer->commit_rows({{.topic = "заказы/→",
+                        .key = "ключ \"'\\ %",
+                        .type = "order.created",
+                        .payload = "{}",
+                        .headers = R"({"traceparent": "00-1", "b": ""})"},
+                       {.topic = "plain", .content_type = "text/plain"}});
+  Holder holder = holder_of(fixture);
+  auto batch = holder.store->read(holder.mark, {10, 1u << 20});
+  REQUIRE(batch);
+  REQUIRE(batch->messages.size() == 2);
+  const Message& first = batch->messages[0];
+  const Message& second = batch->messages[1];
+  CHECK(first.topic == "заказы/→");
+  CHECK(first.key == "ключ \"'\\ %");
+  CHECK(first.type == "order.created");
+  CHECK(first.content_type == "application/json");
+  CHECK(first.defect == "");
+  REQUIRE(first.headers.size() == 2);
+  const bool b_first = first.headers[0].name == "b";  // an object has no order
+  CHECK(first.headers[b_first ? 1 : 0].name == "traceparent");
+  CHECK(first.headers[b_first ? 1 : 0].value == "00-1");
+  CHECK(first.headers[b_first ? 0 : 1].value == "");
+  CHECK_FALSE(second.key);
+  CHECK(second.type == "plain");
+  CHECK(second.content_type == "text/plain");
+  CHECK(second.headers.empty());
+  CHECK(first.seq < second.seq);
+  CHECK(first.id_text() != second.id_text());
+  CHECK(std::ranges::count(first.id_text(), '-') == 4);
+  CHECK(first.created_at > Timestamp(std::chrono::sys_days(std::chrono::year(2020) / 1 / 1)));
+}
+
+void check_payloads(StoreFixture& fixture) {
+  std::string every_byte;
+  for (int i = 0; i < 256; ++i) every_byte += static_cast<char>(i);
+  const std::vector<std::string> payloads = {"", every_byte, std::string(1u << 20, '\xfe'), "x"};
+  std::vector<ServiceRow> rows;
+  for (const std::string& payload : payloads) rows.push_back({.payload = payload});
+  fixture.writer()->commit_rows(rows);
+  Holder holder = holder_of(fixture);
+  CHECK(read_all(holder) == payloads);
+}
+
+void check_defects(StoreFixture& fixture) {
+  const std::pair<const char*, const char*> cases[] = {{R"({"retries": 3})", "retries"},
+                                                       {R"(["a"])", "array"},
+                                                       {R"("text")", "string"},
+                                                       {R"({"a": {"b": "c"}})", "object"}};
+  std::vector<ServiceRow> rows;
+  for (const auto& [headers, unused] : cases) rows.push_back({.payload = "p", .headers = headers});
+  fixture.writer()->commit_rows(rows);
+  Holder holder = holder_of(fixture);
+  const auto batch = holder.store->read(holder.mark, {10, 1u << 20});
+  REQUIRE(batch);
+  REQUIRE(batch->messages.size() == std::size(cases));
+  for (std::size_t i = 0; i < std::size(cases); ++i) {
+    const Message& message = batch->messages[i];
+    CHECK(message.defect.find(cases[i].second) != std::string_view::npos);
+    CHECK(message.payload == "p");
+    CHECK(message.headers.empty());
+  }
+}
+
+void check_limits(StoreFixture& fixture) {
+  fixture.writer()->commit_rows(numbered(0, 25, 1000));
+  Holder holder = holder_of(fixture);
+  const auto ten = holder.store->read(holder.mark, {10, 1u << 24});
+  REQUIRE(ten);
+  CHECK(ten->messages.size() == 10);
+  CHECK(ten->more);
+  const auto few = holder.store->read(ten->end, {1000, 3500});
+  REQUIRE(few);
+  CHECK(few->messages.size() == 4);
+  CHECK(few->bytes >= 3500);
+  CHECK(few->more);
+  const auto one = holder.store->read(few->end, {1000, 1});
+  REQUIRE(one);
+  CHECK(one->messages.size() == 1);
+  holder.mark = one->end;
+  CHECK(read_all(holder).size() == 10);
+}
+
+void check_large_backlog(StoreFixture& fixture) {
+  const auto writer = fixture.writer();
+  // read in several pages, in one go and by small steps; rows that come meanwhile follow behind
+  writer->commit_rows(numbered(0, 1));
+  Holder holder = holder_of(fixture);
+  CHECK(read_all(holder).size() == 1);
+  writer->commit_rows(numbered(1, 3000));
+  std::vector<std::string> all;
+  for (int reads = 0; reads < 3; ++reads) {
+    const auto batch = holder.store->read(holder.mark, {100, 1u << 24});
+    REQUIRE(batch);
+    CHECK(batch->messages.size() == 100);
+    for (const Message& message : batch->messages) all.emplace_back(message.payload);
+    holder.mark = batch->end;
+  }
+  writer->commit_rows(numbered(3000, 3010));
+  for (std::string& payload : read_all(holder, {500, 1u << 24})) all.push_back(std::move(payload));
+  CHECK(all == numbers(1, 3010));
+}
+
+void check_uncommitted(StoreFixture& fixture) {
+  const auto early = fixture.writer();
+  Holder holder = holder_of(fixture);
+  early->begin();
+  early->insert({.payload = "early"});
+  CHECK(read_all(holder).empty());
+  if (fixture.has_concurrent_writers()) {
+    const auto late = fixture.writer();
+    late->commit_rows({{.payload = "late"}});
+    CHECK(read_all(holder) == std::vector<std::string>{"late"});
+    CHECK(read_all(holder).empty());
+  }
+  early->commit();
+  CHECK(read_all(holder) == std::vector<std::string>{"early"});
+  CHECK(read_all(holder).empty());
+}
+
+void check_rollback(StoreFixture& fixture) {
+  const auto writer = fixture.writer();
+  Holder holder = holder_of(fixture);
+  writer->begin();
+  for (const ServiceRow& row : numbered(0, 10)) writer->insert(row);
+  writer->rollback();
+  CHECK(read_all(holder).empty());
+  writer->commit_rows({{.payload = "next"}});
+  CHECK(read_all(holder) == std::vector<std::string>{"next"});
+}
+
+void check_settle(StoreFixture& fixture) {
+  const auto writer = fixture.writer();
+  writer->commit_rows(numbered(0, 10));
+  Holder holder = holder_of(fixture);
+  const auto batch = holder.store->read(holder.mark, {10, 1u << 20});
+  REQUIRE(batch);
+  REQUIRE(batch->messages.size() == 10);
+  CHECK(fixture.admin()->backlog("orders")->pending == 10);
+  REQUIRE(holder.store->settle(holder.lease, {batch->window, batch->messages[3].seq}, {}));
+  CHECK(fixture.admin()->backlog("orders")->pending == 6);
+  holder = holder_of(fixture, "relay-1");
+  CHECK(holder.mark == Mark{batch->window, batch->messages[3].seq});
+  writer->commit_rows(numbered(10, 12));
+  CHECK(fixture.admin()->backlog("orders")->pending == 8);
+  CHECK(read_all(holder) == numbers(4, 12));
+  REQUIRE(holder.store->settle(holder.lease, holder.mark, {}));
+  CHECK(fixture.admin()->backlog("orders")->pending == 0);
+  holder = holder_of(fixture, "relay-1");
+  CHECK(read_all(holder).empty());
+}
+
+void check_reread(StoreFixture& fixture) {
+  fixture.writer()->commit_rows(numbered(0, 50));
+  Holder holder = holder_of(fixture);
+  const Mark before = holder.mark;
+  CHECK(read_all(holder, {7, 1u << 20}) == numbers(0, 50));
+  holder = holder_of(fixture);
+  CHECK(holder.mark == before);
+  CHECK(read_all(holder, {11, 1u << 20}) == numbers(0, 50));
+}
+
+void check_start(StoreFixture& fixture) {
+  const auto writer = fixture.writer();
+  writer->commit_rows(numbered(0, 3));
+  Holder holder = holder_of(fixture, "relay-1", Start::now);
+  CHECK(read_all(holder).empty());
+  writer->commit_rows(numbered(3, 5));
+  CHECK(read_all(holder) == numbers(3, 5));
+  REQUIRE(holder.store->settle(holder.lease, holder.mark, {}));
+  holder = holder_of(fixture, "relay-1", Start::now);
+  CHECK(read_all(holder).empty());
+}
+
+void check_dates(StoreFixture& fixture) {
+  fixture.writer()->commit_rows({{.deliver_in = seconds(3600)}, {.deliver_in = seconds(-3600)}, {}});
+  Holder holder = holder_of(fixture);
+  const auto batch = holder.store->read(holder.mark, {10, 1u << 20});
+  REQUIRE(batch);
+  REQUIRE(batch->messages.size() == 3);
+  CHECK(batch->messages[0].due_in > seconds(3500));
+  CHECK(batch->messages[0].due_in <= seconds(3600));
+  CHECK(batch->messages[1].due_in < seconds(0));
+  CHECK(batch->messages[2].due_in == seconds(0));
+  for (const Message& message : batch->messages) {
+    CHECK(message.age >= seconds(0));
+    CHECK(message.age < seconds(60));
+  }
+}
+
+void check_wait(StoreFixture& fixture) {
+  const auto writer = fixture.writer();
+  Holder holder = holder_of(fixture);
+  CHECK(read_all(holder).empty());
+
+  // committed before the wait, or long after it began: a wait that is not notified would be the timeout's
+  writer->commit_rows(numbered(0, 1));
+  auto woken = holder.store->wait(seconds(20));
+  REQUIRE(woken);
+  CHECK(*woken == Woken::notified);
+  CHECK(read_all(holder).size() == 1);
+  for (int round = 0; round < 5; ++round) {
+    std::thread service([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20 * round));  // any moment will do
+      writer->commit_rows(numbered(1, 2));
+    });
+    for (std::size_t found = 0; found == 0; found = read_all(holder).size()) {
+      woken = holder.store->wait(seconds(20));
+      REQUIRE(woken);
+      CHECK(*woken == Woken::notified);
+    }
+    service.join();
+  }
+}
+
+void check_wake(StoreFixture& fixture) {
+  Holder holder = holder_of(fixture);
+  CHECK(read_all(holder).empty());
+  holder.store->wake();
+  auto woken = holder.store->wait(seconds(20));
+  REQUIRE(woken);
+  CHECK(*woken == Woken::interrupted);
+  std::thread other([&] { holder.store->wake(); });
+  woken = holder.store->wait(seconds(20));
+  REQUIRE(woken);
+  CHECK(*woken == Woken::interrupted);
+  other.join();
+  woken = holder.store->wait(std::chrono::milliseconds(5));
+  REQUIRE(woken);
+  CHECK(*woken == Woken::timeout);
+}
+
+}  // namespace
+
+void ServiceWriter::commit_rows(const std::vector<ServiceRow>& rows) {
+  begin();
+  for (const ServiceRow& row : rows) insert(row);
+  commit();
+}
+
+LeaseRequest request_of(const std::string& owner) {
+  LeaseRequest request;
+  request.route = "orders";
+  request.owner = owner;
+  return request;
+}
+
+Holder holder_of(StoreFixture& fixture, const std::string& owner, Start start) {
+  Holder holder{fixture.store(), {}, {}};
+  LeaseRequest request = request_of(owner);
+  request.start = start;
+  auto acquired = holder.store->acquire(request);
+  REQUIRE_MESSAGE(acquired, acquired.error().text);
+  REQUIRE(std::holds_alternative<Granted>(*acquired));
+  holder.lease = std::get<Granted>(*acquired).lease;
+  holder.mark = std::get<Granted>(*acquired).mark;
+  return holder;
+}
+
+std::vector<std::string> read_all(Holder& holder, const ReadLimit& limit) {
+  std::vector<std::string> payloads;
+  for (;;) {
+    auto batch = holder.store->read(holder.mark, limit);
+    REQUIRE_MESSAGE(batch, batch.error().text);
+    for (const Message& message : batch->messages) {
+      const auto end = message.payload.find_last_not_of(' ');
+      payloads.emplace_back(message.payload.substr(0, end + 1));
+    }
+    CHECK(batch->messages.size() <= limit.messages_max);
+    holder.mark = batch->end;
+    if (!batch->more) return payloads;
+  }
+}
+
+void store_suite(StoreFixture& fixture) {
+  SUBCASE("committed rows come once, in commit order") {
+    check_rows(fixture);
+  }
+  SUBCASE("every column arrives as it was written") {
+    check_columns(fixture);
+  }
+  SUBCASE("payloads of no byte, every byte and a million bytes arrive as they are") {
+    check_payloads(fixture);
+  }
+  SUBCASE("headers that are no object of strings are a defect of their row alone") {
+    check_defects(fixture);
+  }
+  SUBCASE("a batch ends with the row that reaches a limit") {
+    check_limits(fixture);
+  }
+  SUBCASE("a backlog is read in pages, and later rows follow it") {
+    check_large_backlog(fixture);
+  }
+  SUBCASE("what is not committed is not seen, and is seen once it is") {
+    check_uncommitted(fixture);
+  }
+  SUBCASE("what is rolled back is never seen") {
+    check_rollback(fixture);
+  }
+  SUBCASE("a new session goes on behind the settled mark") {
+    check_settle(fixture);
+  }
+  SUBCASE("what was read and not settled is read again") {
+    check_reread(fixture);
+  }
+  SUBCASE("a route that starts now has no past") {
+    check_start(fixture);
+  }
+  SUBCASE("ages and delays are by the database's clock") {
+    check_dates(fixture);
+  }
+  SUBCASE("a wait ends with a commit") {
+    check_wait(fixture);
+  }
+  SUBCASE("a wait ends with wake, or with its time") {
+    check_wake(fixture);
+  }
+  store_lease_suite(fixture);
+}
+
+}  // namespace outbox::test

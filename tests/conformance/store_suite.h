@@ -1,0 +1,69 @@
+// What every store adapter must do, whatever the database: one suite, run by each adapter's test with a
+// fixture of its own against the real thing.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/admin.h"
+#include "core/store.h"
+
+namespace outbox::test {
+
+/// A row as a service writes it.
+struct ServiceRow {
+  std::string topic = "orders";
+  std::optional<std::string> key = {};
+  std::optional<std::string> type = {};
+  std::string payload = "{}";
+  std::string content_type = "application/json";
+  std::string headers = "{}";                           ///< JSON text, also such as the relay must refuse
+  std::optional<std::chrono::seconds> deliver_in = {};  ///< by the database's clock
+};
+
+/// A service's own connection, one transaction at a time.
+class ServiceWriter {
+ public:
+  virtual ~ServiceWriter() = default;
+  virtual void begin() = 0;
+  virtual void insert(const ServiceRow& row) = 0;
+  virtual void commit() = 0;
+  virtual void rollback() = 0;
+
+  /// begin, insert each, commit.
+  void commit_rows(const std::vector<ServiceRow>& rows);
+};
+
+/// One database with the outbox's tables in it and no row.
+class StoreFixture {
+ public:
+  virtual ~StoreFixture() = default;
+  virtual std::unique_ptr<Store> store() = 0;
+  virtual std::unique_ptr<Admin> admin() = 0;
+  virtual std::unique_ptr<ServiceWriter> writer() = 0;
+  /// True: several writers may have transactions open at a time.
+  [[nodiscard]] virtual bool has_concurrent_writers() const { return true; }
+};
+
+/// Runs every claim as a SUBCASE; call it from a TEST_CASE with a fresh fixture.
+void store_suite(StoreFixture& fixture);
+/// A part of it.
+void store_lease_suite(StoreFixture& fixture);
+
+/// A store that holds the lease of route "orders", and where it stands.
+struct Holder {
+  std::unique_ptr<Store> store;
+  Lease lease;
+  Mark mark;
+};
+Holder holder_of(StoreFixture& fixture, const std::string& owner = "relay-1", Start start = Start::oldest);
+LeaseRequest request_of(const std::string& owner);
+
+/// Reads until nothing more is there and moves the holder's mark along, without saving it. The payloads, in
+/// order.
+std::vector<std::string> read_all(Holder& holder, const ReadLimit& limit = {1000, 1u << 24});
+
+}  // namespace outbox::test
