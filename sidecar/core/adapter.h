@@ -1,4 +1,5 @@
-// How an adapter describes itself: name, URL schemes, settings, how to open it. adapters/registry.h lists them all.
+// How an adapter describes itself: name, URL schemes, settings, how to open it. adapters/registry.h lists
+// them all.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +24,12 @@ struct SettingSpec {
   enum class Kind { text, integer, boolean, duration, choice };
   std::string_view key;
   Kind kind = Kind::text;
-  std::string_view fallback;  ///< the default, written as in the configuration
-  std::string_view choices{};   ///< for choice: "a|b|c"
-  std::int64_t min = 0;       ///< for integer
+  std::string_view fallback;   ///< the default, written as in the configuration
+  std::string_view choices{};  ///< for choice: "a|b|c"
+  std::int64_t min = 0;        ///< for integer
   std::int64_t max = INT64_MAX;
-  bool secret = false;        ///< never shown
-  std::string_view doc;       ///< one line with the unit
+  bool secret = false;   ///< never shown
+  std::string_view doc;  ///< one line with the unit
 };
 
 using SettingValue = std::variant<std::string, std::int64_t, bool, Duration>;

@@ -1,5 +1,5 @@
-// Port: what operators and commands ask of a database, beside the relay's own session. Blocking; each object belongs to the
-// thread that made it. Adapters: adapters/stores/<name>.
+// Port: what operators and commands ask of a database, beside the relay's own session. Blocking; each object
+// belongs to the thread that made it. Adapters: adapters/stores/<name>.
 #pragma once
 
 #include <cstdint>
@@ -68,7 +68,8 @@ class Admin {
  public:
   virtual ~Admin() = default;
 
-  /// Server, tables, columns, grants: one finding each. Errors: unavailable when the database cannot be reached.
+  /// Server, tables, columns, grants: one finding each. Errors: unavailable when the database cannot be
+  /// reached.
   virtual Result<std::vector<Finding>> check() = 0;
 
   /// Inserts one row in a transaction of its own; the row's id.
@@ -86,8 +87,8 @@ class Admin {
   /// Migrations applied so far, by version; empty when there are none.
   virtual Result<std::vector<AppliedMigration>> migrations() = 0;
 
-  /// Applies one migration and its record in one transaction; waits for other processes that migrate. False: another
-  /// process has applied it meanwhile.
+  /// Applies one migration and its record in one transaction; waits for other processes that migrate. False:
+  /// another process has applied it meanwhile.
   virtual Result<bool> apply(const Migration& migration) = 0;
 
   /// Reverts one. Refused when rows would be dropped that are not sent, unless `force`.

@@ -1,4 +1,5 @@
-// One outbox row on its way to a broker, and a batch of them. Plain data that looks into memory owned by its batch.
+// One outbox row on its way to a broker, and a batch of them. Plain data that looks into memory owned by its
+// batch.
 #pragma once
 
 #include <array>
@@ -18,7 +19,8 @@ namespace outbox {
 using Instant = std::chrono::steady_clock::time_point;
 using Duration = std::chrono::steady_clock::duration;
 
-/// A date as the database stamped it, microseconds since 1970 UTC. Passed on and shown, never compared with a local clock.
+/// A date as the database stamped it, microseconds since 1970 UTC. Passed on and shown, never compared with a
+/// local clock.
 using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 
 struct Header {
@@ -37,15 +39,19 @@ struct Message {
   std::string_view content_type;
   std::span<const Header> headers;
   Timestamp created_at{};
-  Duration age{};              ///< since created_at by the database's clock, at the time of the read
-  Duration due_in{};           ///< until deliver_at by the database's clock, at the time of the read; <= 0: now
-  std::string_view defect;     ///< not empty: cannot be delivered as it stands (headers no object of strings, ...)
+  Duration age{};     ///< since created_at by the database's clock, at the time of the read
+  Duration due_in{};  ///< until deliver_at by the database's clock, at the time of the read; <= 0: now
+  std::string_view
+      defect;  ///< not empty: cannot be delivered as it stands (headers no object of strings, ...)
 
   [[nodiscard]] std::string_view id_text() const { return {id.data(), id.size()}; }
-  [[nodiscard]] std::size_t bytes() const { return payload.size() + topic.size() + (key ? key->size() : 0) + 128; }
+  [[nodiscard]] std::size_t bytes() const {
+    return payload.size() + topic.size() + (key ? key->size() : 0) + 128;
+  }
 };
 
-/// A place in a route's log: everything before it is settled. `window` belongs to the store and is opaque to all others.
+/// A place in a route's log: everything before it is settled. `window` belongs to the store and is opaque to
+/// all others.
 struct Mark {
   std::string window;
   std::int64_t seq = 0;
@@ -53,7 +59,8 @@ struct Mark {
   friend bool operator==(const Mark&, const Mark&) = default;
 };
 
-/// Rows in the order in which they are to be published. The mark after message i is {window, messages[i].seq}.
+/// Rows in the order in which they are to be published. The mark after message i is {window,
+/// messages[i].seq}.
 struct Batch {
   std::vector<Message> messages;
   std::shared_ptr<const void> memory;  ///< what the views look into

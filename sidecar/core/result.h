@@ -1,4 +1,5 @@
-// Result<T>: a value, or why there is none. For faults that are expected (network, database, broker, configuration).
+// Result<T>: a value, or why there is none. For faults that are expected (network, database, broker,
+// configuration).
 #pragma once
 
 #include <cassert>

@@ -1,5 +1,5 @@
-// What the relay says of itself: the data behind /status, /metrics and `outboxd status`. Plain values, copied out by the
-// runtime; nothing in it is secret.
+// What the relay says of itself: the data behind /status, /metrics and `outboxd status`. Plain values, copied
+// out by the runtime; nothing in it is secret.
 #pragma once
 
 #include <array>
@@ -34,24 +34,32 @@ struct Histogram {
 enum class RouteState {
   starting,  ///< database or broker not reached yet
   running,
-  standby,   ///< another relay holds the lease
-  backoff,   ///< the broker or the database is unavailable; tried again by itself
+  standby,        ///< another relay holds the lease
+  backoff,        ///< the broker or the database is unavailable; tried again by itself
   misconfigured,  ///< tried again slowly; somebody must change something
-  stopped,   ///< a message that can never be delivered stands at the head; an operator must decide
-  paused,    ///< by an operator
+  stopped,        ///< a message that can never be delivered stands at the head; an operator must decide
+  paused,         ///< by an operator
   draining,
 };
 
 constexpr std::string_view name_of(RouteState state) {
   switch (state) {
-    case RouteState::starting: return "starting";
-    case RouteState::running: return "running";
-    case RouteState::standby: return "standby";
-    case RouteState::backoff: return "backoff";
-    case RouteState::misconfigured: return "misconfigured";
-    case RouteState::stopped: return "stopped";
-    case RouteState::paused: return "paused";
-    case RouteState::draining: return "draining";
+    case RouteState::starting:
+      return "starting";
+    case RouteState::running:
+      return "running";
+    case RouteState::standby:
+      return "standby";
+    case RouteState::backoff:
+      return "backoff";
+    case RouteState::misconfigured:
+      return "misconfigured";
+    case RouteState::stopped:
+      return "stopped";
+    case RouteState::paused:
+      return "paused";
+    case RouteState::draining:
+      return "draining";
   }
   return "";
 }

@@ -7,11 +7,14 @@
 namespace outbox {
 namespace {
 
-Error bad(std::string what) { return {Fault::misconfigured, "URL: " + std::move(what)}; }
+Error bad(std::string what) {
+  return {Fault::misconfigured, "URL: " + std::move(what)};
+}
 
 std::string lower(std::string_view text) {
   std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return result;
 }
 
@@ -127,16 +130,20 @@ Result<Url> parse_url(std::string_view text) {
     hosts.remove_prefix(at + 1);
     const auto colon = user.find(':');
     const auto name = decoded(user.substr(0, colon));
-    const auto password = colon == std::string_view::npos ? std::optional<std::string>("") : decoded(user.substr(colon + 1));
-    if (!name || !password) return bad("'%' in user or password must be followed by two hex digits (write % as %25)");
+    const auto password =
+        colon == std::string_view::npos ? std::optional<std::string>("") : decoded(user.substr(colon + 1));
+    if (!name || !password)
+      return bad("'%' in user or password must be followed by two hex digits (write % as %25)");
     url.user = *name;
     url.password = *password;
   }
   std::optional<Error> error;
   each(hosts, ',', [&](std::string_view item) {
     auto host = parse_host(item);
-    if (host) url.hosts.push_back(std::move(*host));
-    else if (!error) error = host.error();
+    if (host)
+      url.hosts.push_back(std::move(*host));
+    else if (!error)
+      error = host.error();
   });
   if (error) return *error;
 
@@ -148,9 +155,12 @@ Result<Url> parse_url(std::string_view text) {
   each(parts->query, '&', [&](std::string_view item) {
     const auto equals = item.find('=');
     const auto name = decoded(item.substr(0, equals));
-    const auto value = equals == std::string_view::npos ? std::optional<std::string>("") : decoded(item.substr(equals + 1));
-    if (name && value) url.query.emplace_back(*name, *value);
-    else error = bad("'%' in a parameter must be followed by two hex digits");
+    const auto value =
+        equals == std::string_view::npos ? std::optional<std::string>("") : decoded(item.substr(equals + 1));
+    if (name && value)
+      url.query.emplace_back(*name, *value);
+    else
+      error = bad("'%' in a parameter must be followed by two hex digits");
   });
   if (error) return *error;
   return url;
@@ -178,7 +188,8 @@ std::string redacted(std::string_view url) {
     result += parts->authority;
   }
   const auto at = parts->has_authority ? std::string_view::npos : parts->path.rfind('@');
-  result += at == std::string_view::npos ? std::string(parts->path) : "***" + std::string(parts->path.substr(at));
+  result +=
+      at == std::string_view::npos ? std::string(parts->path) : "***" + std::string(parts->path.substr(at));
   char separator = '?';
   each(parts->query, '&', [&](std::string_view item) {
     const auto equals = item.find('=');

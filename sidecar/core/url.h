@@ -34,8 +34,8 @@ Result<Url> parse_url(std::string_view text);
 /// The scheme of a URL, lower case; empty when there is none.
 std::string scheme_of(std::string_view url);
 
-/// The URL with its password, and every query value whose name speaks of a secret, replaced by "***". Also for text that is
-/// no valid URL: what stands before an '@' is never shown.
+/// The URL with its password, and every query value whose name speaks of a secret, replaced by "***". Also
+/// for text that is no valid URL: what stands before an '@' is never shown.
 std::string redacted(std::string_view url);
 
 }  // namespace outbox

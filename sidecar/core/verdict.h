@@ -11,7 +11,8 @@ enum class Verdict : std::uint8_t {
   accepted,       ///< the broker took durable responsibility
   retry,          ///< turned away this time, the message's own fault possible: uses an attempt
   rejected,       ///< will never be taken (too large, illegal)
-  unavailable,    ///< not taken and the message is not to blame (down, throttled, not connected): uses no attempt
+  unavailable,    ///< not taken and the message is not to blame (down, throttled, not connected): uses no
+                  ///< attempt
   misconfigured,  ///< missing topic, no permission: nothing will be taken until somebody changes something
   in_doubt,       ///< no answer came: treated as not accepted, sent again with the same id
 };
@@ -20,12 +21,18 @@ inline constexpr int verdict_count = 6;
 
 constexpr std::string_view name_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::accepted: return "accepted";
-    case Verdict::retry: return "retry";
-    case Verdict::rejected: return "rejected";
-    case Verdict::unavailable: return "unavailable";
-    case Verdict::misconfigured: return "misconfigured";
-    case Verdict::in_doubt: return "in_doubt";
+    case Verdict::accepted:
+      return "accepted";
+    case Verdict::retry:
+      return "retry";
+    case Verdict::rejected:
+      return "rejected";
+    case Verdict::unavailable:
+      return "unavailable";
+    case Verdict::misconfigured:
+      return "misconfigured";
+    case Verdict::in_doubt:
+      return "in_doubt";
   }
   return "";
 }

@@ -1,0 +1,128 @@
+// The relay state machine of one route and shard: read -> plan -> publish -> judge -> settle. It decides and
+// never does: no I/O, no clock, no thread, no log. One thread owns it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "core/relay_io.h"
+#include "core/row_window.h"
+#include "core/status.h"
+
+namespace outbox {
+
+class Relay {
+ public:
+  explicit Relay(RelayOptions options);
+
+  /// absorb(event), then plan(): what is to be done now. `commands` comes in cleared.
+  void step(Instant now, Event event, Commands& commands) {
+    absorb(now, std::move(event));
+    plan(now, commands);
+  }
+
+  /// Changes state, decides nothing.
+  void absorb(Instant now, Event event);
+
+  /// Reads state, issues every command that is due.
+  void plan(Instant now, Commands& commands);
+
+  /// What it knows of itself: everything of RouteStatus but name, to, and what only the database can count.
+  [[nodiscard]] RouteStatus status(Instant now) const;
+
+ private:
+  /// Where it stands with its lease.
+  enum class Phase {
+    apart,  ///< no lease, nothing outstanding: may acquire
+    acquiring,
+    holding,
+    leaving,  ///< the lease is lost: waits for outstanding answers, then starts over
+    releasing,
+    stopped,
+  };
+
+  /// Why the route publishes nothing for a while.
+  struct Trouble {
+    int failures = 0;  ///< in a row
+    Instant retry_at{};
+    bool misconfigured = false;
+    std::string reason;  ///< empty: none
+
+    [[nodiscard]] bool present() const { return !reason.empty(); }
+    [[nodiscard]] bool waits(Instant now) const { return present() && now < retry_at; }
+  };
+
+  enum class BrokerSession { down, connecting, up };
+
+  void on(Instant now, AcquireAnswer& answer);
+  void on(Instant now, RenewAnswer& answer);
+  void on(Instant now, ReleaseAnswer& answer);
+  void on(Instant now, ReadAnswer& answer);
+  void on(Instant now, SettleAnswer& answer);
+  void on(Instant now, WaitAnswer& answer);
+  void on(Instant now, BrokerAnswer& answer);
+  void on(Instant now, Pause&);
+  void on(Instant now, Resume&);
+  void on(Instant now, Stop&);
+  void on(Instant, Tick&) {}
+
+  void on_delivery(Instant now, const Delivery& delivery, bool alone, std::optional<Error>& error);
+  void on_session(const Session& session, std::optional<Error>& error);
+  void accepted(Instant now, Ordinal ordinal);
+  void kill(Ordinal ordinal, const std::string& reason);
+  void trouble(Instant now, Trouble& which, const Error& error);
+  void store_failed(Instant now, const Error& error);
+  void beat_confirmed();
+
+  void plan_acquire(Instant now, Commands& commands);
+  void plan_publish(Instant now, Commands& commands);
+  void plan_settle(Instant now, Commands& commands);
+  void plan_renew(Instant now, Commands& commands);
+  void plan_read(Commands& commands);
+  void plan_leave(Instant now, Commands& commands);
+  void plan_stop(Instant now, Commands& commands);
+  void plan_wake(Instant now, Commands& commands);
+  [[nodiscard]] bool may_publish(Instant now) const;
+  [[nodiscard]] bool store_owes_answers() const { return reading_ || settling_ || renewing_; }
+  [[nodiscard]] bool all_settled() const;
+  [[nodiscard]] bool nothing_left() const;
+  [[nodiscard]] RouteState state() const;
+
+  const RelayOptions options_;
+  std::mt19937_64 random_;
+  RowWindow rows_;
+
+  Phase phase_ = Phase::apart;
+  Lease lease_;
+  Mark read_mark_;                     ///< where the next read begins
+  Ordinal settled_end_ = 1;            ///< everything before is behind the saved mark
+  Ordinal settling_end_ = 1;           ///< what the outstanding settle will make of it
+  bool mark_moved_ = false;            ///< since the last settle was issued
+  Instant settled_at_{};               ///< when the last settle was issued
+  Instant beat_sent_at_{};             ///< when the outstanding acquire, renew or settle was issued
+  Instant lease_from_{};               ///< confirmed: the lease lasts from here for options_.lease
+  std::optional<LeaseHolder> holder_;  ///< who else holds it, and since when unmoved
+  Instant holder_unmoved_since_{};
+  Instant observe_at_{};
+
+  bool reading_ = false, settling_ = false, renewing_ = false, waiting_ = false;
+  bool caught_up_ = false;  ///< the last read found nothing and nothing has woken us since
+
+  BrokerSession session_ = BrokerSession::down;
+  bool ever_up_ = false;
+  std::size_t
+      flight_max_;  ///< 1 after a failure that may be one message's doing; doubles with each acceptance
+  Trouble store_trouble_, broker_trouble_;
+  bool ordered_recovery_ =
+      false;                 ///< ordered pipeline: publish nothing until what is in flight has come back
+  std::string dead_reason_;  ///< not empty: a message that nobody will ever take stands in the way
+  bool paused_ = false;
+  bool draining_ = false;
+  Instant drain_until_{};
+
+  RouteStatus counted_;  ///< the counters
+};
+
+}  // namespace outbox

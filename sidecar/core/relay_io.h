@@ -1,0 +1,112 @@
+// What goes into the relay state machine and what comes out of it. Plain data.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/broker.h"
+#include "core/judge.h"
+#include "core/store.h"
+#include "core/topics.h"
+
+namespace outbox {
+
+struct RelayOptions {
+  std::string route = "main";
+  int shard = 0;
+  std::string owner;
+  Start start = Start::oldest;
+  Topics topics{{"*"}};
+  bool counts_unrouted = false;  ///< this relay counts the rows that `all_topics` does not take
+  Topics all_topics{{"*"}};      ///< what the routes together take
+
+  std::size_t window = 4096;  ///< messages handed to the broker and not behind the saved mark
+  std::size_t read_messages_max = 4096;
+  std::size_t read_bytes_max = 4 << 20;
+  Duration settle_interval = std::chrono::milliseconds(20);
+  Duration lease = std::chrono::seconds(10);
+  Duration drain_timeout = std::chrono::seconds(10);
+  RetryPolicy retry;
+  bool once = false;  ///< finish when everything committed so far is settled
+  Traits traits;
+  std::uint64_t seed = 1;
+};
+
+// ---- events ----
+
+struct AcquireAnswer {
+  Result<Acquired> result;
+};
+struct RenewAnswer {
+  Result<void> result;
+};
+struct ReleaseAnswer {
+  Result<void> result;
+};
+struct ReadAnswer {
+  Result<Batch> result;
+};
+struct SettleAnswer {
+  Result<void> result;
+};
+struct WaitAnswer {
+  Result<Woken> result;
+};
+/// What the broker said; the deliveries are consumed.
+struct BrokerAnswer {
+  Answers* answers = nullptr;
+};
+struct Pause {};
+struct Resume {};
+/// Stop reading, wait for acknowledgements, save the mark, give the lease back.
+struct Stop {};
+struct Tick {};
+
+using Event = std::variant<AcquireAnswer, RenewAnswer, ReleaseAnswer, ReadAnswer, SettleAnswer, WaitAnswer,
+                           BrokerAnswer, Pause, Resume, Stop, Tick>;
+
+// ---- commands ----
+
+struct ReadCommand {
+  Mark after;
+  ReadLimit limit;
+};
+struct SettleCommand {
+  Lease lease;
+  Mark mark;
+  std::vector<Hold> holds;
+};
+
+/// Carried out in the order of the members; each store command is answered by its event, exactly once.
+struct Commands {
+  std::optional<LeaseRequest> acquire;
+  std::optional<SettleCommand> settle;
+  std::optional<Lease> renew;
+  std::optional<ReadCommand> read;
+  std::optional<Lease> release;
+  std::optional<Duration> wait;  ///< the store may sleep until something is committed, this long at the most
+  bool connect = false;          ///< the broker
+  std::vector<Submission> publish;
+  std::optional<Instant> wake_at;  ///< send a Tick then, if nothing else happens before
+  bool finished = false;           ///< nothing is left to do: the relay has stopped
+
+  void clear() {
+    acquire.reset();
+    settle.reset();
+    renew.reset();
+    read.reset();
+    release.reset();
+    wait.reset();
+    connect = false;
+    publish.clear();
+    wake_at.reset();
+    finished = false;
+  }
+};
+
+}  // namespace outbox

@@ -1,0 +1,64 @@
+// The broker of a simulated run: one log of what it accepted, and sessions that turn away, lose answers and
+// break by seed.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "model_database.h"
+
+namespace outbox::simulation {
+
+/// What was accepted, in this order, repeats included.
+struct Accepted {
+  std::int64_t row = 0;
+  Instant when{};
+};
+using BrokerLog = std::vector<Accepted>;
+
+class ScriptedBroker {
+ public:
+  ScriptedBroker(VirtualTime& time, Random& random, BrokerLog& log, const Faults& faults,
+                 bool ordered_pipeline, std::function<void(Answers)> deliver);
+
+  void connect();
+  void submit(const std::vector<Submission>& messages);
+
+  /// The relay has taken in one of the answers.
+  void seen();
+
+  /// The process is gone: what is on the wire may still arrive, and late.
+  void crash();
+
+ private:
+  struct OnTheWire {
+    Ticket ticket = 0;
+    std::int64_t row = 0;
+  };
+
+  void begin_next();
+  void answer_next();
+  void break_session();
+  void answer(Verdict verdict, Ticket ticket);
+  /// What was sent and not answered arrives now, later or never; in order where the session promises order.
+  void let_go();
+
+  VirtualTime& time_;
+  Random& random_;
+  BrokerLog& log_;
+  const Faults& faults_;
+  const bool ordered_pipeline_;
+  std::function<void(Answers)> deliver_;
+  std::deque<OnTheWire> wire_;
+  bool up_ = false;
+  bool busy_ = false;
+  bool failing_ =
+      false;        ///< ordered: one was turned away, so all are that were sent before the relay could know
+  int unseen_ = 0;  ///< answers that the relay has not taken in yet
+  std::shared_ptr<std::uint64_t> session_ = std::make_shared<std::uint64_t>(1);
+};
+
+}  // namespace outbox::simulation

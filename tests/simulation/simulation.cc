@@ -1,0 +1,329 @@
+#include "simulation.h"
+
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "core/relay.h"
+#include "model_database.h"
+#include "scripted_broker.h"
+
+namespace outbox::simulation {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// What a seed decides before the run begins.
+struct Scenario {
+  RelayOptions relay;
+  Faults faults;
+  int relays = 1;
+  int rows = 0;
+  int keys = 0;
+  double scheduled = 0;  ///< share of rows with a deliver_at
+  Duration commit_gap_max{};
+};
+
+Faults draw_faults(Random& random) {
+  Faults faults;
+  const auto sometimes = [&](double most) {
+    return random.chance(0.5) ? 0 : most * random.between(1, 100) / 100;
+  };
+  faults.store_fails = sometimes(0.1);
+  faults.notification_lost = sometimes(0.5);
+  faults.rejects_for_now = sometimes(0.2);
+  faults.throttles = sometimes(0.1);
+  faults.forbids = sometimes(0.02);
+  faults.answer_lost = sometimes(0.1);
+  faults.session_breaks = sometimes(0.1);
+  faults.connect_fails = sometimes(0.3);
+  faults.crash = sometimes(0.02);
+  faults.stall = sometimes(0.01);
+  if (random.chance(0.2)) faults.store_latency_max = 300ms;
+  if (random.chance(0.2)) faults.broker_latency_max = 300ms;
+  return faults;
+}
+
+Scenario draw_scenario(Random& random) {
+  Scenario scenario;
+  scenario.faults = draw_faults(random);
+  scenario.relays = random.chance(0.3) ? random.between(2, 3) : 1;
+  scenario.rows = random.between(1, 60);
+  scenario.keys = random.between(1, 8);
+  scenario.scheduled = random.chance(0.3) ? 0.1 : 0;
+  scenario.commit_gap_max = random.chance(0.3) ? Duration::zero() : Duration(20ms);
+  auto& relay = scenario.relay;
+  relay.window = static_cast<std::size_t>(random.chance(0.5) ? random.between(1, 8) : 64);
+  relay.read_messages_max = static_cast<std::size_t>(random.between(1, 32));
+  relay.lease = 2s;
+  relay.drain_timeout = 2s;
+  relay.retry = {1000, 10ms, 500ms};
+  relay.traits.ordered_pipeline = random.chance(0.3);
+  return scenario;
+}
+
+class World;
+
+/// One relay process: its state machine and both ends of it.
+class Process {
+ public:
+  Process(World& world, std::string owner);
+  void take(Event event);
+  void take_answers(Answers answers);
+  void crash();
+  void stall(Duration how_long);
+  void resume();
+  [[nodiscard]] bool running() const { return !crashed_ && !finished_; }
+
+  const std::string owner;
+  ModelStore store;
+  ScriptedBroker broker;
+
+ private:
+  void step(Event event);
+  void carry_out(Commands& commands);
+  void check_publish(const Commands& commands);
+
+  World& world_;
+  Relay relay_;
+  bool crashed_ = false, stalled_ = false, finished_ = false;
+  std::vector<std::function<void()>> missed_;  ///< what happened while stalled
+  std::optional<Instant> wake_at_;
+  std::uint64_t wake_number_ = 0;
+};
+
+class World {
+ public:
+  World(std::uint64_t seed, bool trace)
+      : trace_(trace), random(seed), scenario(draw_scenario(random)), database(time) {}
+  Outcome run();
+
+  void violate(std::string what) {
+    if (outcome.violation.empty()) outcome.violation = std::move(what);
+  }
+  void note(const std::string& owner, const char* what) const {
+    if (trace_)
+      std::printf("%9.3f ms  %-8s %s\n",
+                  std::chrono::duration<double, std::milli>(time.now() - Instant{1h}).count(), owner.c_str(),
+                  what);
+  }
+  bool gone(const std::string& owner) const { return provably_gone.contains(owner); }
+  void crash_and_restart(Process& process);
+
+ private:
+  void start_relay();
+  void schedule_commits();
+  void check_end();
+  bool all_through() const;
+
+  const bool trace_;
+  bool stopping_ = false;
+
+ public:
+  VirtualTime time;
+  Random random;
+  Scenario scenario;
+  ModelDatabase database;
+  BrokerLog log;
+  Outcome outcome;
+  std::set<std::string> provably_gone;
+  std::vector<std::unique_ptr<Process>> processes;
+  bool faulty = true;
+};
+
+RelayOptions options_of(World& world, const std::string& owner) {
+  RelayOptions options = world.scenario.relay;
+  options.owner = owner;
+  options.seed = world.random.draw();
+  return options;
+}
+
+Process::Process(World& world, std::string name)
+    : owner(std::move(name)),
+      store(
+          world.time, world.random, world.database, world.scenario.faults,
+          [&world](const std::string& who) { return world.gone(who); },
+          [this](Event event) { take(std::move(event)); }),
+      broker(world.time, world.random, world.log, world.scenario.faults,
+             world.scenario.relay.traits.ordered_pipeline,
+             [this](Answers answers) { take_answers(std::move(answers)); }),
+      world_(world),
+      relay_(options_of(world, owner)) {}
+
+void Process::take(Event event) {
+  if (!running()) return;
+  if (stalled_) {
+    missed_.push_back([this, kept = std::make_shared<Event>(std::move(event))] { step(std::move(*kept)); });
+    return;
+  }
+  step(std::move(event));
+}
+
+void Process::take_answers(Answers answers) {
+  auto kept = std::make_shared<Answers>(std::move(answers));
+  if (!running()) return;
+  if (stalled_) {
+    missed_.push_back([this, kept] {
+      broker.seen();
+      step(BrokerAnswer{kept.get()});
+    });
+    return;
+  }
+  broker.seen();
+  step(BrokerAnswer{kept.get()});
+}
+
+void Process::step(Event event) {
+  if (!running()) return;
+  if (++world_.outcome.steps > 1'000'000) world_.violate("spins");
+  if (world_.faulty && world_.random.chance(world_.scenario.faults.crash))
+    return world_.crash_and_restart(*this);
+  Commands commands;
+  relay_.step(world_.time.now(), std::move(event), commands);
+  check_publish(commands);
+  carry_out(commands);
+  if (world_.faulty && world_.random.chance(world_.scenario.faults.stall))
+    stall(world_.random.within(1ms, 5s));
+}
+
+/// What a crash may repeat is bounded by the window, and a key never has two messages in flight.
+void Process::check_publish(const Commands& commands) {
+  for (const Submission& submission : commands.publish) {
+    const auto ahead = submission.message->seq - world_.database.mark();
+    if (ahead > static_cast<std::int64_t>(world_.scenario.relay.window))
+      world_.violate("published beyond the window");
+  }
+}
+
+void Process::carry_out(Commands& commands) {
+  if (commands.finished) finished_ = true;
+  if (commands.wake_at && (!wake_at_ || *commands.wake_at != *wake_at_)) {
+    wake_at_ = commands.wake_at;
+    world_.time.at(*wake_at_, [this, number = ++wake_number_] {
+      if (number != wake_number_) return;
+      wake_at_.reset();
+      take(Tick{});
+    });
+  }
+  if (commands.connect) broker.connect();
+  if (!commands.publish.empty()) {
+    world_.note(owner, ("publish " + std::to_string(commands.publish.front().message->seq) + " and " +
+                        std::to_string(commands.publish.size() - 1) + " more")
+                           .c_str());
+    broker.submit(commands.publish);
+  }
+  if (commands.acquire) world_.note(owner, "acquire");
+  if (commands.settle) world_.note(owner, ("settle " + std::to_string(commands.settle->mark.seq)).c_str());
+  store.accept(commands);
+}
+
+void Process::crash() {
+  world_.note(owner, "crash");
+  crashed_ = true;
+  store.crash();
+  broker.crash();
+}
+
+void Process::stall(Duration how_long) {
+  world_.note(owner, "stall");
+  stalled_ = true;
+  world_.time.after(how_long, [this] { resume(); });
+}
+
+void Process::resume() {
+  if (!std::exchange(stalled_, false) || !running()) return;
+  world_.note(owner, "resume");
+  auto missed = std::move(missed_);
+  missed_.clear();
+  for (auto& what : missed) what();
+  take(Tick{});
+}
+
+void World::start_relay() {
+  if (stopping_) return;
+  processes.push_back(std::make_unique<Process>(*this, "relay-" + std::to_string(processes.size() + 1)));
+  time.after(random.within(0ms, 10ms), [process = processes.back().get()] { process->take(Tick{}); });
+}
+
+void World::crash_and_restart(Process& process) {
+  ++outcome.crashes;
+  process.crash();
+  if (random.chance(0.5)) provably_gone.insert(process.owner);
+  time.after(random.within(0ms, 50ms), [this] { start_relay(); });
+}
+
+void World::schedule_commits() {
+  database.on_commit = [this] {
+    for (const auto& process : processes)
+      if (process->running()) process->store.committed();
+  };
+  Duration when{};
+  for (int i = 0; i < scenario.rows; ++i) {
+    when += random.within(Duration::zero(), scenario.commit_gap_max);
+    const int key = random.chance(0.1) ? -1 : random.between(1, scenario.keys);
+    const Duration due_in = random.chance(scenario.scheduled) ? random.within(1ms, 500ms) : Duration::zero();
+    time.after(when, [this, key, due_in] { database.commit(key, due_in); });
+  }
+}
+
+bool World::all_through() const {
+  return static_cast<int>(database.rows().size()) == scenario.rows &&
+         database.mark() == static_cast<std::int64_t>(database.rows().size());
+}
+
+Outcome World::run() {
+  outcome.rows = static_cast<std::size_t>(scenario.rows);
+  schedule_commits();
+  for (int i = 0; i < scenario.relays; ++i) start_relay();
+  const Instant faults_end = time.now() + random.within(500ms, 3s);
+  time.at(faults_end, [this] {
+    faulty = false;
+    scenario.faults = Faults{};
+    note("world", "faults end");
+    for (const auto& process : processes) process->resume();
+  });
+  // Backed off or standing by for its longest, a relay must still come back well within this.
+  const Instant deadline = faults_end + 90s;
+  while (outcome.violation.empty() && (faulty || !all_through()) && time.now() < deadline && time.step())
+    continue;
+  if (outcome.violation.empty() && !all_through())
+    violate("not everything went through after the faults had ended");
+  stopping_ = true;
+  for (const auto& process : processes) process->take(Stop{});
+  const Instant stop_deadline = time.now() + 10s;
+  while (outcome.violation.empty() && time.now() < stop_deadline && time.step()) continue;
+  for (const auto& process : processes)
+    if (process->running()) violate("did not stop");
+  check_end();
+  outcome.accepted = log.size();
+  return outcome;
+}
+
+void World::check_end() {
+  std::set<std::int64_t> seen;
+  std::map<int, std::int64_t> last_of_key;
+  for (const auto& [number, when] : log) {
+    const auto& row = database.rows().at(static_cast<std::size_t>(number - 1));
+    if (when < row.committed + row.due_in)
+      violate("row " + std::to_string(number) + " was published before its time");
+    if (!seen.insert(number).second) continue;
+    if (row.key < 0) continue;
+    auto& last = last_of_key[row.key];
+    if (number < last)
+      violate("inverted: row " + std::to_string(number) + " after row " + std::to_string(last));
+    last = number;
+  }
+  for (const auto& row : database.rows())
+    if (!seen.contains(row.number)) violate("lost: row " + std::to_string(row.number));
+}
+
+}  // namespace
+
+Outcome simulate(std::uint64_t seed, bool trace) {
+  return World(seed, trace).run();
+}
+
+}  // namespace outbox::simulation

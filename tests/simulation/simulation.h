@@ -1,0 +1,18 @@
+// One simulated run: services commit, relays relay, everything fails; then the faults end and the truth is
+// compared.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace outbox::simulation {
+
+struct Outcome {
+  std::string violation;  ///< empty: none
+  std::size_t rows = 0, accepted = 0, crashes = 0, steps = 0;
+};
+
+/// Same seed, same run. `trace`: prints every step.
+Outcome simulate(std::uint64_t seed, bool trace = false);
+
+}  // namespace outbox::simulation
