@@ -56,7 +56,7 @@ const std::vector<Library>& libraries() {
       {"nlohmann/", {"sidecar/config", "sidecar/http", "sidecar/cli", "adapters/common", "settings"}},
       {"toml++/", {"sidecar/config"}},
       {"toml.hpp", {"sidecar/config"}},
-      {"httplib.h", {"sidecar/http"}},
+      {"httplib.h", {"sidecar/http", "sidecar/cli"}},
       {"CLI/", {"sidecar/cli", "sidecar/main.cc"}},
       {"pqxx/", {"adapters/stores/postgresql"}},
       {"libpq", {"adapters/stores/postgresql"}},
