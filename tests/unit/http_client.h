@@ -51,6 +51,9 @@ class HttpClient {
     return ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   }
 
+  /// Whether the server takes more, or has closed, within `time`.
+  bool writable_within(std::chrono::milliseconds time) { return ready(POLLOUT, time); }
+
   void send(std::string_view bytes) {
     while (!bytes.empty()) {
       if (!ready(POLLOUT, patience)) throw std::runtime_error("the server takes nothing");

@@ -42,6 +42,13 @@ double milliseconds(Clock::duration time) {
   return std::chrono::duration<double, std::milli>(time).count();
 }
 
+/// What the process may grow by. The address sanitizer keeps what is freed, so that its figure says nothing.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr long growth_max = 500'000'000;
+#else
+constexpr long growth_max = 3'000'000;
+#endif
+
 long resident_bytes() {
   std::ifstream file("/proc/self/statm");
   long total = 0, resident = 0;
@@ -104,6 +111,7 @@ TEST_CASE("a flood of header bytes ends the connection and takes no memory") {
   std::size_t sent = 0;
   long peak = 0;
   while (sent < 75'000'000 && Clock::now() < end) {
+    REQUIRE(client.writable_within(5s));
     const ssize_t count = client.send_some(block);
     if (count < 0 && errno != EAGAIN) break;
     if (count > 0) sent += static_cast<std::size_t>(count);
@@ -112,7 +120,7 @@ TEST_CASE("a flood of header bytes ends the connection and takes no memory") {
   CHECK(sent < 75'000'000);
   CHECK(client.closes_within(5s));
   MESSAGE("closed after " << sent << " bytes; the process grew by " << (peak - before) / 1024 << " KiB");
-  CHECK(peak - before < 3'000'000);
+  CHECK(peak - before < growth_max);
   probe(served);
 }
 
@@ -155,7 +163,7 @@ TEST_CASE("a client that does not take its answers is closed and disturbs nobody
     if (count < 0 && !closed) CHECK(probe(served) < 1s);
   }
   CHECK(closed);
-  CHECK(resident_bytes() - before < 3'000'000);
+  CHECK(resident_bytes() - before < growth_max);
 }
 
 TEST_CASE("a connection has a last request") {
