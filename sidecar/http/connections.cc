@@ -106,12 +106,9 @@ bool Connections::accept_one() {
   const int socket = ::accept4(listener_.socket(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (socket < 0) {
     if (errno == ECONNABORTED || errno == EINTR) return true;
-    // Out of descriptors or memory: the waiting connection stays readable, so poll must not be asked at once
-    // again.
-    if (!again()) {
-      close_oldest();
-      accept_again_ = now_ + accept_pause;
-    }
+    // Out of descriptors or memory. An old connection makes room, as when all places are taken; if there is
+    // none, the waiting one stays readable and poll would return at once, again and again.
+    if (!again() && !close_oldest()) accept_again_ = now_ + accept_pause;
     return false;
   }
   const auto is_open = [](const Connection& connection) { return connection.phase != Phase::closed; };
@@ -126,12 +123,13 @@ bool Connections::accept_one() {
 }
 
 /// A client that has just come is likelier to be a probe than the one that has been silent for longest.
-void Connections::close_oldest() {
+bool Connections::close_oldest() {
   Connection* oldest = nullptr;
   for (Connection& connection : connections_)
     if (connection.phase != Phase::closed && (!oldest || connection.since < oldest->since))
       oldest = &connection;
   if (oldest) close(*oldest);
+  return oldest != nullptr;
 }
 
 void Connections::advance(Connection& connection) {

@@ -70,7 +70,7 @@ class Connections {
   void finish_answer(Connection& connection);
   void discard(Connection& connection);
   void close(Connection& connection);
-  void close_oldest();
+  bool close_oldest();
   [[nodiscard]] int time_left() const;
 
   Listener listener_;

@@ -54,6 +54,9 @@ class HttpClient {
   /// Whether the server takes more, or has closed, within `time`.
   bool writable_within(std::chrono::milliseconds time) { return ready(POLLOUT, time); }
 
+  /// Whether the server says something, or has closed, within `time`.
+  bool readable_within(std::chrono::milliseconds time) { return ready(POLLIN, time); }
+
   void send(std::string_view bytes) {
     while (!bytes.empty()) {
       if (!ready(POLLOUT, patience)) throw std::runtime_error("the server takes nothing");
@@ -96,6 +99,9 @@ class HttpClient {
     return false;
   }
 
+  /// Whether the connection was torn down, so that an answer on its way could have been lost.
+  [[nodiscard]] bool was_reset() const { return reset_; }
+
   [[nodiscard]] const std::string& received() const { return received_; }
 
  private:
@@ -109,6 +115,7 @@ class HttpClient {
   bool receive() {
     std::array<char, 16384> bytes;
     const ssize_t count = ::recv(socket_, bytes.data(), bytes.size(), 0);
+    reset_ = reset_ || count < 0;
     if (count <= 0) return false;
     received_.append(bytes.data(), static_cast<std::size_t>(count));
     return true;
@@ -125,6 +132,7 @@ class HttpClient {
 
   int socket_;
   std::string received_;
+  bool reset_ = false;
 };
 
 }  // namespace outbox::test

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <fstream>
@@ -129,6 +130,7 @@ TEST_CASE("a head that is too large is answered with 431") {
   HttpClient client = served.client();
   CHECK(client.ask("GET /livez HTTP/1.1\r\nX: " + std::string(9000, 'x')).status == 431);
   CHECK(client.closes_within(5s));
+  CHECK_FALSE(client.was_reset());
   HttpClient fits = served.client();
   CHECK(fits.get("/livez", "X: " + std::string(8000, 'x') + "\r\n").status == 200);
 }
@@ -146,6 +148,27 @@ TEST_CASE("when all places are taken, the connection that has waited longest mak
   probe(served);
   CHECK(silent[1].closes_within(5s));
   CHECK(silent[0].get("/livez").status == 200);
+}
+
+TEST_CASE("a process without descriptors left serves new clients instead of old ones") {
+  const Served served;
+  std::vector<HttpClient> silent;
+  for (int count = 0; count < 10; ++count) {
+    silent.push_back(served.client());
+    REQUIRE(silent.back().get("/livez").status == 200);
+  }
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  const int next_descriptor = ::dup(0);
+  REQUIRE(next_descriptor >= 0);
+  ::close(next_descriptor);
+  const rlimit one_left{static_cast<rlim_t>(next_descriptor + 1), limit.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &one_left) == 0);
+  HttpClient client = served.client();  // takes the last one
+  client.send("GET /livez HTTP/1.1\r\n\r\n");
+  const bool is_answered = client.readable_within(2s);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  CHECK(is_answered);
 }
 
 TEST_CASE("a client that does not take its answers is closed and disturbs nobody") {
