@@ -2,8 +2,11 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <fstream>
 #include <list>
+#include <memory>
 #include <vector>
 
 #include "http/server.h"
