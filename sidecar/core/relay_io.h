@@ -66,9 +66,11 @@ struct Resume {};
 /// Stop reading, wait for acknowledgements, save the mark, give the lease back.
 struct Stop {};
 struct Tick {};
+/// Somebody else saw that something was committed.
+struct Nudge {};
 
 using Event = std::variant<AcquireAnswer, RenewAnswer, ReleaseAnswer, ReadAnswer, SettleAnswer, WaitAnswer,
-                           BrokerAnswer, Pause, Resume, Stop, Tick>;
+                           BrokerAnswer, Pause, Resume, Stop, Tick, Nudge>;
 
 // ---- commands ----
 

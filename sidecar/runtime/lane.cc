@@ -1,0 +1,171 @@
+#include "runtime/lane.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/log.h"
+#include "runtime/thread_name.h"
+#include "runtime/wall_time.h"
+
+namespace outbox {
+namespace {
+
+constexpr Duration round_time_max = std::chrono::seconds(1);
+constexpr Duration status_wait_max = std::chrono::milliseconds(250);
+
+Level level_of(RouteState state) {
+  switch (state) {
+    case RouteState::starting:
+    case RouteState::running:
+    case RouteState::standby:
+    case RouteState::paused:
+    case RouteState::draining:
+      return Level::info;
+    case RouteState::backoff:
+      return Level::warning;
+    case RouteState::misconfigured:
+    case RouteState::stopped:
+      return Level::error;
+  }
+  return Level::info;
+}
+
+}  // namespace
+
+Lane::Lane(RelayOptions options, std::string to, std::unique_ptr<Store> store, std::unique_ptr<Broker> broker,
+           Hooks hooks)
+    : options_(std::move(options)),
+      to_(std::move(to)),
+      store_(std::move(store)),
+      broker_(std::move(broker)),
+      hooks_(std::move(hooks)),
+      last_round_(std::chrono::steady_clock::now().time_since_epoch().count()) {
+  status_.name = options_.route;
+  status_.to = to_;
+}
+
+Lane::~Lane() {
+  ending_ = true;
+  if (thread_.joinable()) {
+    broker_->wake();
+    thread_.join();
+  }
+  worker_.reset();
+}
+
+void Lane::start() {
+  worker_ = std::make_unique<StoreWorker>(std::move(store_), [this](Event event) { post(std::move(event)); });
+  thread_ = std::thread([this] { run(); });
+}
+
+void Lane::set_paused(bool paused) {
+  post(paused ? Event(Pause{}) : Event(Resume{}));
+}
+
+void Lane::post(Event event) {
+  {
+    const std::lock_guard lock(events_mutex_);
+    events_.push_back(std::move(event));
+  }
+  broker_->wake();
+}
+
+Instant Lane::last_round() const {
+  return Instant(Duration(last_round_.load()));
+}
+
+RouteStatus Lane::status() const {
+  std::unique_lock lock(status_mutex_);
+  if (!finished_ && thread_.joinable()) {
+    const auto number = status_number_;
+    status_wanted_ = true;
+    broker_->wake();
+    status_shown_.wait_for(lock, status_wait_max, [&] { return status_number_ != number || finished_; });
+  }
+  return status_;
+}
+
+void Lane::run() {
+  name_thread(("route " + options_.route).c_str());
+  Relay relay(options_);
+  Commands commands;
+  Answers answers;
+  while (!ending_) {
+    const Instant now = std::chrono::steady_clock::now();
+    last_round_ = now.time_since_epoch().count();
+    absorb_events(relay, now);
+    if (!answers.deliveries.empty() || answers.session) relay.absorb(now, BrokerAnswer{&answers});
+    answers.clear();
+    commands.clear();
+    relay.plan(now, commands);
+    carry_out(commands);
+    sent_total_ = relay.sent_total();
+    all_through_ = relay.all_through();
+    log_state(relay, now);
+    if (status_wanted_.exchange(false)) show_status(relay, now);
+    if (commands.finished) break;
+    broker_->poll(idle_time(commands, now), answers);
+  }
+  finished_ = true;
+  show_status(relay, std::chrono::steady_clock::now());
+  hooks_.finished();
+}
+
+bool Lane::absorb_events(Relay& relay, Instant now) {
+  absorbed_.clear();
+  {
+    const std::lock_guard lock(events_mutex_);
+    absorbed_.swap(events_);
+  }
+  for (Event& event : absorbed_) {
+    const auto* woken = std::get_if<WaitAnswer>(&event);
+    const bool notified = woken && woken->result && *woken->result == Woken::notified;
+    relay.absorb(now, std::move(event));
+    if (notified) hooks_.commit_seen();
+  }
+  return !absorbed_.empty();
+}
+
+void Lane::carry_out(Commands& commands) {
+  worker_->accept(commands);
+  if (commands.connect) broker_->connect();
+  if (!commands.publish.empty()) broker_->submit(commands.publish);
+}
+
+Duration Lane::idle_time(const Commands& commands, Instant now) const {
+  if (!commands.wake_at) return round_time_max;
+  return std::clamp<Duration>(*commands.wake_at - now, Duration::zero(), round_time_max);
+}
+
+/// One line per change of state, with what is wrong and what happens next.
+void Lane::log_state(const Relay& relay, Instant now) {
+  const RouteState state = relay.state();
+  if (state == logged_state_) return;
+  logged_state_ = state;
+  const RouteStatus status = relay.status(now);
+  std::string reasons;
+  for (const std::string& reason : status.reasons) reasons += (reasons.empty() ? "" : "; ") + reason;
+  if (reasons.empty())
+    log_line(level_of(state), "route.state",
+             {{"route", options_.route}, {"state", name_of(state)}, {"to", to_}});
+  else
+    log_line(level_of(state), "route.state",
+             {{"route", options_.route}, {"state", name_of(state)}, {"to", to_}, {"reason", reasons}});
+}
+
+void Lane::show_status(const Relay& relay, Instant now) {
+  const std::lock_guard lock(status_mutex_);
+  const auto sent_before = status_.sent_total;
+  auto last_success_at = std::move(status_.last_success_at);
+  status_ = relay.status(now);
+  status_.name = options_.route;
+  status_.to = to_;
+  status_.last_success_at = status_.sent_total == sent_before ? std::move(last_success_at) : wall_time_text();
+  const auto durations = worker_->durations();
+  status_.read = durations.read;
+  status_.settle = durations.settle;
+  ++status_number_;
+  status_shown_.notify_all();
+}
+
+}  // namespace outbox

@@ -1,0 +1,97 @@
+// One route and shard at work: the relay's state machine on a thread that it shares with the broker's
+// adapter, and the store's worker beside it. Made, started and ended by the relay process; status() and the
+// operators' hands from any thread.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/relay.h"
+#include "runtime/store_worker.h"
+
+namespace outbox {
+
+class Lane {
+ public:
+  /// Called from the lane's thread; must not block.
+  struct Hooks {
+    std::function<void()> commit_seen;  ///< the database told this lane's session of a commit
+    std::function<void()> finished;
+  };
+
+  /// `to`: the broker's URL, redacted.
+  Lane(RelayOptions options, std::string to, std::unique_ptr<Store> store, std::unique_ptr<Broker> broker,
+       Hooks hooks);
+
+  /// Ends both threads at once, saved or not; stop() first for an orderly end.
+  ~Lane();
+
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  void start();
+
+  void stop() { post(Stop{}); }
+  void set_paused(bool paused);
+  void nudge() { post(Nudge{}); }
+
+  /// The relay has stopped: everything it could do is done.
+  [[nodiscard]] bool finished() const { return finished_; }
+
+  /// As of now, or of the last time when the lane does not answer within 250 ms.
+  [[nodiscard]] RouteStatus status() const;
+
+  /// Messages accepted so far.
+  [[nodiscard]] std::uint64_t sent_total() const { return sent_total_; }
+
+  /// When the lane's thread last went round; it does at least once a second.
+  [[nodiscard]] Instant last_round() const;
+
+  /// Whether the last status showed everything through.
+  [[nodiscard]] bool all_through() const { return all_through_; }
+
+  [[nodiscard]] const std::string& route() const { return options_.route; }
+
+ private:
+  void post(Event event);
+  void run();
+  bool absorb_events(Relay& relay, Instant now);
+  void carry_out(Commands& commands);
+  void log_state(const Relay& relay, Instant now);
+  void show_status(const Relay& relay, Instant now);
+  [[nodiscard]] Duration idle_time(const Commands& commands, Instant now) const;
+
+  const RelayOptions options_;
+  const std::string to_;
+  std::unique_ptr<Store> store_;  ///< until start()
+  std::unique_ptr<Broker> broker_;
+  const Hooks hooks_;
+
+  std::mutex events_mutex_;
+  std::vector<Event> events_;
+  std::vector<Event> absorbed_;  ///< of the lane's thread: keeps its capacity
+
+  mutable std::mutex status_mutex_;
+  mutable std::condition_variable status_shown_;
+  mutable std::atomic<bool> status_wanted_ = false;
+  std::uint64_t status_number_ = 0;
+  RouteStatus status_;
+
+  RouteState logged_state_ = RouteState::starting;
+  std::atomic<Instant::rep> last_round_;
+  std::atomic<std::uint64_t> sent_total_ = 0;
+  std::atomic<bool> all_through_ = false;
+  std::atomic<bool> ending_ = false;
+  std::atomic<bool> finished_ = false;
+
+  std::unique_ptr<StoreWorker> worker_;
+  std::thread thread_;
+};
+
+}  // namespace outbox

@@ -1,0 +1,107 @@
+#include "runtime/store_worker.h"
+
+#include <utility>
+
+#include "runtime/thread_name.h"
+
+namespace outbox {
+
+StoreWorker::StoreWorker(std::unique_ptr<Store> store, std::function<void(Event)> answer)
+    : store_(std::move(store)), answer_(std::move(answer)), thread_([this] { run(); }) {}
+
+StoreWorker::~StoreWorker() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+    queue_.clear();
+  }
+  arrived_.notify_one();
+  store_->wake();
+  thread_.join();
+}
+
+void StoreWorker::accept(Commands& commands) {
+  bool arrived = false, sleeping = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto push = [&](auto command) {
+      queue_.emplace_back(std::move(command));
+      arrived = true;
+    };
+    if (commands.acquire) push(std::move(*commands.acquire));
+    if (commands.settle) push(std::move(*commands.settle));
+    if (commands.renew) push(std::move(*commands.renew));
+    if (commands.read) push(std::move(*commands.read));
+    if (commands.release) push(Release{std::move(*commands.release)});
+    if (commands.wait) push(Wait{*commands.wait});
+    sleeping = sleeping_;
+  }
+  if (!arrived) return;
+  if (sleeping)
+    store_->wake();
+  else
+    arrived_.notify_one();
+}
+
+StoreWorker::Durations StoreWorker::durations() const {
+  const std::lock_guard lock(mutex_);
+  return durations_;
+}
+
+void StoreWorker::run() {
+  name_thread("store");
+  for (;;) {
+    Command command;
+    {
+      std::unique_lock lock(mutex_);
+      arrived_.wait(lock, [&] { return ending_ || !queue_.empty(); });
+      if (ending_) return;
+      command = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    answer_(std::visit([&](auto& what) { return carry_out(what); }, command));
+  }
+}
+
+Event StoreWorker::carry_out(LeaseRequest& request) {
+  return AcquireAnswer{store_->acquire(request)};
+}
+
+Event StoreWorker::carry_out(SettleCommand& settle) {
+  const auto begun = std::chrono::steady_clock::now();
+  SettleAnswer answer{store_->settle(settle.lease, settle.mark, settle.holds)};
+  const std::lock_guard lock(mutex_);
+  durations_.settle.add(std::chrono::steady_clock::now() - begun);
+  return answer;
+}
+
+Event StoreWorker::carry_out(Lease& renew) {
+  return RenewAnswer{store_->renew(renew)};
+}
+
+Event StoreWorker::carry_out(ReadCommand& read) {
+  const auto begun = std::chrono::steady_clock::now();
+  ReadAnswer answer{store_->read(read.after, read.limit)};
+  const std::lock_guard lock(mutex_);
+  durations_.read.add(std::chrono::steady_clock::now() - begun);
+  return answer;
+}
+
+Event StoreWorker::carry_out(Release& release) {
+  return ReleaseAnswer{store_->release(release.lease)};
+}
+
+Event StoreWorker::carry_out(Wait& wait) {
+  {
+    // A command that came meanwhile makes sleeping pointless, and nobody wakes for it.
+    const std::lock_guard lock(mutex_);
+    if (ending_ || !queue_.empty()) return WaitAnswer{Woken::interrupted};
+    sleeping_ = true;
+  }
+  WaitAnswer answer{store_->wait(wait.timeout)};
+  const std::lock_guard lock(mutex_);
+  sleeping_ = false;
+  return answer;
+}
+
+}  // namespace outbox
