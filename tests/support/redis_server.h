@@ -12,9 +12,9 @@
 namespace outbox::test {
 
 struct RedisOptions {
-  std::string append_fsync = "everysec";  ///< "always", "everysec", "no"
-  std::string password;                   ///< requirepass; empty: none
-  std::vector<std::string> arguments;     ///< more of redis-server's own, as {"--maxmemory", "4mb"}
+  std::string append_fsync = "everysec";    ///< "always", "everysec", "no"
+  std::string password = {};                ///< requirepass; empty: none
+  std::vector<std::string> arguments = {};  ///< more of redis-server's own, as {"--maxmemory", "4mb"}
 };
 
 class RedisServer {

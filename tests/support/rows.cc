@@ -28,7 +28,7 @@ std::int64_t Rows::add(Row added) {
   return message.seq;
 }
 
-std::vector<Submission> Rows::submissions(std::int64_t first) const {
+std::vector<Submission> Rows::submissions(std::int64_t first) const& {
   std::vector<Submission> result;
   for (std::size_t i = static_cast<std::size_t>(first - 1); i < messages_.size(); ++i)
     result.push_back({static_cast<Ticket>(messages_[i].seq), &messages_[i]});

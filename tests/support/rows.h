@@ -40,7 +40,8 @@ class Rows {
   }
   [[nodiscard]] std::size_t size() const { return messages_.size(); }
   /// All from `first` on.
-  [[nodiscard]] std::vector<Submission> submissions(std::int64_t first = 1) const;
+  [[nodiscard]] std::vector<Submission> submissions(std::int64_t first = 1) const&;
+  std::vector<Submission> submissions(std::int64_t first = 1) const&& = delete;  // they look into the rows
 
  private:
   std::deque<Row> rows_;

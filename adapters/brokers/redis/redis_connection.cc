@@ -1,0 +1,286 @@
+#include "adapters/brokers/redis/redis_connection.h"
+
+#include <hiredis/hiredis.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+namespace outbox {
+namespace {
+
+/// hiredis moves what is left after every partial write to the front: small slices keep that, and its memory,
+/// small.
+constexpr std::size_t slice_max = 128 << 10;
+
+// Called by hiredis' parser for every reply. Replies of XADD are ids that nobody needs: nothing is copied but
+// errors, and nothing is allocated. What they return only has to differ from null.
+void* kept(const redisReadTask* task, RedisReply::Kind kind, std::string_view text = {}) {
+  auto& reply = *static_cast<RedisReply*>(task->privdata);
+  reply.kind = task->parent ? RedisReply::Kind::other : kind;
+  reply.text.assign(text);
+  return &reply;
+}
+
+void* create_string(const redisReadTask* task, char* text, std::size_t size) {
+  if (task->type == REDIS_REPLY_ERROR) return kept(task, RedisReply::Kind::error, {text, size});
+  return kept(task, RedisReply::Kind::text);
+}
+// The size is an int up to hiredis 0.14 and a size_t since 1.0.
+template <class Size>
+void* create_array(const redisReadTask* task, Size) {
+  return kept(task, RedisReply::Kind::other);
+}
+void* create_integer(const redisReadTask* task, long long) {
+  return kept(task, RedisReply::Kind::integer);
+}
+void* create_nil(const redisReadTask* task) {
+  return kept(task, RedisReply::Kind::nil);
+}
+void free_nothing(void*) {}
+
+redisReplyObjectFunctions* reply_functions() {
+  static redisReplyObjectFunctions functions = [] {
+    redisReplyObjectFunctions made{};
+    made.createString = create_string;
+    made.createArray = create_array;
+    made.createInteger = create_integer;
+    made.createNil = create_nil;
+    made.freeObject = free_nothing;
+    return made;
+  }();
+  return &functions;
+}
+
+void set_option(int descriptor, int level, int name, int value) {
+  ::setsockopt(descriptor, level, name, &value, sizeof value);
+}
+
+bool is_ready(int descriptor, short events) {
+  pollfd socket{descriptor, events, 0};
+  return ::poll(&socket, 1, 0) > 0;
+}
+
+}  // namespace
+
+struct RedisConnection::Address {
+  std::string host, endpoint;
+  int family = 0;
+  sockaddr_storage bytes{};
+  socklen_t size = 0;
+};
+
+RedisConnection::RedisConnection(const RedisSettings& settings) : settings_(settings) {}
+
+RedisConnection::~RedisConnection() {
+  close();
+}
+
+void RedisConnection::close() {
+  tls_.reset();
+  if (context_)
+    redisFree(context_);
+  else if (descriptor_ >= 0)
+    ::close(descriptor_);
+  context_ = nullptr;
+  descriptor_ = -1;
+}
+
+void RedisConnection::begin() {
+  close();
+  phase_ = Phase::resolving;
+  addresses_.clear();
+  next_address_ = 0;
+  output_.clear();
+  handed_over_ = 0;
+}
+
+RedisConnection::Progress RedisConnection::advance() {
+  if (phase_ == Phase::resolving) {
+    if (!resolve()) return Progress::failed;
+    phase_ = Phase::connecting;
+  }
+  while (phase_ == Phase::connecting) {
+    if (descriptor_ < 0 && !try_next_address()) return Progress::failed;
+    if (descriptor_ < 0) continue;
+    if (!is_ready(descriptor_, POLLOUT)) return Progress::waiting;
+    if (!finish_connecting()) continue;
+    if (!settings_.is_tls) {
+      phase_ = Phase::ready;
+      break;
+    }
+    auto tls = RedisTls::start(*context_, settings_, host_);
+    if (!tls) return failed(tls.error().fault, tls.error().text);
+    tls_ = std::move(tls).value();
+    phase_ = Phase::securing;
+  }
+  return phase_ == Phase::securing ? secure() : Progress::ready;
+}
+
+/// getaddrinfo() may block when a name has to be looked up: poll() is where an adapter may.
+bool RedisConnection::resolve() {
+  for (const Url::Host& host : settings_.hosts) {
+    const std::string port = std::to_string(host.port.value_or(6379));
+    endpoint_ = host.name + ":" + port;
+    addrinfo wanted{};
+    wanted.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    if (const int error = ::getaddrinfo(host.name.c_str(), port.c_str(), &wanted, &found); error != 0) {
+      failed(Fault::unavailable, std::string("the host's name cannot be resolved: ") + ::gai_strerror(error));
+      continue;
+    }
+    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
+      Address& address =
+          addresses_.emplace_back(Address{host.name, endpoint_, entry->ai_family, {}, entry->ai_addrlen});
+      std::memcpy(&address.bytes, entry->ai_addr, entry->ai_addrlen);
+    }
+    ::freeaddrinfo(found);
+  }
+  if (addresses_.empty()) return false;
+  // A host that swallows connections, or a replica that refuses writes, must not be the first one for ever.
+  const auto first = static_cast<std::ptrdiff_t>(attempts_++ % addresses_.size());
+  std::rotate(addresses_.begin(), addresses_.begin() + first, addresses_.end());
+  return true;
+}
+
+/// False: there is none left; the error is the last one's.
+bool RedisConnection::try_next_address() {
+  if (next_address_ == addresses_.size()) return false;
+  const Address& address = addresses_[next_address_++];
+  host_ = address.host;
+  endpoint_ = address.endpoint;
+  descriptor_ = ::socket(address.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor_ >= 0 &&
+      (::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address.bytes), address.size) == 0 ||
+       errno == EINPROGRESS))
+    return true;
+  failed(Fault::unavailable, std::strerror(errno));
+  close();
+  return true;
+}
+
+bool RedisConnection::finish_connecting() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) {
+    failed(Fault::unavailable, std::strerror(error));
+    close();
+    return false;
+  }
+  attach();
+  return true;
+}
+
+void RedisConnection::attach() {
+  set_option(descriptor_, IPPROTO_TCP, TCP_NODELAY, 1);
+  // An idle session to a host that has vanished is noticed within a minute.
+  set_option(descriptor_, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(descriptor_, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+  set_option(descriptor_, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set_option(descriptor_, IPPROTO_TCP, TCP_KEEPCNT, 3);
+  context_ = redisConnectFd(descriptor_);
+  if (!context_) std::abort();  // out of memory
+  context_->flags &= ~REDIS_BLOCK;
+  context_->reader->fn = reply_functions();
+  context_->reader->privdata = &reply_;
+}
+
+RedisConnection::Progress RedisConnection::secure() {
+  switch (tls_->advance()) {
+    case RedisTls::Progress::wants_read:
+      tls_wants_write_ = false;
+      return Progress::waiting;
+    case RedisTls::Progress::wants_write:
+      tls_wants_write_ = true;
+      return Progress::waiting;
+    case RedisTls::Progress::done:
+      phase_ = Phase::ready;
+      return Progress::ready;
+    case RedisTls::Progress::failed:
+      return failed(tls_->error().fault, tls_->error().text);
+  }
+  return Progress::failed;
+}
+
+short RedisConnection::events() const {
+  switch (phase_) {
+    case Phase::resolving:
+      return 0;
+    case Phase::connecting:
+      return POLLOUT;
+    case Phase::securing:
+      return tls_wants_write_ ? POLLOUT : POLLIN;
+    case Phase::ready:
+      return sent_bytes() < appended_bytes() ? POLLIN | POLLOUT : POLLIN;
+  }
+  return 0;
+}
+
+std::uint64_t RedisConnection::sent_bytes() const {
+  return handed_over_ - (context_ ? sdslen(context_->obuf) : 0);
+}
+
+bool RedisConnection::flush() {
+  for (;;) {
+    if (sdslen(context_->obuf) == 0) {
+      const std::string_view slice = output_.view().substr(0, slice_max);
+      if (slice.empty()) return true;
+      redisAppendFormattedCommand(context_, slice.data(), slice.size());
+      output_.consume(slice.size());
+      handed_over_ += slice.size();
+    }
+    int done = 0;
+    if (redisBufferWrite(context_, &done) != REDIS_OK) return broken();
+    if (!done) return true;
+  }
+}
+
+bool RedisConnection::receive(const std::function<bool(const RedisReply&)>& use) {
+  const bool is_read = redisBufferRead(context_) == REDIS_OK;
+  if (!is_read) broken();
+  return parse(use) && is_read;
+}
+
+void RedisConnection::receive_rest(const std::function<bool(const RedisReply&)>& use) {
+  if (tls_ || !context_) return;  // what TLS has not verified is not to be read past it
+  char block[16384];
+  ssize_t size = 0;
+  while ((size = ::recv(descriptor_, block, sizeof block, MSG_DONTWAIT)) > 0)
+    redisReaderFeed(context_->reader, block, static_cast<std::size_t>(size));
+  parse(use);
+}
+
+/// False: what came is no reply of Redis'.
+bool RedisConnection::parse(const std::function<bool(const RedisReply&)>& use) {
+  for (;;) {
+    void* reply = nullptr;
+    if (redisReaderGetReply(context_->reader, &reply) != REDIS_OK) {
+      failed(Fault::unavailable, std::string("no Redis answers there: ") + context_->reader->errstr);
+      return false;
+    }
+    if (!reply || !use(reply_)) return true;
+  }
+}
+
+bool RedisConnection::broken() {
+  const std::string_view what = context_->errstr;
+  failed(Fault::unavailable, what.empty() ? "the connection broke" : std::string(what));
+  return false;
+}
+
+RedisConnection::Progress RedisConnection::failed(Fault fault, std::string what) {
+  fault_ = fault;
+  what_ = std::move(what);
+  return Progress::failed;
+}
+
+}  // namespace outbox
