@@ -98,6 +98,23 @@ TEST_CASE("every byte value, an empty payload and text for a blob arrive byte fo
   for (const Message& message : batch.messages) CHECK(message.defect.empty());
 }
 
+TEST_CASE("a database in UTF-16 delivers text as UTF-8 and blobs untouched") {
+  TempDir directory;
+  const StoreTarget target{"sqlite:" + (directory / "utf16.db"), "outbox"};
+  auto service = must(sqlite::Connection::open(directory / "utf16.db", sqlite::Access::create, {}));
+  must(service.execute("PRAGMA encoding = 'UTF-16le'; CREATE TABLE orders (a)", "test"));
+  must(must(sqlite_adapter().open_admin(target))->apply(sqlite_adapter().migrations.front()));
+  must(service.execute("INSERT INTO outbox (topic, payload) VALUES ('\xC3\xA9', '\xC3\xA9'), ('t', x'e900')",
+                       "test"));
+  auto store = must(sqlite_adapter().open_store(target));
+  granted(*store);
+  const Batch batch = must(store->read({}, plenty));
+  CHECK(batch.messages[0].topic == "\xC3\xA9");
+  CHECK(batch.messages[0].payload == "\xC3\xA9");
+  CHECK(batch.messages[1].payload == std::string_view("\xe9\0", 2));
+  CHECK(batch.messages[1].defect.empty());
+}
+
 TEST_CASE("an id may be a UUID in any case or its sixteen bytes") {
   SqliteFixture outbox;
   outbox.execute(
