@@ -135,26 +135,19 @@ TEST_CASE("the backlog counts what the route has not settled, and how old it is"
   CHECK(must(admin->backlog("other")).pending == 2);
 }
 
-TEST_CASE("a pause is kept, shown and lifted, before and after the route's first run") {
+TEST_CASE("a pause outlives the session and leaves a trace") {
   SqliteFixture outbox;
   auto admin = outbox.admin();
-  CHECK(must(admin->routes()).empty());
-  must(admin->set_paused("main", true));
-  outbox.insert(4);
+  CHECK(admin->set_paused("main", true).error().fault == Fault::refused);
   auto store = outbox.store();
-  LeaseRequest wish = request();
-  wish.start = Start::now;
-  const Granted grant = granted(*store, wish);
-  CHECK(grant.paused);
-  CHECK(grant.mark.seq == 4);
-  auto routes = must(admin->routes());
-  REQUIRE(routes.size() == 1);
-  CHECK(routes.front().owner == "relay-a");
-  CHECK(routes.front().epoch == grant.lease.epoch);
-  CHECK(routes.front().paused);
-  must(admin->set_paused("main", false));
-  CHECK_FALSE(must(admin->routes()).front().paused);
+  const Granted grant = granted(*store);
+  must(admin->set_paused("main", true));
+  CHECK(admin->set_paused("other", true).error().fault == Fault::refused);
   must(store->renew(grant.lease));
+  CHECK(granted(*outbox.store()).paused);
+  auto state = must(sqlite::Connection::open(outbox.state_path(), sqlite::Access::existing, {}));
+  CHECK(must(state.number("SELECT count(*) FROM outbox_audit WHERE action = 'pause' AND route = 'main'",
+                          "test")) == 1);
 }
 
 TEST_CASE("check names what is wrong and what to do") {

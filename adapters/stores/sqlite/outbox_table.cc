@@ -147,13 +147,15 @@ Result<void> OutboxTable::prepare() {
 
 Result<Batch> OutboxTable::read(std::int64_t after, const ReadLimit& limit) {
   BatchBuilder builder(limit, rows_expected_);
-  const Timestamp now = clock_now();
   constexpr std::size_t most = std::numeric_limits<std::int64_t>::max() - 1;
   const auto rows_max = static_cast<std::int64_t>(std::clamp<std::size_t>(limit.messages_max, 1, most));
   read_.bind(1, after).bind(2, rows_max + 1);  // one more, to know whether there are more
   int code = SQLITE_ROW;
-  while ((code = read_.step()) == SQLITE_ROW && !builder.full())
-    builder.add(RowReader(read_.handle(), now).view());
+  std::optional<Timestamp> now;  // once the first step has fixed what is seen: no row is younger
+  while ((code = read_.step()) == SQLITE_ROW && !builder.full()) {
+    if (!now) now = clock_now();
+    builder.add(RowReader(read_.handle(), *now).view());
+  }
   read_.reset();
   if (code != SQLITE_ROW && code != SQLITE_DONE) return connection_.error_of(code, "read");
   rows_expected_ = std::max<std::size_t>(builder.size(), 64);

@@ -171,21 +171,20 @@ Result<std::vector<RouteShard>> SqliteAdmin::routes() {
 Result<void> SqliteAdmin::set_paused(const std::string& route, bool paused) {
   auto connection = database(false);
   if (!connection) return connection.error();
-  auto relay = StateFile::open(connection->file(), Access::create);
+  auto relay = state(*connection);
   if (!relay) return relay.error();
-  auto transaction = relay->begin("pause");
+  const Error unknown{Fault::refused,
+                      "sqlite.pause: route " + route + " has never run on " + connection->file()};
+  if (!*relay) return unknown;
+  auto transaction = (*relay)->begin("pause");
   if (!transaction) return transaction.error();
-  // A route that has not run yet gets its row now, without a mark, so that it starts paused.
-  auto statement = relay->connection().prepare(
-      "INSERT INTO outbox_mark (route, shard, paused) SELECT ?1, shard, ?2 FROM (SELECT shard FROM "
-      "outbox_mark WHERE "
-      "route = ?1 UNION SELECT 0) WHERE true ON CONFLICT (route, shard) DO UPDATE SET paused = "
-      "excluded.paused",
-      "pause");
+  auto statement =
+      (*relay)->connection().prepare("UPDATE outbox_mark SET paused = ?2 WHERE route = ?1", "pause");
   if (!statement) return statement.error();
   const int code = statement->bind(1, route).bind(2, std::int64_t{paused}).run();
-  if (code != SQLITE_DONE) return relay->connection().error_of(code, "pause");
-  if (auto noted = relay->audit(paused ? "pause" : "resume", route, ""); !noted) return noted;
+  if (code != SQLITE_DONE) return (*relay)->connection().error_of(code, "pause");
+  if (sqlite3_changes((*relay)->connection().handle()) == 0) return unknown;
+  if (auto noted = (*relay)->audit(paused ? "pause" : "resume", route, ""); !noted) return noted;
   return transaction->commit("pause");
 }
 
