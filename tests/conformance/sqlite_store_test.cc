@@ -1,0 +1,59 @@
+// The suite of every store, on SQLite.
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+
+#include "tests/conformance/sqlite_fixture.h"
+#include "tests/conformance/store_suite.h"
+
+namespace outbox::test {
+namespace {
+
+class SqliteWriter final : public ServiceWriter {
+ public:
+  explicit SqliteWriter(sqlite::Connection connection) : connection_(std::move(connection)) {}
+
+  void begin() override { must(connection_.execute("BEGIN", "test")); }
+  void commit() override { must(connection_.execute("COMMIT", "test")); }
+  void rollback() override { must(connection_.execute("ROLLBACK", "test")); }
+
+  void insert(const ServiceRow& row) override {
+    auto statement =
+        must(connection_.prepare("INSERT INTO outbox (topic, message_key, type, payload, content_type, "
+                                 "headers, deliver_at) VALUES (?1, ?2, ?3, ?4, "
+                                 "?5, ?6, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?7 || ' seconds'))",
+                                 "test"));
+    statement.bind(1, row.topic)
+        .bind_optional(2, row.key)
+        .bind_optional(3, row.type)
+        .bind_blob(4, row.payload);
+    statement.bind(5, row.content_type).bind(6, row.headers);
+    if (row.deliver_in) statement.bind(7, std::int64_t{row.deliver_in->count()});
+    REQUIRE(statement.run() == SQLITE_DONE);
+  }
+
+ private:
+  sqlite::Connection connection_;
+};
+
+class SqliteStoreFixture final : public StoreFixture {
+ public:
+  std::unique_ptr<Store> store() override { return outbox_.store(); }
+  std::unique_ptr<Admin> admin() override { return outbox_.admin(); }
+  std::unique_ptr<ServiceWriter> writer() override {
+    return std::make_unique<SqliteWriter>(outbox_.service(std::chrono::seconds(5)));
+  }
+  [[nodiscard]] bool has_concurrent_writers() const override { return false; }
+
+ private:
+  SqliteFixture outbox_;
+};
+
+TEST_CASE("SQLite") {
+  SqliteStoreFixture fixture;
+  store_suite(fixture);
+}
+
+}  // namespace
+}  // namespace outbox::test
