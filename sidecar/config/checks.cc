@@ -68,12 +68,13 @@ std::string check_token(std::string_view text) {
 
 std::string check_listen(std::string_view text) {
   if (text.empty() || parse_listen(text)) return "";
-  return ", no address, allowed: host:port, as in 127.0.0.1:8477 or [::1]:8477, or \"\" for off";
+  return ", no address, allowed: host:port, as in 127.0.0.1:8477 or [::1]:8477, :port for every address, or "
+         "\"\" for off";
 }
 
 std::optional<ListenAddress> parse_listen(std::string_view text) {
   const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  if (colon == std::string_view::npos) return std::nullopt;
   std::string_view host = text.substr(0, colon), port = text.substr(colon + 1);
   ListenAddress address;
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
@@ -81,7 +82,8 @@ std::optional<ListenAddress> parse_listen(std::string_view text) {
     return std::nullopt;
   const bool bracketed = host.starts_with('[') && host.ends_with(']');
   if (bracketed) host = host.substr(1, host.size() - 2);
-  if (host.empty() || bracketed != (host.find(':') != std::string_view::npos)) return std::nullopt;
+  if ((bracketed && host.empty()) || bracketed != (host.find(':') != std::string_view::npos))
+    return std::nullopt;
   const auto is_part = [](char c) {
     return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == ':' || c == '%';
   };

@@ -16,11 +16,11 @@ std::string check_token(std::string_view text);
 std::string check_listen(std::string_view text);
 
 struct ListenAddress {
-  std::string host;  ///< IPv6 without brackets
+  std::string host;  ///< IPv6 without brackets; empty: every address
   int port = 0;      ///< 0: any free one
 };
 
-/// "127.0.0.1:8477", "[::1]:8477", "localhost:0".
+/// "127.0.0.1:8477", "[::1]:8477", "localhost:0", ":8477".
 std::optional<ListenAddress> parse_listen(std::string_view text);
 
 /// Reached from this machine only.

@@ -1,16 +1,14 @@
 // For the tests of the configuration: two stores and three brokers that open nothing, and files that vanish.
 #pragma once
 
-#include <unistd.h>
-
 #include <array>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "config/load.h"
+#include "tests/support/temp_dir.h"
 
 namespace outbox::test {
 
@@ -56,24 +54,13 @@ inline std::span<const StoreAdapter> stores() {
   return adapters;
 }
 
-class Folder {
+class Folder : public TempDir {
  public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "outboxd-config-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
   std::string write(const std::string& name, std::string_view content) const {
-    const std::string path = (path_ / name).string();
+    const std::string path = *this / name;
     std::ofstream(path, std::ios::binary) << content;
     return path;
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 struct Setup {

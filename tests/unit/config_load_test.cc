@@ -138,7 +138,7 @@ TEST_CASE("each kind of value is held to its rule") {
   CHECK(holds(faults_of("[outbox]\ntable = \"a;drop\"\n"),
               "outbox.table: is \"a;drop\", no table name, allowed: [schema.]name"));
   CHECK(holds(faults_of("[relay]\nsource = \"a b\"\n"), "relay.source: is \"a b\", no CloudEvents source"));
-  CHECK(holds(faults_of("[http]\nlisten = \":8477\"\n"), "http.listen: is \":8477\", no address"));
+  CHECK(holds(faults_of("[http]\nlisten = \"8477\"\n"), "http.listen: is \"8477\", no address"));
   CHECK(holds(faults_of("[retry]\nbackoff_min = \"10m\"\n"),
               "retry.backoff_max: is less than retry.backoff_min, allowed: at least 10m"));
   CHECK(faults_of("[outbox]\nretention = \"0s\"\n[http]\nlisten = \"\"\n[relay]\nsource = \"\"\n") == "");

@@ -1,0 +1,138 @@
+#include <algorithm>
+#include <ostream>
+
+#include "cli/command.h"
+#include "config/duration.h"
+#include "core/url.h"
+
+namespace outbox::cli {
+namespace {
+
+struct CheckOptions : CommonOptions {
+  bool defaults = false;
+  std::string timeout = "5s";
+};
+
+/// Prints findings, one line each, and keeps the worst for the exit code.
+class Report {
+ public:
+  explicit Report(std::ostream& out) : out_(out) {}
+
+  void ok(const std::string& what) { line("ok", what, ""); }
+
+  void add(const std::string& subject, const Finding& finding) {
+    const std::string what = subject + ": " + finding.what;
+    switch (finding.level) {
+      case Finding::Level::ok:
+        return line("ok", what, "");
+      case Finding::Level::warning:
+        return line("warning", what, finding.fix);
+      case Finding::Level::fault:
+        return fault(Fault::misconfigured, what, finding.fix);
+    }
+  }
+
+  void fault(Fault fault, const std::string& what, const std::string& fix) {
+    line("fault", what, fix);
+    code_ = std::max(code_, exit_code::of(fault));  // configuration over unavailable over failed
+  }
+
+  [[nodiscard]] int code() const { return code_; }
+
+ private:
+  void line(std::string_view level, const std::string& what, const std::string& fix) {
+    out_ << level << std::string(9 - level.size(), ' ') << printable(what);
+    if (!fix.empty()) out_ << "; fix: " << printable(fix);
+    out_ << "\n" << std::flush;  // a broker may take seconds: what is known stands there already
+  }
+
+  std::ostream& out_;
+  int code_ = exit_code::done;
+};
+
+void check_database(const Context& context, const Config& config, Report& report) {
+  const std::string subject = "database " + redacted(config.database_url);
+  const auto admin = open_admin(context, config);
+  if (!admin) return report.fault(admin.error().fault, subject + ": " + admin.error().text, "");
+  const auto findings = (*admin)->check();
+  if (!findings)
+    return report.fault(findings.error().fault, subject + ": " + findings.error().text,
+                        "start the database, or correct database.url");
+  for (const Finding& finding : *findings) report.add(subject, finding);
+}
+
+/// The session's first state, or `down` when the time is up.
+Session connect(Broker& broker, Duration limit) {
+  const Instant end = std::chrono::steady_clock::now() + limit;
+  broker.connect();
+  Answers answers;
+  while (!answers.session) {
+    const Duration left = end - std::chrono::steady_clock::now();
+    if (left <= Duration::zero()) return {Session::State::down, "no answer within " + duration_text(limit)};
+    broker.poll(left, answers);
+  }
+  return *answers.session;
+}
+
+void check_route(const Context& context, const Config& config, const RouteConfig& route, Duration limit,
+                 Report& report) {
+  const std::string subject = "route " + route.name + " to " + redacted(route.to);
+  const BrokerAdapter* adapter = broker_adapter_for(context, route.to);
+  const auto broker = adapter->open({route.to, config.source, route.attributes, route.settings});
+  if (!broker) return report.fault(broker.error().fault, subject + ": " + broker.error().text, "");
+  const Session session = connect(**broker, limit);
+  switch (session.state) {
+    case Session::State::up:
+      return report.ok(subject + ": connected");
+    case Session::State::down:
+      return report.fault(Fault::unavailable, subject + ": " + session.reason,
+                          "start the broker, or correct the route's \"to\"");
+    case Session::State::misconfigured:
+      return report.fault(Fault::misconfigured, subject + ": " + session.reason,
+                          "correct the route's \"to\", or the broker's permissions");
+  }
+}
+
+int check(const Context& context, const CheckOptions& options) {
+  if (options.defaults) {
+    context.wiring.out << documented_defaults(context.wiring.brokers);
+    return exit_code::done;
+  }
+  Report report(context.wiring.out);
+  const Loaded loaded = load(context, options, Need::relay);
+  for (const std::string& fault : loaded.faults) report.fault(Fault::misconfigured, fault, "");
+  if (!loaded.faults.empty()) {
+    context.wiring.err << "outboxd: the configuration is wrong; database and brokers were not tried\n";
+    return report.code();
+  }
+  report.ok("configuration");
+  check_database(context, loaded.config, report);
+  for (const RouteConfig& route : loaded.config.routes)
+    check_route(context, loaded.config, route, *parse_duration(options.timeout), report);
+  return report.code();
+}
+
+std::string check_duration(std::string& text) {
+  return parse_duration(text) ? "" : "a duration is written as in 500ms, 5s, 1m";
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, Context& context) {
+  auto* command =
+      app.add_subcommand("check", "Validates the configuration, tries the database and every broker");
+  auto options = std::make_shared<CheckOptions>();
+  add_config_options(*command, *options);
+  add_database_option(*command, *options);
+  command->add_option("--to", options->to, "Broker of the one route")->type_name("URL");
+  command->add_option("--timeout", options->timeout, "How long each broker may take")
+      ->type_name("DURATION")
+      ->capture_default_str()
+      ->check(CLI::Validator(check_duration, ""));
+  command->add_flag("--defaults", options->defaults,
+                    "Print every key with its default and what it means, and do nothing else");
+  command->callback(
+      [&context, options] { context.action = [&context, options] { return check(context, *options); }; });
+}
+
+}  // namespace outbox::cli

@@ -1,0 +1,108 @@
+#include "cli/command.h"
+
+#include <algorithm>
+
+#include "core/url.h"
+
+namespace outbox::cli {
+namespace {
+
+template <class Adapter>
+const Adapter* find(std::span<const Adapter> adapters, const std::string& url) {
+  const std::string scheme = scheme_of(url);
+  for (const Adapter& adapter : adapters)
+    if (std::ranges::find(adapter.schemes, scheme) != adapter.schemes.end()) return &adapter;
+  return nullptr;
+}
+
+std::string key_and_value(std::string& text) {
+  const auto equals = text.find('=');
+  return equals == 0 || equals == std::string::npos ? "write it as key=value, as in relay.window=1000" : "";
+}
+
+}  // namespace
+
+void add_config_options(CLI::App& command, CommonOptions& options) {
+  command.add_option("--config", options.file, "Configuration file, TOML or JSON (also: OUTBOXD_CONFIG)")
+      ->type_name("FILE");
+  command.add_option("--set", options.set, "Overrides one key of the configuration, as in relay.window=1000")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(key_and_value, ""));
+}
+
+void add_database_option(CLI::App& command, CommonOptions& options) {
+  command
+      .add_option("--db", options.database_url,
+                  "Database (overrides database.url): postgresql://... or sqlite:path")
+      ->type_name("URL");
+}
+
+void add_listen_option(CLI::App& command, CommonOptions& options) {
+  command.add_option("--listen", options.listen, "The relay's HTTP address (overrides http.listen)")
+      ->type_name("HOST:PORT");
+}
+
+Loaded load(const Context& context, const CommonOptions& options, Need need) {
+  Sources sources;
+  sources.environment = context.wiring.environment;
+  sources.brokers = context.wiring.brokers;
+  sources.stores = context.wiring.stores;
+  sources.database_required = need != Need::nothing;
+  sources.routes_required = need == Need::relay;
+  const auto variable = sources.environment.find(config_file_variable);
+  if (!options.file.empty())
+    sources.file = options.file;
+  else if (variable != sources.environment.end() && !variable->second.empty())
+    sources.file = variable->second;
+
+  for (const std::string& item : options.set) {
+    const auto equals = item.find('=');
+    sources.flags.push_back(
+        {"--set " + item.substr(0, equals), item.substr(0, equals), item.substr(equals + 1)});
+  }
+  if (options.database_url) sources.flags.push_back({"--db", "database.url", *options.database_url});
+  if (options.to) sources.flags.push_back({"--to", "route.to", *options.to});
+  if (options.listen) sources.flags.push_back({"--listen", "http.listen", *options.listen});
+  return load_config(sources);
+}
+
+std::optional<Config> configure(const Context& context, const CommonOptions& options, Need need) {
+  Loaded loaded = load(context, options, need);
+  if (loaded.faults.empty()) return std::move(loaded.config);
+  for (const std::string& fault : loaded.faults) context.wiring.err << printable(fault) << "\n";
+  return std::nullopt;
+}
+
+const StoreAdapter* store_adapter_for(const Context& context, const std::string& url) {
+  return find(context.wiring.stores, url);
+}
+
+const BrokerAdapter* broker_adapter_for(const Context& context, const std::string& url) {
+  return find(context.wiring.brokers, url);
+}
+
+Result<std::unique_ptr<Admin>> open_admin(const Context& context, const Config& config) {
+  const StoreAdapter* adapter = store_adapter_for(context, config.database_url);
+  if (!adapter || !adapter->open_admin)
+    return Error{Fault::misconfigured, "no adapter takes this database URL"};
+  return adapter->open_admin({config.database_url, config.table});
+}
+
+int fail(const Context& context, const Error& error) {
+  context.wiring.err << "outboxd: " << printable(error.text) << "\n";
+  return exit_code::of(error.fault);
+}
+
+std::string printable(std::string_view text) {
+  std::string result(text);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(result[i]);
+    const bool c1 = byte == 0xC2 && i + 1 < result.size() && static_cast<unsigned char>(result[i + 1]) < 0xA0;
+    if (c1) result[i + 1] = '?';
+    if (byte < ' ' || byte == 0x7F || c1) result[i] = '?';
+  }
+  return result;
+}
+
+}  // namespace outbox::cli

@@ -1,0 +1,75 @@
+// What the subcommands share: their common options, the configuration, the database, their ways to fail. Main
+// thread.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/cli.h"
+#include "cli/exit_code.h"
+#include "config/load.h"
+#include "core/admin.h"
+
+namespace outbox::cli {
+
+/// The options that many commands take.
+struct CommonOptions {
+  std::string file;
+  std::optional<std::string> database_url;
+  std::optional<std::string> to;
+  std::optional<std::string> listen;
+  std::vector<std::string> set;  ///< key=value
+};
+
+/// One run of the program. A command's callback leaves its action here, to be run after all arguments were
+/// read.
+struct Context {
+  const Wiring& wiring;
+  std::function<int()> action;
+};
+
+/// Adds --config and --set. The structure must live until the action has run: commands keep it in a
+/// shared_ptr.
+void add_config_options(CLI::App& command, CommonOptions& options);
+void add_database_option(CLI::App& command, CommonOptions& options);
+void add_listen_option(CLI::App& command, CommonOptions& options);
+
+enum class Need { nothing, database, relay };
+
+/// Loads the configuration as far as `need` goes. Faults, all of them, are told on the error stream: then
+/// there is none.
+std::optional<Config> configure(const Context& context, const CommonOptions& options, Need need);
+
+/// As above, but hands the faults over.
+Loaded load(const Context& context, const CommonOptions& options, Need need);
+
+/// The adapter that a URL's scheme names; nullptr when there is none.
+const StoreAdapter* store_adapter_for(const Context& context, const std::string& url);
+const BrokerAdapter* broker_adapter_for(const Context& context, const std::string& url);
+
+/// The commands' port to the configured database; nothing is connected yet.
+Result<std::unique_ptr<Admin>> open_admin(const Context& context, const Config& config);
+
+/// Says why on the error stream; the exit code for the fault.
+int fail(const Context& context, const Error& error);
+
+/// For a terminal: control characters are shown as '?'. What databases, brokers and relays say passes through
+/// here.
+std::string printable(std::string_view text);
+
+// One per file of this folder.
+void add_run(CLI::App& app, Context& context);
+void add_migrate(CLI::App& app, Context& context);
+void add_check(CLI::App& app, Context& context);
+void add_send(CLI::App& app, Context& context);
+void add_status(CLI::App& app, Context& context);
+void add_healthcheck(CLI::App& app, Context& context);
+void add_pause(CLI::App& app, Context& context);
+void add_resume(CLI::App& app, Context& context);
+void add_version(CLI::App& app, Context& context);
+
+}  // namespace outbox::cli

@@ -1,0 +1,39 @@
+#include "cli/command.h"
+#include "runtime/log.h"
+
+namespace outbox::cli {
+namespace {
+
+struct RunOptions : CommonOptions {
+  bool once = false;
+};
+
+int run(const Context& context, const RunOptions& options) {
+  const auto config = configure(context, options, Need::relay);
+  if (!config) return exit_code::configuration;
+  set_up_log(config->log_format, config->log_level);
+  const int code = context.wiring.run_relay(*config, options.once);
+  flush_log();
+  return code;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("run", "Relays until SIGTERM or SIGINT; a second signal exits at once");
+  auto options = std::make_shared<RunOptions>();
+  add_config_options(*command, *options);
+  add_database_option(*command, *options);
+  command->add_option("--to", options->to, "Broker of the one route: redis://..., file:path, stdout:, null:")
+      ->type_name("URL");
+  add_listen_option(*command, *options);
+  command->add_flag("--once", options->once,
+                    "Relay all that is committed by now, then exit: 0, or 1 if anything stays unsent");
+  command->footer(
+      "Without a file, --db and --to make one route named main. `outboxd check --defaults` prints every "
+      "key.");
+  command->callback(
+      [&context, options] { context.action = [&context, options] { return run(context, *options); }; });
+}
+
+}  // namespace outbox::cli

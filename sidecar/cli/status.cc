@@ -1,0 +1,123 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <set>
+
+#include "cli/command.h"
+#include "cli/relay_client.h"
+#include "cli/status_text.h"
+#include "core/url.h"
+
+namespace outbox::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct StatusOptions : CommonOptions {
+  bool json = false;
+};
+
+bool healthy(const Json& status) {
+  const auto state = status.value("state", "");
+  return state == "running" || state == "paused" || state == "draining";
+}
+
+/// One route as far as the database knows it.
+Result<Json> route_of_database(Admin& admin, const std::string& name, const std::vector<RouteShard>& marks) {
+  const auto backlog = admin.backlog(name);
+  if (!backlog) return backlog.error();
+  Json leases = Json::array();
+  bool paused = false, held = true, marked = false;
+  for (const RouteShard& mark : marks) {
+    if (mark.route != name) continue;
+    leases.push_back({{"shard", mark.shard}, {"owner", mark.owner}, {"epoch", mark.epoch}, {"mine", false}});
+    marked = true;
+    paused |= mark.paused;
+    held &= !mark.owner.empty();
+  }
+  const double age = std::chrono::duration<double>(backlog->oldest_age).count();
+  Json reasons = Json::array();
+  if (!marked || !held) reasons.push_back("no relay holds its lease");
+  return Json{
+      {"name", name},          {"state", paused ? "paused" : marked && held ? "leased" : "unattended"},
+      {"reasons", reasons},    {"pending", backlog->pending},
+      {"pending_exact", true}, {"oldest_pending_age_seconds", age},
+      {"leases", leases}};
+}
+
+/// What /status says, as far as the database knows it.
+Result<Json> status_of_database(const Context& context, const Config& config, const std::string& why) {
+  const auto admin = open_admin(context, config);
+  if (!admin) return admin.error();
+  const auto marks = (*admin)->routes();
+  if (!marks) return marks.error();
+  std::set<std::string> names;
+  for (const RouteShard& mark : *marks) names.insert(mark.route);
+  for (const RouteConfig& route : config.routes) names.insert(route.name);
+
+  Json reasons = Json::array({why + "; this is what the database says"});
+  Json routes = Json::array();
+  bool attended = !names.empty();
+  for (const std::string& name : names) {
+    auto route = route_of_database(**admin, name, *marks);
+    if (!route) return route.error();
+    attended &= (*route)["state"] != "unattended";
+    routes.push_back(std::move(*route));
+  }
+  if (names.empty()) reasons.push_back("no relay has run on this database yet");
+  return Json{{"version", nullptr},
+              {"instance", nullptr},
+              {"state", attended ? "unknown" : "degraded"},
+              {"reasons", reasons},
+              {"database",
+               {{"kind", store_adapter_for(context, config.database_url)->name},
+                {"url", redacted(config.database_url)},
+                {"connected", true}}},
+              {"routes", routes}};
+}
+
+int show(const Context& context, const StatusOptions& options, const Json& status) {
+  if (options.json)
+    context.wiring.out << status.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+  else
+    context.wiring.out << status_text(status);
+  return healthy(status) || status.value("state", "") == "unknown" ? exit_code::done : exit_code::failed;
+}
+
+int status(const Context& context, const StatusOptions& options) {
+  const auto config = configure(context, options, Need::nothing);
+  if (!config) return exit_code::configuration;
+  const auto answer = ask_relay(*config, "/status");
+  if (!answer) {
+    if (config->database_url.empty()) return fail(context, answer.error());
+    const auto known = status_of_database(context, *config, answer.error().text);
+    if (known) return show(context, options, *known);
+    fail(context, answer.error());
+    return fail(context, known.error());
+  }
+  if (answer->status == 401)
+    return fail(context, {Fault::refused, "the relay at " + config->http_listen +
+                                              " wants its token: give http.token, or OUTBOXD_HTTP_TOKEN"});
+  const auto parsed = Json::parse(answer->body, nullptr, false);
+  if (answer->status != 200 || !parsed.is_object() || !parsed.contains("state"))
+    return fail(context, {Fault::refused, "what answers at " + config->http_listen + " is no outboxd (HTTP " +
+                                              std::to_string(answer->status) + ")"});
+  return show(context, options, parsed);
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, Context& context) {
+  auto* command =
+      app.add_subcommand("status", "What the relay says of itself; without one, what the database says");
+  auto options = std::make_shared<StatusOptions>();
+  add_config_options(*command, *options);
+  add_database_option(*command, *options);
+  add_listen_option(*command, *options);
+  command->add_flag("--json", options->json, "As JSON");
+  command->footer("Exit code: 0 healthy, 1 degraded, 69 neither relay nor database can be reached.");
+  command->callback(
+      [&context, options] { context.action = [&context, options] { return status(context, *options); }; });
+}
+
+}  // namespace outbox::cli

@@ -1,0 +1,106 @@
+#include "cli/status_text.h"
+
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/table.h"
+
+namespace outbox::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string text_of(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || found->is_null()) return "";
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+double number_of(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+std::string held_text(const Json& route) {
+  const auto held = route.find("held");
+  if (held == route.end() || !held->is_object()) return "";
+  std::string result;
+  for (const auto& [state, count] : held->items())
+    if (count.is_number() && count.get<double>() > 0)
+      result += (result.empty() ? "" : ", ") + count.dump() + " " + state;
+  return result.empty() ? "0" : result;
+}
+
+std::string owners_text(const Json& route) {
+  const auto leases = route.find("leases");
+  if (leases == route.end() || !leases->is_array()) return "";
+  std::string result;
+  for (const Json& lease : *leases) {
+    if (!lease.is_object()) continue;
+    const bool mine = lease.contains("mine") && lease["mine"] == true;
+    const std::string owner = mine ? "this relay" : text_of(lease, "owner");
+    if (!result.ends_with(owner) || result.empty())
+      result += (result.empty() ? "" : ", ") + (owner.empty() ? "nobody" : owner);
+  }
+  return result;
+}
+
+void append_reasons(std::string& text, const Json& object, const std::string& subject) {
+  const auto reasons = object.find("reasons");
+  if (reasons == object.end() || !reasons->is_array()) return;
+  for (const Json& reason : *reasons)
+    if (reason.is_string()) text += "  " + subject + printable(reason.get<std::string>()) + "\n";
+}
+
+}  // namespace
+
+std::string status_text(const Json& status) {
+  std::string text = "state:     " + printable(text_of(status, "state")) + "\n";
+  append_reasons(text, status, "");
+  if (const std::string instance = text_of(status, "instance"); !instance.empty())
+    text += "instance:  " + printable(instance) + ", version " + printable(text_of(status, "version")) +
+            ", up " + age_text(number_of(status, "uptime_seconds")) + "\n";
+  if (const auto database = status.find("database"); database != status.end() && database->is_object()) {
+    text += "database:  " + printable(text_of(*database, "url")) +
+            (text_of(*database, "connected") == "true" ? ", connected" : ", not connected") + "\n";
+    if (const std::string error = text_of(*database, "last_error"); !error.empty())
+      text += "  " + printable(error) + "\n";
+  }
+  const auto routes = status.find("routes");
+  if (routes == status.end() || !routes->is_array()) return text;
+  std::vector<std::vector<std::string>> rows;
+  std::string remarks;
+  for (const Json& route : *routes) {
+    if (!route.is_object()) continue;
+    const std::string about = (text_of(route, "pending_exact") == "false" ? "~" : "");
+    rows.push_back({text_of(route, "name"), text_of(route, "state"), about + text_of(route, "pending"),
+                    age_text(number_of(route, "oldest_pending_age_seconds")), held_text(route),
+                    text_of(route, "sent_total"), text_of(route, "failed_total"), owners_text(route),
+                    text_of(route, "to")});
+    append_reasons(remarks, route, printable(text_of(route, "name")) + ": ");
+    if (const std::string error = text_of(route, "last_error"); !error.empty())
+      remarks += "  " + printable(text_of(route, "name")) + ": last error: " + printable(error) + "\n";
+  }
+  return text + "\n" +
+         table({"ROUTE", "STATE", "PENDING", "OLDEST", "HELD", "SENT", "FAILED", "LEASE", "TO"}, rows) +
+         remarks;
+}
+
+std::string age_text(double seconds) {
+  char text[48];
+  const auto whole =
+      static_cast<long long>(std::isfinite(seconds) && seconds > 0 && seconds < 1e15 ? seconds : 0);
+  if (whole < 60)
+    std::snprintf(text, sizeof text, "%.1f s", std::isfinite(seconds) ? seconds : 0.0);
+  else if (whole < 3600)
+    std::snprintf(text, sizeof text, "%lld min %lld s", whole / 60, whole % 60);
+  else if (whole < 86400)
+    std::snprintf(text, sizeof text, "%lld h %lld min", whole / 3600, whole % 3600 / 60);
+  else
+    std::snprintf(text, sizeof text, "%lld d %lld h", whole / 86400, whole % 86400 / 3600);
+  return text;
+}
+
+}  // namespace outbox::cli

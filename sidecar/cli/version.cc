@@ -1,0 +1,58 @@
+#include "runtime/version.h"
+
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "cli/command.h"
+#include "cli/version_text.h"
+
+namespace outbox::cli {
+namespace {
+
+template <class Adapter>
+std::string list(std::span<const Adapter> adapters) {
+  std::string result;
+  for (const Adapter& adapter : adapters) {
+    result += (result.empty() ? "" : ", ") + std::string(adapter.name);
+    if (!adapter.missing.empty()) result += " (not in this build)";
+  }
+  return result;
+}
+
+template <class Adapter>
+nlohmann::ordered_json names(std::span<const Adapter> adapters) {
+  auto result = nlohmann::ordered_json::array();
+  for (const Adapter& adapter : adapters)
+    if (adapter.missing.empty()) result.push_back(adapter.name);
+  return result;
+}
+
+}  // namespace
+
+std::string version_line() {
+  return "outboxd " + std::string(version());
+}
+
+void add_version(CLI::App& app, Context& context) {
+  auto* command =
+      app.add_subcommand("version", "Prints the version, the databases and the brokers of this build");
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "As JSON");
+  command->callback([&context, json] {
+    context.action = [&context, json] {
+      const Wiring& wiring = context.wiring;
+      if (*json)
+        wiring.out << nlohmann::ordered_json{{"version", version()},
+                                             {"databases", names(wiring.stores)},
+                                             {"brokers", names(wiring.brokers)}}
+                          .dump(2)
+                   << "\n";
+      else
+        wiring.out << version_line() << "\ndatabases: " << list(wiring.stores)
+                   << "\nbrokers:   " << list(wiring.brokers) << "\n";
+      return exit_code::done;
+    };
+  });
+}
+
+}  // namespace outbox::cli

@@ -1,0 +1,37 @@
+// Arguments and wiring only; the only file that sees everything.
+#include <unistd.h>
+
+#include <iostream>
+#include <string_view>
+
+#include "adapters/registry.h"
+#include "cli/cli.h"
+#include "cli/relay_process.h"
+
+namespace {
+
+outbox::Environment environment() {
+  outbox::Environment result;
+  for (char** entry = environ; *entry; ++entry) {
+    const std::string_view text = *entry;
+    const auto equals = text.find('=');
+    if (equals != std::string_view::npos) result.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return result;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace outbox;
+  return run_cli(argc, argv,
+                 {.brokers = broker_adapters(),
+                  .stores = store_adapters(),
+                  .environment = environment(),
+                  .in = std::cin,
+                  .out = std::cout,
+                  .err = std::cerr,
+                  .run_relay = [](const Config& config, bool once) {
+                    return run_relay(config, broker_adapters(), store_adapters(), once);
+                  }});
+}
