@@ -10,6 +10,10 @@ endif()
 string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
                     -fno-omit-frame-pointer -fstack-protector-strong -fPIE)
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+  # At -O1 g++ 12 believes that a variant's destructor reads the alternative that is not there. The release build looks.
+  add_compile_options(-Wno-maybe-uninitialized)
+endif()
 if(OUTBOX_WERROR)
   add_compile_options(-Werror)
 endif()
