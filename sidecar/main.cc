@@ -6,7 +6,7 @@
 
 #include "adapters/registry.h"
 #include "cli/cli.h"
-#include "cli/relay_process.h"
+#include "cli/run_relay.h"
 
 namespace {
 

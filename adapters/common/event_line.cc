@@ -1,7 +1,6 @@
 #include "adapters/common/event_line.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <iterator>
 
@@ -24,9 +23,8 @@ bool is_json_type(std::string_view content_type) {
   content_type = content_type.substr(0, content_type.find(';'));
   while (content_type.ends_with(' ') || content_type.ends_with('\t')) content_type.remove_suffix(1);
   if (content_type.size() < 5) return false;
-  std::array<char, 5> end{};
-  std::ranges::transform(content_type.substr(content_type.size() - 5), end.begin(), lower);
-  const std::string_view suffix(end.data(), end.size());
+  std::string suffix(content_type.substr(content_type.size() - 5));
+  for (char& c : suffix) c = lower(c);
   return suffix == "/json" || suffix == "+json";
 }
 

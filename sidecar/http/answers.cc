@@ -98,9 +98,9 @@ bool takes_get(const std::string& path) {
 
 }  // namespace
 
-class Answers::Endpoints : private httplib::Server {
+class HttpAnswers::Endpoints : private httplib::Server {
  public:
-  Endpoints(const StatusSource& source, AnswersOptions options)
+  Endpoints(const StatusSource& source, HttpAnswersOptions options)
       : source_(source), options_(std::move(options)) {
     set_default_headers({{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}});
     set_keep_alive_timeout(options_.idle_seconds);
@@ -206,16 +206,16 @@ class Answers::Endpoints : private httplib::Server {
   }
 
   const StatusSource& source_;
-  AnswersOptions options_;
+  HttpAnswersOptions options_;
   std::string_view authorization_;  ///< of the request being answered
 };
 
-Answers::Answers(const StatusSource& source, AnswersOptions options)
+HttpAnswers::HttpAnswers(const StatusSource& source, HttpAnswersOptions options)
     : endpoints_(std::make_unique<Endpoints>(source, std::move(options))) {}
-Answers::Answers(Answers&&) noexcept = default;
-Answers::~Answers() = default;
+HttpAnswers::HttpAnswers(HttpAnswers&&) noexcept = default;
+HttpAnswers::~HttpAnswers() = default;
 
-std::string Answers::to(const RequestHead& request) noexcept {
+std::string HttpAnswers::to(const RequestHead& request) noexcept {
   try {
     std::string answer = endpoints_->answer(request);
     if (!answer.empty()) return answer;

@@ -11,19 +11,19 @@
 
 namespace outbox {
 
-struct AnswersOptions {
+struct HttpAnswersOptions {
   /// Bearer token for what shows data (/, /status, /metrics); empty: they are open. Probes always are.
   std::string read_token;
   int idle_seconds = 15;    ///< told to clients as Keep-Alive
   int requests_max = 1000;  ///< ditto
 };
 
-class Answers {
+class HttpAnswers {
  public:
   /// `source` must outlive the answers.
-  Answers(const StatusSource& source, AnswersOptions options);
-  Answers(Answers&&) noexcept;
-  ~Answers();
+  HttpAnswers(const StatusSource& source, HttpAnswersOptions options);
+  HttpAnswers(HttpAnswers&&) noexcept;
+  ~HttpAnswers();
 
   /// A complete HTTP answer. Never waits; never throws; a fault of ours is a 500 without its text.
   [[nodiscard]] std::string to(const RequestHead& request) noexcept;

@@ -12,7 +12,7 @@ namespace outbox {
 
 class HttpServer::Serving {
  public:
-  Serving(Listener listener, Answers answers, const HttpLimits& limits)
+  Serving(Listener listener, HttpAnswers answers, const HttpLimits& limits)
       : port_(listener.port()),
         answers_(std::move(answers)),
         connections_(std::move(listener), limits,
@@ -31,7 +31,7 @@ class HttpServer::Serving {
 
  private:
   int port_;
-  Answers answers_;
+  HttpAnswers answers_;
   Connections connections_;
   std::thread thread_;
 };
@@ -44,11 +44,11 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& listen,
     return Error{
         Fault::misconfigured,
         "http.listen: " + listen + " is not a loopback address: set http.token, or listen on 127.0.0.1"};
-  AnswersOptions options;
+  HttpAnswersOptions options;
   if (!listener->is_loopback()) options.read_token = token;
   options.idle_seconds = static_cast<int>(std::chrono::ceil<std::chrono::seconds>(limits.idle_time).count());
   options.requests_max = limits.requests_max;
-  auto serving = std::make_unique<Serving>(*std::move(listener), Answers(source, std::move(options)), limits);
+  auto serving = std::make_unique<Serving>(*std::move(listener), HttpAnswers(source, std::move(options)), limits);
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(serving)));
 }
 
