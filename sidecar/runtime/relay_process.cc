@@ -28,8 +28,8 @@ RelayProcess::RelayProcess(ProcessOptions options, std::vector<LanePlan> lanes, 
       open_admin_(std::move(open_admin)),
       started_at_(std::chrono::steady_clock::now()),
       started_at_text_(wall_time_text()),
-      measure_pause_(lanes.size()),
-      measured_(lanes.size()) {
+      measure_pause_(lanes.size(), 2 * watch_interval),
+      measured_(lanes.size(), {{}, started_at_, 0, false}) {
   database_.kind = options_.database_kind;
   database_.url = options_.database_url;
   for (LanePlan& plan : lanes) {
@@ -146,7 +146,7 @@ void RelayProcess::watch_once(Admin& admin) {
   for (const auto& lane : lanes_)
     for (const RouteShard& row : *routes)
       if (row.route == lane->route()) lane->set_paused(row.paused);
-  for (std::size_t i = 0; i < lanes_.size(); ++i) measure_backlog(admin, i);
+  for (std::size_t i = 0; i < lanes_.size() && !options_.once; ++i) measure_backlog(admin, i);
 }
 
 /// Only what the lane cannot know by itself: how much lies beyond what it has read.
