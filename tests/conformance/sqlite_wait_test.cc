@@ -136,6 +136,20 @@ TEST_CASE("writers with no patience never meet a lock of the relay's") {
   CHECK(sessions > 1);
 }
 
+TEST_CASE("closing leaves the checkpoint, and its exclusive lock, to the services") {
+  SqliteFixture outbox;
+  auto store = outbox.store();
+  granted(*store);
+  outbox.insert(10);
+  must(store->read({}, plenty));
+  const auto log_bytes = std::filesystem::file_size(outbox.path() + "-wal");
+  CHECK(log_bytes > 0);
+  must(outbox.admin()->backlog("main"));
+  store.reset();
+  REQUIRE(std::filesystem::exists(outbox.path() + "-wal"));
+  CHECK(std::filesystem::file_size(outbox.path() + "-wal") == log_bytes);
+}
+
 TEST_CASE("rows of many writers arrive all, once and in the order of their seq") {
   SqliteFixture outbox;
   constexpr int writers = 4, each = 250;

@@ -202,13 +202,18 @@ Result<std::optional<std::string>> OutboxTable::id_of(std::int64_t row_seq) {
 }
 
 Result<void> OutboxTable::make_durable() {
+  // Asked before the sync: what is committed meanwhile counts as not on the disk.
+  auto committed = version();
+  if (!committed) return committed.error();
+  if (durable_version_ == *committed) return {};
   // The log carries no POSIX locks (they are on the database and its -shm), so closing a descriptor of it
   // drops none.
   const std::string log = file() + "-wal";
   const Descriptor descriptor(::open(log.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!descriptor) {
-    if (errno == ENOENT) return {};  // not in WAL mode: commits are synced into the database itself
-  } else if (fdatasync(descriptor.number()) == 0) {
+  const bool no_log =
+      !descriptor && errno == ENOENT;  // not in WAL mode: commits are synced into the database itself
+  if (no_log || (descriptor && fdatasync(descriptor.number()) == 0)) {
+    durable_version_ = *committed;
     return {};
   }
   return Error{Fault::unavailable, "sqlite.settle: " + log + " cannot be synced: " + std::strerror(errno)};

@@ -55,6 +55,7 @@ class OutboxTable {
   std::string table_;
   Statement read_, version_, id_of_;
   std::size_t rows_expected_ = 64;
+  std::optional<std::int64_t> durable_version_;  // everything up to it is on the disk
 };
 
 }  // namespace outbox::sqlite
