@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 
 #include "tests/support/eventually.h"
@@ -89,6 +90,20 @@ void PostgresqlServer::crash() {
   process_->signal(SIGQUIT);
   process_->wait();
   process_.reset();
+}
+
+void PostgresqlServer::run_file(const std::string& database_url, const std::string& path,
+                                const std::vector<std::string>& variables) const {
+  std::vector<std::string> arguments = {programs_ + "psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d",
+                                        database_url,       "-f",  path};
+  for (const std::string& variable : variables) arguments.insert(arguments.end(), {"-v", variable});
+  const Finished finished = run(std::move(arguments));
+  if (finished.exit_code != 0) throw std::runtime_error("psql failed:\n" + finished.output);
+}
+
+void PostgresqlServer::start_as_standby() {
+  std::ofstream(directory_ / "data/standby.signal") << "";
+  start();
 }
 
 void PostgresqlServer::start() {

@@ -41,6 +41,11 @@ class PostgresqlServer {
   void crash();
   /// On the same port with the same data.
   void start();
+  /// The same as a standby, which follows nobody and can only be read.
+  void start_as_standby();
+  /// psql with a file; throws with its output when it fails.
+  void run_file(const std::string& database_url, const std::string& path,
+                const std::vector<std::string>& variables) const;
 
  private:
   PostgresqlOptions options_;

@@ -55,12 +55,12 @@ Result<void> add_warnings(Connection& connection, const Tables& tables, const Se
   if (!rows->boolean(0, 0))
     findings.push_back(
         {Finding::Level::warning,
-         "table " + tables.outbox + " has no enabled trigger outbox_wakeup: messages wait for a poll",
+         "table " + shown(tables.outbox) + " has no enabled trigger outbox_wakeup: messages wait for a poll",
          "CREATE TRIGGER outbox_wakeup AFTER INSERT ON " + tables.outbox +
              " FOR EACH STATEMENT EXECUTE FUNCTION outbox_notify()"});
   if (!rows->boolean(0, 1))
     findings.push_back({Finding::Level::warning,
-                        "role " + server.user + " may not DELETE from " + tables.outbox +
+                        "role " + server.user + " may not DELETE from " + shown(tables.outbox) +
                             ": retention cannot remove sent rows",
                         "GRANT DELETE ON " + tables.outbox + " TO " + quoted(server.user)});
   if (server.superuser)
@@ -87,7 +87,7 @@ Result<std::vector<Finding>> PostgresqlAdmin::check() {
   if (!connection) return connection.error();
   auto server = describe_server(**connection);
   if (!server) return server.error();
-  std::vector<Finding> findings = check_server(**connection, *server);
+  std::vector<Finding> findings = check_server((*connection)->server_version(), *server);
 
   auto tables = find_tables(**connection, table_);
   if (!tables) {
@@ -98,8 +98,8 @@ Result<std::vector<Finding>> PostgresqlAdmin::check() {
   auto table_findings = check_tables(**connection, *tables, *server);
   if (!table_findings) return table_findings.error();
   if (table_findings->empty())
-    findings.push_back(
-        {Finding::Level::ok, "table " + tables->outbox + ": columns, index and rights are in order", ""});
+    findings.push_back({Finding::Level::ok,
+                        "table " + shown(tables->outbox) + ": columns, index and rights are in order", ""});
   findings.insert(findings.end(), table_findings->begin(), table_findings->end());
   if (auto done = add_warnings(**connection, *tables, *server, findings); !done) return done.error();
   return findings;

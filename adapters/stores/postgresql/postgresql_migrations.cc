@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <string>
+
 #include "adapters/stores/postgresql/admin_session.h"
 #include "adapters/stores/postgresql/postgresql_admin.h"
 

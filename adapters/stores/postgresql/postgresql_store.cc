@@ -60,7 +60,7 @@ Result<void> PostgresqlStore::settle(const Lease& lease, const Mark& mark, std::
 
 Result<Woken> PostgresqlStore::wait(Duration timeout) {
   if (!session_) return session_over();
-  return guarded(session_->waiter.wait(session_->reader, flag_, timeout));
+  return guarded(session_->waiter.wait(session_->reader, wakeup_, timeout));
 }
 
 Result<PostgresqlStore::Session> PostgresqlStore::connect() const {
@@ -69,7 +69,7 @@ Result<PostgresqlStore::Session> PostgresqlStore::connect() const {
   Connection& connection = **opened;
   auto server = describe_server(connection);
   if (!server) return server.error();
-  if (auto usable = first_fault(check_server(connection, *server), connection); !usable)
+  if (auto usable = first_fault(check_server(connection.server_version(), *server), connection); !usable)
     return usable.error();
   if (auto set = connection.run("connect", session_settings); !set) return set.error();
   auto tables = find_tables(connection, table_);

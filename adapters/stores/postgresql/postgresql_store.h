@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "adapters/common/wakeup.h"
 #include "adapters/stores/postgresql/connection_settings.h"
 #include "adapters/stores/postgresql/marks.h"
 #include "adapters/stores/postgresql/reader.h"
@@ -25,7 +26,7 @@ class PostgresqlStore final : public Store {
   Result<Batch> read(const Mark& after, const ReadLimit& limit) override;
   Result<void> settle(const Lease& lease, const Mark& mark, std::span<const Hold> holds) override;
   Result<Woken> wait(Duration timeout) override;
-  void wake() noexcept override { flag_.raise(); }
+  void wake() noexcept override { wakeup_.ring(); }
 
  private:
   /// What lives and dies with one connection. After a crash of the server transaction numbers are handed out
@@ -45,7 +46,7 @@ class PostgresqlStore final : public Store {
   ConnectionSettings settings_;
   TableName table_;
   std::optional<Session> session_;
-  WakeFlag flag_;
+  Wakeup wakeup_;
 };
 
 }  // namespace outbox::postgresql

@@ -13,6 +13,10 @@ namespace {
 // key.
 constexpr std::size_t sort_pages_max = 8;
 
+// Where such a window begins is found by asking all its rows, unless they are more than these: then it is
+// paged from the start of the table, which is bounded by what is retained and not by what has piled up.
+constexpr const char* lowest_rows_max = "10000000";
+
 std::string with(std::string text, std::string_view place, std::string_view value) {
   for (std::size_t at = 0; (at = text.find(place, at)) != std::string::npos; at += value.size())
     text.replace(at, place.size(), value);
@@ -72,7 +76,9 @@ Result<Reader> Reader::prepare(Connection& connection, const Tables& tables) {
       {"outbox_open", open_statement(tables.outbox)},
       {"outbox_page", page_statement(tables.outbox)},
       {"outbox_any", any_statement(tables.outbox)},
-      {"outbox_lowest", "SELECT coalesce(min(seq + 0), 1) FROM (" + new_rows(tables.outbox, "seq") + ") w"},
+      {"outbox_lowest",
+       "SELECT CASE WHEN count(*) < $2::bigint THEN coalesce(min(seq), 1) ELSE 1 END FROM (" +
+           new_rows(tables.outbox, "seq + 0 AS seq") + " LIMIT $2::bigint) w"},
       {"outbox_snapshot", "SELECT pg_current_snapshot()::text"},
   };
   for (const auto& [name, sql] : statements)
@@ -135,7 +141,7 @@ Result<Batch> Reader::open(const Window& window, const ReadLimit& limit) {
   }
   const Window opened{window.seen, lead.snapshot};
   if (builder.size() == 0 && static_cast<std::size_t>(lead.rows) > wanted * sort_pages_max) {
-    auto lowest = one_text("read", "outbox_lowest", {window.seen.c_str()});
+    auto lowest = one_text("read", "outbox_lowest", {window.seen.c_str(), lowest_rows_max});
     if (!lowest) return lowest.error();
     return page(opened, std::stoll(*lowest) - 1, limit);
   }
@@ -193,15 +199,17 @@ Result<std::string> Reader::one_text(const char* what, const char* statement, Pa
   return rows->string(0, 0);
 }
 
+// What the server is asked for. Generously more than will fit, for rows that are smaller than those before;
+// what is too much is cancelled.
 std::size_t Reader::rows_for(const ReadLimit& limit) const {
-  const std::size_t by_bytes = limit.bytes_max / row_bytes_ + 1;
+  const std::size_t by_bytes = 2 * (limit.bytes_max / row_bytes_) + 16;
   return std::max<std::size_t>(1, std::min(limit.messages_max, by_bytes));
 }
 
 void Reader::learn(const Batch& batch) {
   if (batch.messages.empty()) return;
   rows_expected_ = batch.messages.size();
-  row_bytes_ = std::max<std::size_t>(1, batch.bytes / batch.messages.size());
+  row_bytes_ = batch.bytes / batch.messages.size();  // never 0: each message counts for more than its texts
 }
 
 }  // namespace outbox::postgresql

@@ -1,7 +1,7 @@
 #include "adapters/stores/postgresql/tables.h"
 
 #include <map>
-#include <optional>
+#include <span>
 #include <utility>
 
 namespace outbox::postgresql {
@@ -71,11 +71,11 @@ Result<void> check_columns(Connection& connection, const std::string& table, std
     const auto found = types.find(column.name);
     if (found == types.end())
       findings.push_back(
-          {Finding::Level::fault, "column " + table + "." + column.name + " is missing", migrate});
+          {Finding::Level::fault, "column " + shown(table) + "." + column.name + " is missing", migrate});
     else if (!reads_as(found->second, column.type))
       findings.push_back(
           {Finding::Level::fault,
-           "column " + table + "." + column.name + " is " + found->second + ", must be " + column.type,
+           "column " + shown(table) + "." + column.name + " is " + found->second + ", must be " + column.type,
            "ALTER TABLE " + table + " ALTER COLUMN " + column.name + " TYPE " + column.type});
   }
   return {};
@@ -94,7 +94,7 @@ Result<void> check_grants(Connection& connection, const Tables& tables, const Se
     if (!rows) return rows.error();
     if (!rows->boolean(0, 0))
       findings.push_back({Finding::Level::fault,
-                          "role " + server.user + " has no right to " + right + " on " + *table,
+                          "role " + server.user + " has no right to " + right + " on " + shown(*table),
                           std::string("GRANT ") + right + " ON " + *table + " TO " + quoted(server.user)});
   }
   return {};
@@ -109,12 +109,17 @@ Result<void> check_index(Connection& connection, const Tables& tables, std::vect
       {tables.outbox.c_str()});
   if (!rows) return rows.error();
   if (rows->count() == 0)
-    findings.push_back({Finding::Level::fault, "table " + tables.outbox + " has no index on (tx, seq)",
+    findings.push_back({Finding::Level::fault, "table " + shown(tables.outbox) + " has no index on (tx, seq)",
                         "CREATE INDEX CONCURRENTLY ON " + tables.outbox + " (tx, seq)"});
   return {};
 }
 
 }  // namespace
+
+std::string shown(std::string name) {
+  std::erase(name, '"');
+  return name;
+}
 
 TableName table_name(std::string_view text) {
   const auto dot = text.find('.');
@@ -138,8 +143,7 @@ Result<Server> describe_server(Connection& connection) {
   return server;
 }
 
-std::vector<Finding> check_server(const Connection& connection, const Server& server) {
-  const int version = connection.server_version();
+std::vector<Finding> check_server(int version, const Server& server) {
   const std::string shown = std::to_string(version / 10000) + "." + std::to_string(version % 10000);
   std::vector<Finding> findings;
   if (version < server_version_min)

@@ -23,6 +23,9 @@ struct Tables {
   std::string outbox_oid;
 };
 
+/// A quoted name as people write it, for texts that nobody runs.
+std::string shown(std::string name);
+
 /// What the server says about itself and about this session.
 struct Server {
   std::string user, database;
@@ -34,8 +37,9 @@ struct Server {
 
 Result<Server> describe_server(Connection& connection);
 
-/// Faults when the server cannot be worked with: too old, a standby, read-only.
-std::vector<Finding> check_server(const Connection& connection, const Server& server);
+/// Faults when the server cannot be worked with: too old, a standby, read-only. The version as libpq counts:
+/// 150002.
+std::vector<Finding> check_server(int version, const Server& server);
 
 /// Where the tables are. Errors: misconfigured, when one is missing; says which and the fix.
 Result<Tables> find_tables(Connection& connection, const TableName& name);

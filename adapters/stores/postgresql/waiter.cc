@@ -1,13 +1,9 @@
 #include "adapters/stores/postgresql/waiter.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cassert>
 #include <cerrno>
-#include <cstdint>
 
 namespace outbox::postgresql {
 namespace {
@@ -29,24 +25,6 @@ constexpr milliseconds probe_max_alone{25};
 
 }  // namespace
 
-WakeFlag::WakeFlag() : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  assert(descriptor_ >= 0);
-}
-WakeFlag::~WakeFlag() {
-  close(descriptor_);
-}
-
-void WakeFlag::raise() noexcept {
-  const std::uint64_t one = 1;
-  // it fails only when it is raised 2^64 times over: then it is raised
-  [[maybe_unused]] const auto written = write(descriptor_, &one, sizeof one);
-}
-
-bool WakeFlag::lower() noexcept {
-  std::uint64_t count = 0;
-  return read(descriptor_, &count, sizeof count) == sizeof count;
-}
-
 Result<Waiter> Waiter::prepare(Connection& connection, const Tables& tables, bool direct) {
   Waiter waiter(connection, direct);
   if (!direct) return waiter;
@@ -59,16 +37,16 @@ Result<Waiter> Waiter::prepare(Connection& connection, const Tables& tables, boo
   return waiter;
 }
 
-Result<Woken> Waiter::wait(Reader& reader, WakeFlag& flag, Duration timeout) {
-  auto woken = wait_armed_or_not(reader, flag, steady_clock::now() + timeout);
+Result<Woken> Waiter::wait(Reader& reader, Wakeup& wakeup, Duration timeout) {
+  auto woken = wait_armed_or_not(reader, wakeup, steady_clock::now() + timeout);
   // Awake: from here on the services' commits are none the slower.
   if (armed_ && woken)
     if (auto done = disarm(); !done) return done.error();
   return woken;
 }
 
-Result<Woken> Waiter::wait_armed_or_not(Reader& reader, WakeFlag& flag, Instant deadline) {
-  if (flag.lower()) return Woken::interrupted;
+Result<Woken> Waiter::wait_armed_or_not(Reader& reader, Wakeup& wakeup, Instant deadline) {
+  if (wakeup.wait({})) return Woken::interrupted;
   if (reader.caught_up().empty()) return Woken::notified;  // rows were left behind, or nobody has read yet
   bool probed = false;
   for (;;) {
@@ -90,7 +68,7 @@ Result<Woken> Waiter::wait_armed_or_not(Reader& reader, WakeFlag& flag, Instant 
     }
     const Duration pause = std::clamp<Duration>(quiet / 2, probe_min, armed_ ? probe_max : probe_max_alone);
     if (now >= deadline) return Woken::timeout;
-    switch (sleep(flag, std::min(pause, deadline - now))) {
+    switch (sleep(wakeup, std::min(pause, deadline - now))) {
       case Slept::interrupted:
         return Woken::interrupted;
       case Slept::lost:
@@ -119,15 +97,18 @@ Result<void> Waiter::disarm() {
   return {};
 }
 
-Waiter::Slept Waiter::sleep(WakeFlag& flag, Duration time) {
+Waiter::Slept Waiter::sleep(Wakeup& wakeup, Duration time) {
   // A notification may have come along with the answer to the last statement.
   if (connection_->notified()) return Slept::notified;
   const auto nanoseconds = std::chrono::nanoseconds(time).count();
   const timespec pause{static_cast<time_t>(nanoseconds / 1'000'000'000),
                        static_cast<long>(nanoseconds % 1'000'000'000)};
-  pollfd wanted[] = {{connection_->socket(), POLLIN, 0}, {flag.descriptor(), POLLIN, 0}};
+  pollfd wanted[] = {{connection_->socket(), POLLIN, 0}, {wakeup.descriptor(), POLLIN, 0}};
   if (ppoll(wanted, 2, &pause, nullptr) < 0 && errno != EINTR) return Slept::lost;
-  if (flag.lower()) return Slept::interrupted;
+  if (wanted[1].revents != 0) {
+    wakeup.clear();
+    return Slept::interrupted;
+  }
   if (wanted[0].revents != 0) {
     if (!connection_->consume()) return Slept::lost;
     if (connection_->notified()) return Slept::notified;

@@ -9,35 +9,19 @@
 #include <chrono>
 #include <string>
 
+#include "adapters/common/wakeup.h"
 #include "adapters/stores/postgresql/connection.h"
 #include "adapters/stores/postgresql/reader.h"
 #include "core/store.h"
 
 namespace outbox::postgresql {
 
-/// An eventfd: raised by any thread, waited for by one.
-class WakeFlag {
- public:
-  WakeFlag();
-  ~WakeFlag();
-  WakeFlag(const WakeFlag&) = delete;
-  WakeFlag& operator=(const WakeFlag&) = delete;
-
-  void raise() noexcept;
-  /// Whether it was raised since it was last lowered.
-  bool lower() noexcept;
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
 class Waiter {
  public:
   /// direct: notifications and session locks work on this connection; otherwise it only probes.
   static Result<Waiter> prepare(Connection& connection, const Tables& tables, bool direct);
 
-  Result<Woken> wait(Reader& reader, WakeFlag& flag, Duration timeout);
+  Result<Woken> wait(Reader& reader, Wakeup& wakeup, Duration timeout);
 
   /// Rows were read: more may follow soon.
   void active(Instant now) { last_activity_ = now; }
@@ -45,11 +29,11 @@ class Waiter {
  private:
   explicit Waiter(Connection& connection, bool direct) : connection_(&connection), direct_(direct) {}
 
-  Result<Woken> wait_armed_or_not(Reader& reader, WakeFlag& flag, Instant deadline);
+  Result<Woken> wait_armed_or_not(Reader& reader, Wakeup& wakeup, Instant deadline);
   Result<bool> arm();
   Result<void> disarm();
   enum class Slept { through, notified, interrupted, lost };
-  Slept sleep(WakeFlag& flag, Duration time);
+  Slept sleep(Wakeup& wakeup, Duration time);
 
   Connection* connection_;
   bool direct_;
