@@ -6,7 +6,6 @@
 
 #include "adapters/registry.h"
 #include "cli/cli.h"
-#include "cli/run_relay.h"
 
 namespace {
 
@@ -31,7 +30,7 @@ int main(int argc, char** argv) {
                   .in = std::cin,
                   .out = std::cout,
                   .err = std::cerr,
-                  .run_relay = [](const Config& config, bool once) {
-                    return run_relay(config, broker_adapters(), store_adapters(), once);
+                  .run_relay = [](const Config& config, const Reload& reload, bool once) {
+                    return run_relay(config, reload, {broker_adapters(), store_adapters()}, once);
                   }});
 }

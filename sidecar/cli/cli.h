@@ -5,6 +5,7 @@
 #include <iosfwd>
 #include <span>
 
+#include "cli/run_relay.h"
 #include "config/config.h"
 #include "config/interpolate.h"
 #include "core/adapter.h"
@@ -20,7 +21,7 @@ struct Wiring {
   std::ostream& out;
   std::ostream& err;
   /// The relay, until a signal ends it or, with `once`, everything is relayed. Answers the exit code.
-  std::function<int(const Config& config, bool once)> run_relay;
+  std::function<int(const Config& config, const Reload& reload, bool once)> run_relay;
 };
 
 /// See exit_code.h for what it answers. Never throws.

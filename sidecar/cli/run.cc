@@ -12,7 +12,8 @@ int run(const Context& context, const RunOptions& options) {
   const auto config = configure(context, options, Need::relay);
   if (!config) return exit_code::configuration;
   set_up_log(config->log_format, config->log_level);
-  const int code = context.wiring.run_relay(*config, options.once);
+  const auto reload = [&] { return configure(context, options, Need::relay); };
+  const int code = context.wiring.run_relay(*config, reload, options.once);
   flush_log();
   return code;
 }

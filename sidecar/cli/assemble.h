@@ -1,0 +1,23 @@
+// From the configuration to relays that can run: adapters opened, nothing connected, nothing started. Any
+// thread.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "config/config.h"
+#include "core/adapter.h"
+#include "core/result.h"
+#include "runtime/relay_process.h"
+
+namespace outbox {
+
+struct Adapters {
+  std::span<const BrokerAdapter> brokers;
+  std::span<const StoreAdapter> stores;
+};
+
+/// Errors: misconfigured, for what can never work. `adapters` must outlive the process.
+Result<std::unique_ptr<RelayProcess>> assemble(const Config& config, const Adapters& adapters, bool once);
+
+}  // namespace outbox
