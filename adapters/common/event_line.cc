@@ -38,7 +38,7 @@ void append_member(std::string& to, std::string_view name_with_comma, std::strin
 void append_on_one_line(std::string& to, std::string_view json) {
   const std::size_t start = to.size();
   to += json;
-  if (json.find_first_of("\r\n") == json.npos) return;
+  if (json.find('\n') == json.npos && json.find('\r') == json.npos) return;
   std::replace_if(
       to.begin() + static_cast<std::ptrdiff_t>(start), to.end(),
       [](char c) { return c == '\r' || c == '\n'; }, ' ');

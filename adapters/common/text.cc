@@ -8,6 +8,18 @@ namespace {
 
 constexpr std::uint64_t high_bits = 0x8080808080808080U;
 
+constexpr std::uint64_t in_each_byte(unsigned char value) { return 0x0101010101010101U * value; }
+
+/// Whether one of eight bytes may be a control character, a quote or a backslash. Never misses one; the borrow of the
+/// subtraction may report a neighbour, and then the slow way finds out.
+bool needs_escape(const char* eight) {
+  std::uint64_t word;
+  std::memcpy(&word, eight, sizeof word);
+  const auto has_zero = [](std::uint64_t bytes) { return (bytes - in_each_byte(1)) & ~bytes & high_bits; };
+  const std::uint64_t controls = (word - in_each_byte(0x20)) & ~word & high_bits;
+  return (controls | has_zero(word ^ in_each_byte('"')) | has_zero(word ^ in_each_byte('\\'))) != 0;
+}
+
 bool is_continuation(unsigned char byte) {
   return (byte & 0xC0U) == 0x80U;
 }
@@ -79,6 +91,7 @@ void append_json_string(std::string& to, std::string_view text) {
   to += '"';
   std::size_t plain = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
+    while (text.size() - i > 8 && !needs_escape(text.data() + i)) i += 8;
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
     to.append(text, plain, i - plain);

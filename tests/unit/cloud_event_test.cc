@@ -1,0 +1,73 @@
+#include "adapters/common/cloud_event.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+
+#include "adapters/common/event_line.h"
+#include "adapters/common/timestamp.h"
+
+namespace outbox {
+namespace {
+
+using namespace std::chrono;
+
+TEST_CASE("time is RFC 3339 in UTC with microseconds, also where second, day and year turn") {
+  TimeText text;
+  const Timestamp end_of_year = sys_days(2025y / December / 31) + 23h + 59min + 59s + 999999us;
+  CHECK(text.of(end_of_year) == "2025-12-31T23:59:59.999999Z");
+  CHECK(text.of(end_of_year + 1us) == "2026-01-01T00:00:00.000000Z");
+  CHECK(text.of(end_of_year) == "2025-12-31T23:59:59.999999Z");
+  CHECK(text.of(Timestamp{}) == "1970-01-01T00:00:00.000000Z");
+  CHECK(text.of(Timestamp{} - 1us) == "1969-12-31T23:59:59.999999Z");
+  CHECK(text.of(sys_days(2024y / February / 29)) == "2024-02-29T00:00:00.000000Z");
+  CHECK(text.of(sys_days(1y / January / 1)) == "0001-01-01T00:00:00.000000Z");
+}
+
+TEST_CASE("a time that RFC 3339 cannot write is left out, and the next one is not") {
+  TimeText text;
+  CHECK(text.of(sys_days(10000y / January / 1)).empty());
+  CHECK(text.of(sys_days(year(-44) / March / 15)).empty());
+  CHECK(text.of(sys_days(9999y / December / 31)) == "9999-12-31T00:00:00.000000Z");
+}
+
+TEST_CASE("every time reads back as itself") {
+  TimeText text;
+  for (Timestamp time = sys_days(1999y / December / 30); time < sys_days(2000y / March / 3);
+       time += 3617s + 123457us)
+    REQUIRE(parse_timestamp(text.of(time)) == time);
+}
+
+TEST_CASE("headers are held against the protocol's rules, and their values stay hidden") {
+  const std::string_view reserved[] = {"data"};
+  const std::string_view prefixes[] = {"ce_"};
+  const HeaderRules rules{
+      .reserved_names = reserved, .reserved_prefixes = prefixes, .is_text = true, .is_utf8 = true};
+  const auto fault_of = [&](std::string_view name, std::string_view value) {
+    const Header header{name, value};
+    Message message;
+    message.headers = {&header, 1};
+    return header_fault(message, rules);
+  };
+  CHECK(fault_of("name", "value") == "");
+  CHECK(fault_of("data", "hidden") == "header 'data' has a reserved name");
+  CHECK(fault_of("ce_x", "hidden") == "header 'ce_x' has a reserved name: it begins with 'ce_'");
+  CHECK(fault_of("", "hidden") == "a header has an empty name");
+  CHECK(fault_of("a\nb", "hidden") == "header 'a?b' has CR, LF or NUL in its name");
+  CHECK(fault_of("a", "hidden\r\ninjected: x") == "header 'a' has CR, LF or NUL in its value");
+  CHECK(fault_of("a", "hidden\xFF") == "header 'a' is not UTF-8 in its value");
+}
+
+TEST_CASE("only what a crash left of a line of ours counts as torn") {
+  CHECK(is_torn_event("{"));
+  CHECK(is_torn_event(R"({"specversion":"1.0","id":"00000000)"));
+  CHECK(is_torn_event(R"({"id":"00000000)"));
+  CHECK(is_torn_event(std::string_view("\0\0\0", 3)));
+  CHECK(!is_torn_event(R"({"identity":1})"));
+  CHECK(!is_torn_event("[1]"));
+  CHECK(!is_torn_event("text"));
+}
+
+}  // namespace
+}  // namespace outbox

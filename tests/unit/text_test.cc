@@ -1,0 +1,139 @@
+#include "adapters/common/text.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <string_view>
+
+namespace outbox {
+namespace {
+
+using namespace std::string_literals;
+
+std::string base64(std::string_view bytes) {
+  std::string text;
+  append_base64(text, bytes);
+  return text;
+}
+
+std::string json_string(std::string_view bytes) {
+  std::string text;
+  append_json_string(text, bytes);
+  return text;
+}
+
+TEST_CASE("base64 is that of RFC 4648") {
+  CHECK(base64("") == "");
+  CHECK(base64("f") == "Zg==");
+  CHECK(base64("fo") == "Zm8=");
+  CHECK(base64("foo") == "Zm9v");
+  CHECK(base64("foobar") == "Zm9vYmFy");
+  CHECK(base64("\xFF\xFE\x00"s) == "//4A");
+}
+
+TEST_CASE("UTF-8 is taken strictly, wherever the fault stands") {
+  for (std::string_view good : {"", "plain", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF",
+                                "\xEE\x80\x80", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"})
+    for (std::size_t before = 0; before < 17; ++before)
+      CHECK(is_utf8(std::string(before, 'a') + std::string(good) + "tail after it"));
+  for (std::string_view bad :
+       {"\x80", "\xC0\xAF", "\xC1\xBF", "\xC2", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xE2\x82",
+        "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"})
+    for (std::size_t before = 0; before < 17; ++before) {
+      CHECK(!is_utf8(std::string(before, 'a') + std::string(bad)));
+      CHECK(!is_utf8(std::string(before, 'a') + std::string(bad) + "tail after it"));
+    }
+}
+
+TEST_CASE("a JSON string reads back as what it was made of") {
+  std::string text;
+  for (int i = 0; i < 128; ++i) text += static_cast<char>(i);
+  text += "gr\u00f6\u00dfe \U0001F6D2";
+  CHECK(nlohmann::json::parse(json_string(text)).get<std::string>() == text);
+  CHECK(json_string("a\nb") == R"("a\u000ab")");
+}
+
+TEST_CASE("JSON is exactly one text") {
+  for (const std::string& good :
+       {"{}"s, "[]"s, "0"s, "-0.5e+10"s, "1e999"s, "true"s, "null"s, "\"\""s,
+        " \t\r\n[ 1 , {\"a\" : [ ] } ] \n"s, R"("\u00e9\ud83d\uded2\"\\\/\b\f\n\r\t")"s,
+        std::string(1000, '[') + std::string(1000, ']')})
+    CHECK_MESSAGE(is_json(good), good);
+  for (const std::string& bad : {""s,
+                                 " "s,
+                                 "{"s,
+                                 "}"s,
+                                 "[1,]"s,
+                                 "[,1]"s,
+                                 "{\"a\":1,}"s,
+                                 "{\"a\"}"s,
+                                 "{a:1}"s,
+                                 "{\"a\" 1}"s,
+                                 "01"s,
+                                 "1."s,
+                                 ".5"s,
+                                 "+1"s,
+                                 "-"s,
+                                 "1e"s,
+                                 "NaN"s,
+                                 "tru"s,
+                                 "truex"s,
+                                 "'a'"s,
+                                 "\"a"s,
+                                 "\"\\x\""s,
+                                 "\"\\u12g4\""s,
+                                 "\"\\u12"s,
+                                 "\"\t\""s,
+                                 "{} {}"s,
+                                 "[}"s,
+                                 "{]"s,
+                                 "{}\0"s,
+                                 "\xEF\xBB\xBF{}"s,
+                                 "\"\xFF\""s,
+                                 R"("\ud83d")"s,
+                                 R"("\uded2")"s,
+                                 R"("\ud83dx")"s,
+                                 std::string(1001, '[') + std::string(1001, ']')})
+    CHECK_MESSAGE(!is_json(bad), bad);
+}
+
+TEST_CASE("JSON is judged as a well-known parser judges it, whatever is broken in it") {
+  const std::string whole =
+      R"({"a":[1,-2.5e3,true,false,null,"x\u00e9\n\"",{"b":{}},[[]]], "c" : "gr\u00f6","d":{"e":[0,{"f":"\\"}]}})";
+  const std::string_view spare = "{}[]\",:\\ 0123456789eE+-.truefalsn\nu\t\x01";
+  std::mt19937 random(1);
+  const auto below = [&random](std::size_t limit) { return static_cast<std::size_t>(random() % limit); };
+  int valid = 0;
+  for (int i = 0; i < 50000; ++i) {
+    std::string text = whole;
+    for (std::size_t n = below(3) + (i % 4 == 0 ? 0 : 1); n > 0; --n) {
+      const std::size_t at = below(text.size());
+      switch (below(3)) {
+        case 0:
+          text.erase(at, 1 + below(3));
+          break;
+        case 1:
+          text.insert(at, 1, spare[below(spare.size())]);
+          break;
+        default:
+          text[at] = spare[below(spare.size())];
+          break;
+      }
+    }
+    const bool expected = nlohmann::json::accept(text);
+    valid += expected ? 1 : 0;
+    REQUIRE_MESSAGE(is_json(text) == expected, text);
+  }
+  CHECK(valid > 1000);
+}
+
+TEST_CASE("what is shown to people is one short line of ASCII") {
+  CHECK(printable("plain", 10) == "plain");
+  CHECK(printable("a\nb\x1b[0m\xC3\xA9", 20) == "a?b?[0m??");
+  CHECK(printable("0123456789ab", 10) == "0123456789...");
+}
+
+}  // namespace
+}  // namespace outbox
