@@ -63,7 +63,7 @@ TEST_CASE("redis: without a server the session is down and says where it looked"
 TEST_CASE("redis: of several hosts the first that answers is taken") {
   RedisServer server;
   const std::string hosts =
-      "127.0.0.1:" + std::to_string(free_port()) + ",localhost:" + std::to_string(server.port());
+      "127.0.0.1:" + std::to_string(free_port()) + ",127.0.0.1:" + std::to_string(server.port());
   const auto broker = open_broker(redis_adapter(), "redis://" + hosts);
   CHECK(count(Driver(*broker).publish(rows_of(1)), Verdict::accepted) == 1);
 }
