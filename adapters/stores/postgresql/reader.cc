@@ -43,8 +43,8 @@ std::string open_statement(const std::string& table) {
   // "seq + 0" so that no plan walks the primary key from its start in search of the few new rows
   return "WITH gate AS MATERIALIZED (SELECT count(*) AS rows FROM (" + new_rows(table, "1") +
          " LIMIT $3::bigint) c) SELECT " +
-         leading("pg_current_snapshot()::text", "(SELECT rows FROM gate)::text") + " UNION ALL (SELECT " +
-         row_columns + " FROM (" + new_rows(table, row_columns) +
+         leading("pg_current_snapshot()::text", "(SELECT rows FROM gate)::text") +
+         " UNION ALL (SELECT w.* FROM (" + new_rows(table, row_columns) +
          ") w WHERE (SELECT rows FROM gate) < $3::bigint ORDER BY seq + 0 LIMIT $2::bigint)";
 }
 
