@@ -51,7 +51,7 @@ class Report {
 };
 
 void check_database(const Context& context, const Config& config, Report& report) {
-  const std::string subject = "database " + redacted(config.database_url);
+  const std::string subject = "database (" + redacted(config.database_url) + ")";
   const auto admin = open_admin(context, config);
   if (!admin) return report.fault(admin.error().fault, subject + ": " + admin.error().text, "");
   const auto findings = (*admin)->check();
@@ -76,7 +76,7 @@ Session connect(Broker& broker, Duration limit) {
 
 void check_route(const Context& context, const Config& config, const RouteConfig& route, Duration limit,
                  Report& report) {
-  const std::string subject = "route " + route.name + " to " + redacted(route.to);
+  const std::string subject = "route " + route.name + " (" + redacted(route.to) + ")";
   const BrokerAdapter* adapter = broker_adapter_for(context, route.to);
   const auto broker = adapter->open({route.to, config.source, route.attributes, route.settings});
   if (!broker) return report.fault(broker.error().fault, subject + ": " + broker.error().text, "");

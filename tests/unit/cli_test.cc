@@ -222,19 +222,19 @@ TEST_CASE("check has a line for everything, and the exit code of the worst") {
   const Ran fine = outboxd(arguments, {.database = &fake});
   CHECK(fine.code == 0);
   CHECK(fine.out ==
-        "ok       configuration\nok       database fake:x: table outbox\nok       route main to fakes:b: "
+        "ok       configuration\nok       database (fake:x): table outbox\nok       route main (fakes:b): "
         "connected\n");
 
   const Ran down = outboxd({"check", "--db", "fake:x", "--to", "fakes:down"}, {.database = &fake});
   CHECK(down.code == 69);
-  CHECK(holds(down.out, "fault    route main to fakes:down: refused; fix: "));
+  CHECK(holds(down.out, "fault    route main (fakes:down): refused; fix: "));
   CHECK(outboxd({"check", "--db", "fake:x", "--to", "fakes:silent", "--timeout", "20ms"}, {.database = &fake})
             .code == 69);
 
   fake.findings = {{Finding::Level::fault, "column tx is missing", "outboxd migrate up"}};
   const Ran wrong = outboxd({"check", "--db", "fake:x", "--to", "fakes:down"}, {.database = &fake});
   CHECK(wrong.code == 78);
-  CHECK(holds(wrong.out, "fault    database fake:x: column tx is missing; fix: outboxd migrate up\n"));
+  CHECK(holds(wrong.out, "fault    database (fake:x): column tx is missing; fix: outboxd migrate up\n"));
   CHECK(outboxd({"check", "--to", "fakes:b"}, {.database = &fake}).code == 78);
   CHECK(holds(outboxd({"check", "--defaults"}).out, "[relay]"));
 }
