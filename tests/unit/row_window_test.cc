@@ -1,0 +1,272 @@
+#include "core/row_window.h"
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace outbox;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Ordinal no_end = 1'000'000;
+
+struct Wanted {
+  std::optional<std::string> key = {};
+  Duration due_in = {};
+  std::string topic = "taken";
+};
+
+/// A window and the hands that move its rows: ordinals count from 1, seqs from 10 in steps of 10.
+struct Hands {
+  explicit Hands(bool key_serial = true) : window(key_serial) { window.clear({"saved", 0}); }
+
+  std::size_t add(const std::vector<Wanted>& rows, const std::string& name = "a") {
+    struct Memory {
+      std::deque<std::string> texts;
+    };
+    auto memory = std::make_shared<Memory>();
+    Batch batch;
+    batch.window = name;
+    for (const Wanted& row : rows) {
+      Message message;
+      message.seq = seq += 10;
+      message.topic = memory->texts.emplace_back(row.topic);
+      if (row.key) message.key = memory->texts.emplace_back(*row.key);
+      message.due_in = row.due_in;
+      batch.bytes += message.bytes();
+      batch.messages.push_back(message);
+    }
+    batch.memory = memory;
+    batch.end = {name + " is through", seq};
+    return window.add(std::move(batch), now, Topics({"taken"}));
+  }
+
+  /// "1 2": what can be handed to the broker now; it is then in flight.
+  std::string publish(Ordinal end = no_end, int most = 100) {
+    std::string text;
+    while (most-- > 0) {
+      const auto ordinal = window.next_ready(now, end);
+      if (!ordinal) break;
+      window.submitted(*ordinal, now);
+      text += (text.empty() ? "" : " ") + std::to_string(*ordinal);
+    }
+    return text;
+  }
+  void done(Ordinal ordinal) { window.done(ordinal, now); }
+
+  RowWindow window;
+  Instant now{1h};
+  std::int64_t seq = 0;
+};
+
+}  // namespace
+
+TEST_CASE("rows come in the order of the log, up to the end that is asked for") {
+  Hands hands;
+  CHECK(hands.add({{}, {}, {}}) == 3);
+  CHECK(hands.publish(3) == "1 2");
+  CHECK(hands.publish() == "3");
+  CHECK(hands.publish() == "");
+}
+
+TEST_CASE("a follower waits until the row of its key before it is accepted") {
+  Hands hands;
+  hands.add({{"k"}, {"k"}, {"other"}, {"k"}});
+  CHECK(hands.publish() == "1 3");
+  hands.done(3);
+  CHECK(hands.publish() == "");
+  hands.done(1);
+  CHECK(hands.publish() == "2");
+  hands.done(2);
+  CHECK(hands.publish() == "4");
+}
+
+TEST_CASE("a follower of a later batch waits as well") {
+  Hands hands;
+  hands.add({{"k"}});
+  CHECK(hands.publish() == "1");
+  hands.add({{"k"}}, "b");
+  CHECK(hands.publish() == "");
+  hands.done(1);
+  CHECK(hands.publish() == "2");
+}
+
+TEST_CASE("a key whose rows are all accepted starts afresh") {
+  Hands hands;
+  hands.add({{"k"}});
+  hands.publish();
+  hands.done(1);
+  hands.add({{"k"}}, "b");
+  CHECK(hands.publish() == "2");
+}
+
+TEST_CASE("rows without a key do not wait for each other") {
+  Hands hands;
+  hands.add({{}, {}});
+  CHECK(hands.publish() == "1 2");
+}
+
+TEST_CASE("the empty key is a key") {
+  Hands hands;
+  hands.add({{""}, {""}});
+  CHECK(hands.publish() == "1");
+}
+
+TEST_CASE("where the broker keeps the order, rows of a key are pipelined") {
+  Hands hands(false);
+  hands.add({{"k"}, {"k"}});
+  CHECK(hands.publish() == "1 2");
+}
+
+TEST_CASE("a row that came back goes out before later ones") {
+  Hands hands;
+  hands.add({{}, {}, {}});
+  CHECK(hands.publish(no_end, 2) == "1 2");
+  hands.window.put_back(2);
+  hands.window.put_back(1);
+  CHECK(hands.publish() == "1 2 3");
+}
+
+TEST_CASE("a row that came back still holds back its followers") {
+  Hands hands;
+  hands.add({{"k"}, {"k"}});
+  hands.publish();
+  hands.window.put_back(1);
+  CHECK(hands.publish() == "1");
+}
+
+TEST_CASE("a delayed row goes out when it is due, and says when that is") {
+  Hands hands;
+  hands.add({{"k"}, {"k"}, {}});
+  CHECK(hands.publish() == "1 3");
+  hands.window.delay(1, hands.now + 5s);
+  CHECK(hands.window.next_due() == hands.now + 5s);
+  CHECK(hands.publish() == "");
+  hands.now += 5s;
+  CHECK(hands.publish() == "1");
+  CHECK_FALSE(hands.window.next_due());
+}
+
+TEST_CASE("the first of the delayed rows to be due decides when to look again") {
+  Hands hands;
+  hands.add({{{}, 9s}, {{}, 3s}, {{}, 6s}});
+  CHECK(hands.window.next_due() == hands.now + 3s);
+}
+
+TEST_CASE("a scheduled row holds back its own key only") {
+  for (const bool key_serial : {true, false}) {
+    Hands hands(key_serial);
+    hands.add({{"k", 1s}, {"k"}, {"other"}, {}});
+    CHECK(hands.publish() == "3 4");
+    hands.now += 1s;
+    CHECK(hands.publish() == "1");
+    hands.done(1);
+    CHECK(hands.publish() == "2");
+  }
+}
+
+TEST_CASE("a scheduled row waits for its key and then for its time") {
+  Hands hands;
+  hands.add({{"k"}, {"k", 5s}});
+  CHECK(hands.publish() == "1");
+  hands.done(1);
+  CHECK(hands.publish() == "");
+  hands.now += 5s;
+  CHECK(hands.publish() == "2");
+}
+
+TEST_CASE("a scheduled row whose time came while it waited for its key goes out at once") {
+  Hands hands;
+  hands.add({{"k"}, {"k", 5s}});
+  hands.publish();
+  hands.now += 6s;
+  hands.done(1);
+  CHECK(hands.publish() == "2");
+}
+
+TEST_CASE("the mark never passes a row that is not accepted") {
+  Hands hands;
+  hands.add({{}, {}, {}});
+  hands.publish();
+  hands.done(2);
+  CHECK(hands.window.mark() == Mark{"saved", 0});
+  CHECK_FALSE(hands.window.take_moved());
+  hands.done(1);
+  CHECK(hands.window.mark() == Mark{"a", 20});
+  CHECK(hands.window.take_moved());
+  CHECK_FALSE(hands.window.take_moved());
+}
+
+TEST_CASE("behind the last row of a batch the mark is the batch's end") {
+  Hands hands;
+  hands.add({{}});
+  hands.add({{}, {}}, "b");
+  hands.publish();
+  hands.done(1);
+  CHECK(hands.window.mark() == Mark{"a is through", 10});
+  hands.done(2);
+  CHECK(hands.window.mark() == Mark{"b", 20});
+  hands.done(3);
+  CHECK(hands.window.mark() == Mark{"b is through", 30});
+}
+
+TEST_CASE("rows that the route does not take are passed, but never before the rows ahead of them") {
+  Hands hands;
+  CHECK(hands.add({{}}) == 1);
+  CHECK(hands.add({{{}, {}, "of another route"}}, "b") == 0);
+  CHECK(hands.window.mark() == Mark{"saved", 0});
+  hands.publish();
+  hands.done(1);
+  CHECK(hands.window.mark() == Mark{"b is through", 20});
+  hands.add({{{}, {}, "of another route"}}, "c");
+  CHECK(hands.window.mark() == Mark{"c is through", 30});
+  CHECK(hands.window.take_moved());
+}
+
+TEST_CASE("an empty batch gives no reason to save the mark") {
+  Hands hands;
+  hands.add({});
+  CHECK_FALSE(hands.window.take_moved());
+}
+
+TEST_CASE("a batch's memory counts until all of it is through") {
+  Hands hands;
+  hands.add({{}, {}});
+  const auto bytes = hands.window.bytes();
+  CHECK(bytes > 0);
+  hands.publish();
+  hands.done(1);
+  CHECK(hands.window.bytes() == bytes);
+  hands.done(2);
+  CHECK(hands.window.bytes() == 0);
+}
+
+TEST_CASE("clearing forgets every row but never gives a number twice") {
+  Hands hands;
+  hands.add({{"k"}, {"k"}, {{}, 5s}});
+  hands.window.clear({"saved again", 0});
+  CHECK(hands.window.empty());
+  CHECK(hands.window.bytes() == 0);
+  CHECK(hands.window.mark() == Mark{"saved again", 0});
+  CHECK_FALSE(hands.window.next_due());
+  CHECK_FALSE(hands.window.take_moved());
+  hands.add({{"k"}, {}});
+  CHECK(hands.publish() == "4 5");
+}
+
+TEST_CASE("what is in flight is counted") {
+  Hands hands;
+  hands.add({{}, {}, {}});
+  hands.publish();
+  CHECK(hands.window.in_flight() == 3);
+  hands.done(1);
+  hands.window.put_back(2);
+  hands.window.delay(3, hands.now + 1s);
+  CHECK(hands.window.in_flight() == 0);
+}
