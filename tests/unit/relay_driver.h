@@ -1,0 +1,101 @@
+// Plays both ends of a Relay in a test: a store and a broker that answer what and when the test says. After
+// each step it checks what must always hold of the commands.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/relay.h"
+#include "tests/support/rows.h"
+
+namespace outbox::test {
+
+struct Wanted {
+  std::optional<std::string> key = {};
+  Duration due_in = {};
+  std::string topic = "order.placed";
+  std::string defect = {};
+};
+
+/// Short spans that are easy to reckon with: window 4, lease 8 s (renewed after 2.67 s, published under for
+/// 6 s), settled every 20 ms, back-off 100 ms (so 50 to 100) to 1 s, three attempts, drained for 5 s.
+RelayOptions brief();
+RelayOptions brief_and_ordered();
+
+class RelayDriver {
+ public:
+  explicit RelayDriver(RelayOptions options = brief());
+
+  /// Holds the lease from here, is connected, and has asked for the first rows.
+  RelayDriver& started(std::int64_t saved_mark = 0);
+
+  // ---- time ----
+  RelayDriver& tick();
+  RelayDriver& pass(Duration how_long);
+  /// The store renews the lease whenever it is asked to.
+  RelayDriver& pass_renewing(Duration how_long);
+
+  // ---- the store's answers; each must be owed ----
+  RelayDriver& granted(std::int64_t saved_mark = 0, bool paused = false);
+  RelayDriver& held_by(const std::string& owner, std::int64_t beat = 1);
+  RelayDriver& acquire_fails(Fault fault = Fault::unavailable);
+  /// The rows that follow what the relay asked for.
+  RelayDriver& reads(const std::vector<Wanted>& rows, bool more = false);
+  RelayDriver& reads_nothing() { return reads({}); }
+  RelayDriver& read_fails(Fault fault = Fault::unavailable);
+  RelayDriver& settled();
+  RelayDriver& settle_fails(Fault fault = Fault::unavailable);
+  RelayDriver& renewed();
+  RelayDriver& renew_fails(Fault fault = Fault::unavailable);
+  RelayDriver& released();
+  RelayDriver& release_fails();
+  RelayDriver& wait_ends(Woken why = Woken::notified);
+  RelayDriver& wait_fails();
+
+  // ---- the broker's answers ----
+  RelayDriver& connected();
+  RelayDriver& accepts(const std::vector<std::int64_t>& rows);
+  RelayDriver& answers(std::int64_t row, Verdict verdict, const std::string& reason = "it says no");
+  /// Whatever is in flight is in doubt, and the session is over.
+  RelayDriver& session_breaks();
+  RelayDriver& session_ends(Session::State state, const std::string& reason);
+
+  // ---- the operator ----
+  RelayDriver& pause() { return step(Pause{}); }
+  RelayDriver& resume() { return step(Resume{}); }
+  RelayDriver& stop() { return step(Stop{}); }
+  RelayDriver& nudge() { return step(Nudge{}); }
+
+  // ---- what the last step came to ----
+  /// "1 2 3": the rows handed to the broker.
+  [[nodiscard]] std::string published() const;
+  [[nodiscard]] std::optional<std::int64_t> settles() const;
+  [[nodiscard]] std::optional<Duration> wakes_in() const;
+  [[nodiscard]] const Commands& commands() const { return commands_; }
+  [[nodiscard]] RouteStatus status() const { return relay_.status(now_); }
+  [[nodiscard]] std::string last_reason() const;
+  [[nodiscard]] bool all_through() const { return relay_.all_through(); }
+  [[nodiscard]] bool in_flight(std::int64_t row) const { return in_flight_.contains(row); }
+
+ private:
+  RelayDriver& step(Event event);
+  RelayDriver& take(Answers answers);
+  void check_and_remember();
+  void answered(bool& owed);
+
+  const RelayOptions options_;
+  Relay relay_;
+  Instant now_{std::chrono::hours(1)};
+  Commands commands_;
+  std::map<std::int64_t, Ticket> in_flight_;
+  std::int64_t epoch_ = 0;
+  std::int64_t read_from_ = 0;
+  bool acquiring_ = false, reading_ = false, settling_ = false, renewing_ = false, releasing_ = false,
+       waiting_ = false;
+};
+
+}  // namespace outbox::test

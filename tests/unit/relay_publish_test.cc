@@ -1,0 +1,251 @@
+// What the relay publishes, and what it makes of the broker's answers.
+#include <chrono>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "relay_driver.h"
+
+using namespace outbox;
+using namespace outbox::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+RelayDriver ordered() {
+  return RelayDriver(brief_and_ordered());
+}
+
+}  // namespace
+
+TEST_CASE("rows that were read are published in the order of the log") {
+  RelayDriver relay;
+  CHECK(relay.started().reads({{}, {}, {}}).published() == "1 2 3");
+}
+
+TEST_CASE("nothing is published before the broker is connected") {
+  RelayDriver relay;
+  CHECK(relay.granted().commands().connect);
+  CHECK(relay.reads({{}}).published() == "");
+  CHECK_FALSE(relay.commands().connect);
+  CHECK(relay.connected().published() == "1");
+}
+
+TEST_CASE("a follower waits until the row of its key before it is accepted") {
+  RelayDriver relay;
+  CHECK(relay.started().reads({{"k"}, {"k"}, {"other"}}).published() == "1 3");
+  CHECK(relay.accepts({3}).published() == "");
+  CHECK(relay.accepts({1}).published() == "2");
+}
+
+TEST_CASE("the window bounds what a crash can repeat") {
+  RelayDriver relay;
+  relay.started().reads({{}, {}, {}, {}, {}, {}});
+  CHECK(relay.published() == "1 2 3 4");
+  CHECK(relay.accepts({2, 3, 4}).published() == "");
+  CHECK(relay.accepts({1}).published() == "");  // accepted, but not behind the saved mark
+  CHECK(relay.settles() == 4);
+  CHECK(relay.settled().published() == "5 6");
+}
+
+TEST_CASE("a window of one relays one by one") {
+  auto options = brief();
+  options.window = 1;
+  RelayDriver relay(options);
+  CHECK(relay.started().reads({{}, {}}).published() == "1");
+  CHECK(relay.accepts({1}).settles() == 1);
+  CHECK(relay.settled().published() == "2");
+}
+
+TEST_CASE("an outage uses no attempt, however long it is") {
+  RelayDriver relay;
+  relay.started().reads({{}});
+  for (int i = 0; i < 50; ++i) {
+    CHECK(relay.answers(1, Verdict::unavailable, "down").published() == "");
+    CHECK(relay.status().state == RouteState::backoff);
+    CHECK(relay.pass_renewing(1s).in_flight(1));
+  }
+  CHECK(relay.accepts({1}).status().state == RouteState::running);
+}
+
+TEST_CASE("while the broker is down nothing is published and nothing is held against the messages") {
+  RelayDriver relay;
+  relay.started().reads({{}, {}});
+  CHECK(relay.session_breaks().published() == "");
+  CHECK_FALSE(relay.commands().connect);
+  CHECK(relay.wakes_in() >= 50ms);
+  CHECK(relay.wakes_in() <= 100ms);
+  CHECK(relay.pass(100ms).commands().connect);
+  CHECK(relay.session_ends(Session::State::down, "connection refused").last_reason() == "connection refused");
+  CHECK(relay.wakes_in() >= 100ms);  // the second failure in a row: twice as long
+  CHECK(relay.wakes_in() <= 200ms);
+}
+
+TEST_CASE("after a broken session messages go one at a time until one is accepted") {
+  RelayDriver relay;
+  relay.started().reads({{}, {}, {}, {}});
+  relay.session_breaks().pass(100ms);
+  CHECK(relay.connected().published() == "1");
+  CHECK(relay.accepts({1}).published() == "2 3");
+  CHECK(relay.accepts({2}).published() == "4");
+}
+
+TEST_CASE("a session that breaks under many uses no attempt of any of them") {
+  auto options = brief();
+  options.retry.attempts_max = 1;
+  RelayDriver relay(options);
+  CHECK(relay.started().reads({{}, {}, {}}).published() == "1 2 3");
+  relay.session_breaks().pass(100ms).connected();
+  CHECK(relay.accepts({1}).published() == "2 3");
+  relay.session_breaks().pass(100ms).connected();
+  CHECK(relay.status().state == RouteState::running);
+}
+
+TEST_CASE("a message that breaks the session alone uses an attempt, and stops the route with the last one") {
+  RelayDriver relay;
+  relay.started().reads({{}});
+  for (int attempt = 1; attempt <= 3; ++attempt) {
+    CHECK(relay.status().state != RouteState::stopped);
+    CHECK(relay.in_flight(1));
+    relay.session_breaks().pass(1s);
+    if (relay.commands().connect) relay.connected();
+  }
+  CHECK(relay.status().state == RouteState::stopped);
+  CHECK(relay.last_reason().find("after 3 attempts: connection lost") != std::string::npos);
+}
+
+TEST_CASE("a message whose answer is lost among others is sent again, alone") {
+  RelayDriver relay;
+  CHECK(relay.started().reads({{}, {}, {}}).published() == "1 2 3");
+  CHECK(relay.answers(2, Verdict::in_doubt).published() == "");
+  CHECK(relay.accepts({1, 3}).published() == "2");
+}
+
+TEST_CASE("a message that was turned away waits, and the others go on") {
+  RelayDriver relay;
+  CHECK(relay.started().reads({{"k"}, {"k"}, {"other"}}).published() == "1 3");
+  CHECK(relay.answers(1, Verdict::retry).published() == "");
+  CHECK(relay.status().state == RouteState::running);
+  CHECK(relay.wakes_in() >= 50ms);
+  CHECK(relay.wakes_in() <= 100ms);
+  CHECK(relay.wait_ends().reads({{"third"}}).published() == "4");
+  CHECK(relay.pass(100ms).published() == "1");
+  CHECK(relay.accepts({1}).published() == "2");
+}
+
+TEST_CASE("what cannot be delivered stops the route instead of being skipped, and says how to go on") {
+  RelayDriver relay;
+  relay.started().reads({{}, {}, {}, {}, {}});
+  relay.answers(2, Verdict::rejected, "too large");
+  CHECK(relay.status().state == RouteState::stopped);
+  const std::string reason = relay.last_reason();
+  CHECK(reason.find("seq 2") != std::string::npos);
+  CHECK(reason.find(uuid_of(2)) != std::string::npos);
+  CHECK(reason.find("topic order.placed") != std::string::npos);
+  CHECK(reason.find("too large") != std::string::npos);
+  CHECK(reason.find("change or remove the row, then restart outboxd") != std::string::npos);
+  CHECK(relay.accepts({1, 3, 4}).settles() == 1);  // what is before it is saved, and not a row more
+  CHECK(relay.settled().pass(1s).published() == "");
+  CHECK_FALSE(relay.settles());
+  CHECK_FALSE(relay.commands().read);
+}
+
+TEST_CASE("the attempts of a message end in a stopped route, not in a lost message") {
+  RelayDriver relay;
+  relay.started().reads({{}});
+  relay.answers(1, Verdict::retry).pass(100ms);
+  relay.answers(1, Verdict::retry).pass(200ms);
+  CHECK(relay.answers(1, Verdict::retry, "queue full").status().state == RouteState::stopped);
+  CHECK(relay.last_reason().find("after 3 attempts: queue full") != std::string::npos);
+}
+
+TEST_CASE("a row that no protocol can carry stops the route only once all before it is through") {
+  RelayDriver relay;
+  relay.started().reads({{}, {{}, {}, "order.placed", "headers are no object of strings"}, {}});
+  CHECK(relay.published() == "1");
+  CHECK(relay.status().state == RouteState::running);
+  CHECK(relay.accepts({1}).published() == "");
+  CHECK(relay.status().state == RouteState::stopped);
+  CHECK(relay.last_reason().find("headers are no object of strings") != std::string::npos);
+}
+
+TEST_CASE("what only somebody else can repair is tried again slowly, and says so") {
+  RelayDriver relay;
+  relay.started().reads({{}});
+  relay.answers(1, Verdict::misconfigured, "no such topic");
+  CHECK(relay.status().state == RouteState::misconfigured);
+  CHECK(relay.last_reason() == "no such topic");
+  CHECK(relay.pass(999ms).published() == "");
+  CHECK(relay.pass(1ms).published() == "1");
+  CHECK(relay.accepts({1}).status().reasons.empty());
+}
+
+TEST_CASE("in an ordered pipeline nothing overtakes a failed message") {
+  RelayDriver relay = ordered();
+  CHECK(relay.started().reads({{"k"}, {"k"}, {"k"}, {"k"}}).published() == "1 2 3 4");
+  relay.accepts({1});
+  relay.answers(2, Verdict::in_doubt);
+  CHECK(relay.pass(20ms).published() == "");
+  relay.answers(3, Verdict::unavailable);
+  CHECK(relay.pass(1s).published() == "");  // 4 may still be accepted or not: nobody knows
+  CHECK(relay.answers(4, Verdict::unavailable).published() == "");
+  CHECK(relay.pass(1s).published() == "2");
+  CHECK(relay.accepts({2}).published() == "3 4");
+}
+
+TEST_CASE("a scheduled row holds back its own key only") {
+  RelayDriver relay;
+  CHECK(relay.started().reads({{"k", 1s}, {"k"}, {"other"}}).published() == "3");
+  CHECK(relay.accepts({3}).wakes_in() == 1s);
+  CHECK_FALSE(relay.settles());
+  CHECK(relay.pass(1s).published() == "1");
+  CHECK(relay.accepts({1}).published() == "2");
+}
+
+TEST_CASE("a row that no route takes is counted and passed, one of another route only passed") {
+  auto options = brief();
+  options.topics = Topics({"order.*"});
+  options.all_topics = Topics({"order.*", "cart.*"});
+  options.counts_unrouted = true;
+  RelayDriver relay(options);
+  relay.started().reads({{{}, {}, "cart.cleared"}, {{}, {}, "stock.moved"}, {}});
+  CHECK(relay.published() == "3");
+  CHECK(relay.status().unrouted_total == 1);
+  CHECK(relay.accepts({3}).settles() == 3);
+}
+
+TEST_CASE("a paused route publishes nothing, takes in what is out, and goes on when resumed") {
+  RelayDriver relay;
+  relay.started().reads({{"k"}, {"k"}}).pause();
+  CHECK(relay.accepts({1}).published() == "");
+  CHECK(relay.settles() == 1);
+  CHECK(relay.status().state == RouteState::paused);
+  CHECK(relay.resume().published() == "2");
+}
+
+TEST_CASE("a pause that was saved holds from the start") {
+  RelayDriver relay;
+  relay.granted(0, true).connected();
+  CHECK(relay.reads({{}}).published() == "");
+  CHECK(relay.resume().published() == "1");
+}
+
+TEST_CASE("reading ahead is bounded in messages") {
+  RelayDriver relay;
+  const std::vector<Wanted> eight(8);
+  relay.started().reads(eight, true);
+  REQUIRE(relay.commands().read);
+  CHECK(relay.commands().read->limit.messages_max == 4);  // window and one batch: twelve
+  relay.reads({{}, {}, {}, {}}, true);
+  CHECK_FALSE(relay.commands().read);
+  relay.accepts({1, 2, 3, 4});
+  CHECK(relay.commands().read);
+}
+
+TEST_CASE("reading ahead is bounded in bytes") {
+  auto options = brief();
+  options.read_bytes_max = 100;
+  RelayDriver relay(options);
+  CHECK_FALSE(relay.started().reads({{}}, true).commands().read);
+  CHECK(relay.accepts({1}).commands().read);
+}
