@@ -120,14 +120,16 @@ void Relay::store_failed(Instant now, const Error& error) {
 }
 
 void Relay::trouble(Instant now, Trouble& which, const Error& error) {
+  counted_.last_error = error.text;
+  // Nothing was tried since: what was under way then tells of the same failure, and must not lengthen it.
+  if (which.waits(now)) return;
   ++which.failures;
   which.misconfigured = error.fault == Fault::misconfigured || error.fault == Fault::refused;
-  which.reason = error.text;
-  counted_.last_error = error.text;
+  which.reason = error.text.empty() ? "no reason was given" : error.text;
   Duration delay = backoff(which.failures, options_.retry, random_);
   if (which.misconfigured)
     delay = std::clamp<Duration>(delay, std::chrono::seconds(1), misconfigured_interval_max);
-  which.retry_at = std::max(which.retry_at, now + delay);
+  which.retry_at = now + delay;
 }
 
 // ---- the broker's answers ----
@@ -189,9 +191,10 @@ void Relay::accepted(Instant now, Ordinal ordinal) {
   counted_.sent_bytes_total += entry.message->payload.size();
   counted_.delivery.add(now - entry.born);
   counted_.publish.add(now - entry.submitted);
-  rows_.done(ordinal, now);
+  // What was handed over before a failure says nothing of the time after it.
+  if (entry.submitted >= broker_trouble_.retry_at) broker_trouble_ = {};
   if (flight_max_ < options_.window) flight_max_ = std::min(flight_max_ * 2, options_.window);
-  broker_trouble_ = {};
+  rows_.done(ordinal, now);
 }
 
 /// Until dead letters exist, a message that nobody will ever take stops its route: it is never skipped.

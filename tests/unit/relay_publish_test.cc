@@ -249,3 +249,44 @@ TEST_CASE("reading ahead is bounded in bytes") {
   CHECK_FALSE(relay.started().reads({{}}, true).commands().read);
   CHECK(relay.accepts({1}).commands().read);
 }
+
+TEST_CASE("in an ordered pipeline a message that was turned away makes its route wait") {
+  RelayDriver relay = ordered();
+  relay.started().reads({{"k"}, {"k"}});
+  relay.answers(1, Verdict::retry).answers(2, Verdict::unavailable);
+  CHECK(relay.published() == "");
+  CHECK(relay.wakes_in() <= 100ms);
+  CHECK(relay.pass(100ms).in_flight(1));
+}
+
+TEST_CASE("a failure that many answers tell of backs off once") {
+  RelayDriver relay;
+  relay.started().reads({{}, {}, {}, {}});
+  for (const std::int64_t row : {1, 2, 3, 4}) relay.answers(row, Verdict::unavailable, "out of memory");
+  relay.session_breaks();
+  CHECK(relay.wakes_in() <= 100ms);
+  CHECK(relay.pass(100ms).commands().connect);
+}
+
+TEST_CASE("what was handed over before a failure and is accepted after it does not end the back-off") {
+  RelayDriver relay;
+  relay.started().reads({{}, {}});
+  relay.answers(1, Verdict::misconfigured, "no such topic");
+  CHECK(relay.accepts({2}).published() == "");
+  CHECK(relay.status().state == RouteState::misconfigured);
+  CHECK(relay.pass(1s).published() == "1");
+}
+
+TEST_CASE("in an ordered pipeline the attempts of a message are spread over its back-offs") {
+  RelayDriver relay = ordered();
+  relay.started().reads({{"k"}, {"other"}}).answers(1, Verdict::retry);
+  CHECK(relay.accepts({2}).published() == "");
+  CHECK(relay.pass(100ms).in_flight(1));
+}
+
+TEST_CASE("a broker that gives no reason is backed off from all the same") {
+  RelayDriver relay;
+  relay.started().reads({{}});
+  CHECK(relay.answers(1, Verdict::unavailable, "").published() == "");
+  CHECK(relay.last_reason() == "no reason was given");
+}
