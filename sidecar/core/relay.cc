@@ -138,7 +138,7 @@ void Relay::on(Instant now, BrokerAnswer& answer) {
   const bool alone = rows_.in_flight() == 1;
   std::optional<Error> error;  // however many were turned away at once, the route has failed once
   for (const Delivery& delivery : answer.answers->deliveries) on_delivery(now, delivery, alone, error);
-  if (answer.answers->session) on_session(*answer.answers->session, error);
+  if (answer.answers->session) on_session(now, *answer.answers->session, error);
   if (error) trouble(now, broker_trouble_, *error);
   if (rows_.in_flight() == 0) ordered_recovery_ = false;
 }
@@ -208,10 +208,11 @@ void Relay::kill(Ordinal ordinal, const std::string& reason) {
   counted_.last_error = dead_reason_;
 }
 
-void Relay::on_session(const Session& session, std::optional<Error>& error) {
+void Relay::on_session(Instant now, const Session& session, std::optional<Error>& error) {
   switch (session.state) {
     case Session::State::up:
       session_ = BrokerSession::up;
+      up_since_ = now;
       if (std::exchange(ever_up_, true)) ++counted_.broker_reconnects_total;
       // The failures stay counted until something is accepted: a session that breaks at once backs off
       // further.
@@ -219,6 +220,9 @@ void Relay::on_session(const Session& session, std::optional<Error>& error) {
       return;
     case Session::State::down:
     case Session::State::misconfigured:
+      // A session that held for long was no failure, though nothing was there to be accepted.
+      if (session_ == BrokerSession::up && now - up_since_ >= options_.retry.backoff_max)
+        broker_trouble_.failures = 0;
       session_ = BrokerSession::down;
       flight_max_ = 1;
       error = {session.state == Session::State::down ? Fault::unavailable : Fault::misconfigured,

@@ -79,7 +79,7 @@ class Relay {
   void on(Instant, Nudge&) { caught_up_ = false; }
 
   void on_delivery(Instant now, const Delivery& delivery, bool alone, std::optional<Error>& error);
-  void on_session(const Session& session, std::optional<Error>& error);
+  void on_session(Instant now, const Session& session, std::optional<Error>& error);
   void accepted(Instant now, Ordinal ordinal);
   void kill(Ordinal ordinal, const std::string& reason);
   void trouble(Instant now, Trouble& which, const Error& error);
@@ -121,6 +121,7 @@ class Relay {
 
   BrokerSession session_ = BrokerSession::down;
   bool ever_up_ = false;
+  Instant up_since_{};
   std::size_t
       flight_max_;  ///< 1 after a failure that may be one message's doing; doubles with each acceptance
   Trouble store_trouble_, broker_trouble_;

@@ -290,3 +290,14 @@ TEST_CASE("a broker that gives no reason is backed off from all the same") {
   CHECK(relay.answers(1, Verdict::unavailable, "").published() == "");
   CHECK(relay.last_reason() == "no reason was given");
 }
+
+TEST_CASE("a session that breaks at once backs off further, one that held for long does not") {
+  RelayDriver relay;
+  relay.started().reads_nothing();
+  for (int i = 0; i < 5; ++i) relay.session_breaks().pass_renewing(1s).connected();
+  relay.session_breaks();
+  CHECK_FALSE(relay.pass(499ms).commands().connect);
+  CHECK(relay.pass(501ms).commands().connect);
+  relay.connected().pass_renewing(1s).session_breaks();
+  CHECK(relay.pass(100ms).commands().connect);
+}
