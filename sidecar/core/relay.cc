@@ -30,6 +30,8 @@ void Relay::on(Instant now, AcquireAnswer& answer) {
   assert(phase_ == Phase::acquiring);
   phase_ = Phase::apart;
   if (!answer.result) return trouble(now, store_trouble_, answer.result.error());
+  // The failures stay counted until a beat or a mark is saved: a database that only lets read would have the
+  // same rows published again and again without a rest.
   store_trouble_.reason.clear();
 
   if (const auto* holder = std::get_if<LeaseHolder>(&*answer.result)) {
@@ -61,6 +63,7 @@ void Relay::beat_confirmed() {
 void Relay::on(Instant now, RenewAnswer& answer) {
   renewing_ = false;
   if (!answer.result) return store_failed(now, answer.result.error());
+  store_trouble_ = {};
   beat_confirmed();
 }
 
@@ -74,7 +77,6 @@ void Relay::on(Instant now, ReadAnswer& answer) {
   if (!answer.result) return store_failed(now, answer.result.error());
   if (phase_ != Phase::holding) return;
   Batch& batch = *answer.result;
-  store_trouble_ = {};
   caught_up_ = !batch.more;
   read_mark_ = batch.end;
   if (options_.counts_unrouted)
@@ -88,6 +90,7 @@ void Relay::on(Instant now, SettleAnswer& answer) {
   settling_ = false;
   if (!answer.result) return store_failed(now, answer.result.error());
   settled_end_ = settling_end_;
+  store_trouble_ = {};
   beat_confirmed();
 }
 

@@ -1,4 +1,5 @@
 // What the relay does with its lease, its reads and its mark.
+#include <algorithm>
 #include <chrono>
 #include <string>
 
@@ -233,4 +234,16 @@ TEST_CASE("rows that arrive after the lease was lost are not published") {
   CHECK(relay.settle_fails(Fault::fenced).reads({{}}).published() == "");
   REQUIRE(relay.granted(1).commands().read);
   CHECK(relay.commands().read->after.seq == 1);
+}
+
+TEST_CASE("a session that cannot save its mark backs off further each time, though it can read") {
+  RelayDriver relay;
+  relay.started();
+  for (int failure = 1; failure <= 5; ++failure) {
+    relay.reads({{}}, true).accepts({1}).settle_fails().read_fails();
+    CHECK(relay.wakes_in() >= std::min<Duration>(50ms * (1 << (failure - 1)), 500ms));
+    relay.pass(1s).granted();
+  }
+  relay.reads({{}}, true).accepts({1}).settled().read_fails();
+  CHECK(relay.wakes_in() <= 100ms);
 }
