@@ -62,7 +62,7 @@ void Relay::plan_publish(Instant now, Commands& commands) {
 void Relay::plan_settle(Instant now, Commands& commands) {
   if (settling_ || renewing_ || !mark_moved_) return;
   const bool window_half_used = rows_.done_end() - settled_end_ >= options_.window / 2;
-  const bool last_one = draining_ && rows_.in_flight() == 0;
+  const bool last_one = draining_ && (rows_.in_flight() == 0 || now >= drain_until_);
   const bool nothing_else = options_.once && caught_up_ && rows_.in_flight() == 0;
   if (!window_half_used && !last_one && !nothing_else && now < settled_at_ + options_.settle_interval) return;
   commands.settle = SettleCommand{lease_, rows_.mark(), {}};

@@ -140,3 +140,14 @@ TEST_CASE("once ends at a message that nobody will ever take, and does not call 
   CHECK_FALSE(relay.all_through());
   CHECK(relay.last_reason().find("too large") != std::string::npos);
 }
+
+TEST_CASE("what was acknowledged when the time to drain is up is saved before the lease is given back") {
+  RelayDriver relay;
+  relay.started().reads({{}, {}, {}, {}}).accepts({1}).settled().stop();
+  relay.pass(3s).renewed();
+  relay.pass(Duration(2s) - 1ms).accepts({2}).settled();
+  CHECK_FALSE(relay.accepts({3}).settles());
+  CHECK(relay.pass(1ms).settles() == 3);
+  CHECK_FALSE(relay.commands().release);
+  CHECK(relay.settled().commands().release);
+}
