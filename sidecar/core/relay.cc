@@ -119,7 +119,9 @@ void Relay::store_failed(Instant now, const Error& error) {
     ++counted_.database_reconnects_total;
     trouble(now, store_trouble_, error);
   }
-  if (phase_ == Phase::holding) phase_ = Phase::leaving;
+  if (phase_ != Phase::holding) return;
+  phase_ = Phase::leaving;
+  caught_up_ = false;
 }
 
 void Relay::trouble(Instant now, Trouble& which, const Error& error) {

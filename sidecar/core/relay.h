@@ -39,7 +39,7 @@ class Relay {
   [[nodiscard]] std::uint64_t sent_total() const { return counted_.sent_total; }
 
   /// What was relayed or passed is behind the saved mark, and nothing else is known to be there.
-  [[nodiscard]] bool all_through() const { return caught_up_ && rows_.empty() && !mark_moved_; }
+  [[nodiscard]] bool all_through() const { return caught_up_ && rows_.empty() && !mark_moved_ && !settling_; }
 
  private:
   /// Where it stands with its lease.

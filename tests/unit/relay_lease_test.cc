@@ -247,3 +247,13 @@ TEST_CASE("a session that cannot save its mark backs off further each time, thou
   relay.reads({{}}, true).accepts({1}).settled().read_fails();
   CHECK(relay.wakes_in() <= 100ms);
 }
+
+TEST_CASE("everything is through only when the mark is saved and nothing more is known of") {
+  RelayDriver relay;
+  CHECK_FALSE(relay.all_through());
+  relay.started().reads({{}});
+  CHECK_FALSE(relay.all_through());
+  CHECK_FALSE(relay.accepts({1}).all_through());
+  CHECK(relay.settled().all_through());
+  CHECK_FALSE(relay.wait_ends().all_through());
+}

@@ -151,3 +151,11 @@ TEST_CASE("what was acknowledged when the time to drain is up is saved before th
   CHECK_FALSE(relay.commands().release);
   CHECK(relay.settled().commands().release);
 }
+
+TEST_CASE("once starts over when it loses its session before the last mark is saved") {
+  RelayDriver relay(only_once());
+  relay.started().reads({{}}).accepts({1});
+  CHECK_FALSE(relay.settle_fails().commands().finished);
+  CHECK_FALSE(relay.all_through());
+  CHECK(relay.pass(100ms).granted().reads({{}}).published() == "1");
+}
