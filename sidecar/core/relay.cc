@@ -20,6 +20,7 @@ Relay::Relay(RelayOptions options)
       flight_max_(options_.window) {}
 
 void Relay::absorb(Instant now, Event event) {
+  if (phase_ == Phase::stopped) return;  // an answer that came too late
   std::visit([&](auto& what) { on(now, what); }, event);
   mark_moved_ = rows_.take_moved() || mark_moved_;
 }

@@ -159,3 +159,10 @@ TEST_CASE("once starts over when it loses its session before the last mark is sa
   CHECK_FALSE(relay.all_through());
   CHECK(relay.pass(100ms).granted().reads({{}}).published() == "1");
 }
+
+TEST_CASE("answers that come after the end are taken no notice of") {
+  RelayDriver relay;
+  CHECK(relay.stop().pass(10s).commands().finished);
+  CHECK(relay.granted().commands().finished);
+  CHECK_FALSE(relay.commands().release);
+}
