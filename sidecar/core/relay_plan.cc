@@ -90,7 +90,8 @@ void Relay::plan_read(Commands& commands) {
     return;
   }
   const std::size_t room_max = options_.window + options_.read_messages_max;
-  if (rows_.size() + options_.read_messages_max / 2 > room_max || rows_.bytes() > options_.read_bytes_max)
+  if (rows_.size() + (options_.read_messages_max + 1) / 2 > room_max ||
+      rows_.bytes() > options_.read_bytes_max)
     return;
   commands.read = ReadCommand{
       read_mark_, {std::min(options_.read_messages_max, room_max - rows_.size()), options_.read_bytes_max}};

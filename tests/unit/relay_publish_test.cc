@@ -301,3 +301,13 @@ TEST_CASE("a session that breaks at once backs off further, one that held for lo
   relay.connected().pass_renewing(1s).session_breaks();
   CHECK(relay.pass(100ms).commands().connect);
 }
+
+TEST_CASE("no read asks for nothing, even where there is room for one row only") {
+  auto options = brief();
+  options.window = 1;
+  options.read_messages_max = 1;
+  RelayDriver relay(options);
+  relay.started().reads({{}}, true).reads({{}}, true);
+  CHECK_FALSE(relay.commands().read);
+  CHECK(relay.accepts({1}).commands().read);
+}
