@@ -257,3 +257,18 @@ TEST_CASE("everything is through only when the mark is saved and nothing more is
   CHECK(relay.settled().all_through());
   CHECK_FALSE(relay.wait_ends().all_through());
 }
+
+TEST_CASE("a settle waits for the renewal under way: their beats must not be taken for each other") {
+  RelayDriver relay;
+  relay.started().reads({{}});
+  CHECK(relay.pass(3s).commands().renew);
+  CHECK_FALSE(relay.accepts({1}).settles());
+  CHECK(relay.renewed().settles() == 1);
+}
+
+TEST_CASE("a route that a message has stopped reads no more") {
+  RelayDriver relay;
+  relay.started().reads({{}}, true).answers(1, Verdict::rejected);
+  CHECK_FALSE(relay.reads({{}}, true).commands().read);
+  CHECK_FALSE(relay.commands().wait);
+}

@@ -311,3 +311,20 @@ TEST_CASE("no read asks for nothing, even where there is room for one row only")
   CHECK_FALSE(relay.commands().read);
   CHECK(relay.accepts({1}).commands().read);
 }
+
+TEST_CASE("in an ordered pipeline a new row waits until all that was out with a failed one has come back") {
+  RelayDriver relay = ordered();
+  CHECK(relay.started().reads({{"k"}, {"k"}, {"k"}}).published() == "1 2 3");
+  relay.answers(1, Verdict::retry).wait_ends().reads({{"k"}});
+  CHECK(relay.pass(1s).published() == "");
+  relay.answers(2, Verdict::retry);
+  CHECK(relay.pass(1s).published() == "");
+  relay.answers(3, Verdict::retry);
+  CHECK(relay.pass(1s).published() == "1 2 3 4");
+}
+
+TEST_CASE("messages go one at a time too after a session that broke with nothing in flight") {
+  RelayDriver relay;
+  relay.started().session_breaks();
+  CHECK(relay.pass(100ms).connected().reads({{}, {}}).published() == "1");
+}

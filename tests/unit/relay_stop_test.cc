@@ -166,3 +166,12 @@ TEST_CASE("answers that come after the end are taken no notice of") {
   CHECK(relay.granted().commands().finished);
   CHECK_FALSE(relay.commands().release);
 }
+
+TEST_CASE("once saves what was accepted before it gives up at a message that nobody will ever take") {
+  RelayDriver relay(only_once());
+  relay.started().reads({{}, {}, {}}, true).accepts({1}).settled();
+  relay.accepts({2}).answers(3, Verdict::rejected).reads({}, true);
+  CHECK_FALSE(relay.commands().release);
+  CHECK(relay.pass(20ms).settles() == 2);
+  CHECK(relay.settled().commands().release);
+}
