@@ -97,11 +97,7 @@ void ModelStore::begin() {
   auto alive = alive_;
   if (const auto* timeout = std::get_if<Duration>(&queue_.front().command); timeout && connected_) {
     waiting_ = true;
-    const auto number = ++wait_number_;
-    // The safety poll sees what no notification told of.
-    time_.after(std::min<Duration>(*timeout, std::chrono::milliseconds(100)), [this, alive, number] {
-      if (*alive && waiting_ && number == wait_number_) end_wait(Woken::timeout);
-    });
+    poll(time_.now() + *timeout, ++wait_number_);
     return;
   }
   time_.after(random_.within(std::chrono::microseconds(50), faults_.store_latency_max), [this, alive] {
@@ -110,6 +106,18 @@ void ModelStore::begin() {
     } else if (random_.chance(0.5)) {
       carry_out(queue_.front());
     }
+  });
+}
+
+/// The safety poll sees what no notification told of, and is silent otherwise: it must not stand in for a
+/// wake-up that the relay forgot to ask for.
+void ModelStore::poll(Instant until, std::uint64_t number) {
+  const Instant next = std::min<Instant>(until, time_.now() + std::chrono::milliseconds(100));
+  time_.at(next, [this, alive = alive_, until, number] {
+    if (!*alive || !waiting_ || number != wait_number_) return;
+    if (static_cast<std::int64_t>(database_.rows().size()) > read_end_) return end_wait(Woken::notified);
+    if (time_.now() >= until) return end_wait(Woken::timeout);
+    poll(until, number);
   });
 }
 
@@ -150,8 +158,11 @@ Event ModelStore::carry_out(const Queued& queued) {
     return AcquireAnswer{database_.acquire(*request, gone_)};
   if (const auto* settle = std::get_if<SettleCommand>(&queued.command))
     return SettleAnswer{database_.settle(settle->lease.epoch, settle->mark.seq) ? Result<void>() : fenced};
-  if (const auto* read = std::get_if<ReadCommand>(&queued.command))
-    return ReadAnswer{database_.read(read->after.seq, read->limit.messages_max)};
+  if (const auto* read = std::get_if<ReadCommand>(&queued.command)) {
+    Batch batch = database_.read(read->after.seq, read->limit.messages_max);
+    read_end_ = batch.end.seq;
+    return ReadAnswer{std::move(batch)};
+  }
   if (const auto* lease = std::get_if<Lease>(&queued.command)) {
     if (queued.renews) return RenewAnswer{database_.renew(lease->epoch) ? Result<void>() : fenced};
     return ReleaseAnswer{database_.release(lease->epoch) ? Result<void>() : fenced};

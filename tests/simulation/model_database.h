@@ -44,6 +44,7 @@ class ModelDatabase {
   void commit(int key, Duration due_in);
   [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
   [[nodiscard]] std::int64_t mark() const { return mark_; }
+  [[nodiscard]] const std::string& owner() const { return holder_.owner; }
 
   Acquired acquire(const LeaseRequest& request, const std::function<bool(const std::string&)>& gone);
   bool renew(std::int64_t epoch);
@@ -83,6 +84,7 @@ class ModelStore {
   void begin();
   void finish();
   void end_wait(Woken why);
+  void poll(Instant until, std::uint64_t number);
   Event carry_out(const Queued& queued);
   Event fail(const Queued& queued) const;
 
@@ -96,6 +98,7 @@ class ModelStore {
   bool busy_ = false;
   bool waiting_ = false;
   bool connected_ = false;
+  std::int64_t read_end_ = 0;  ///< what this session has read
   std::uint64_t wait_number_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
