@@ -26,13 +26,13 @@ struct PostgresqlAdmin::Session {
       // the schema of the first such table on the search path; before there is one, where it would be made
       const pqxx::result found = tx.exec(
           "SELECT coalesce((SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass(" +
-          tx.quote(quoted(name.table)) + ")), quote_ident(current_schema()), 'public')");
+          tx.quote(quoted_identifier(name.table)) + ")), quote_ident(current_schema()), 'public')");
       schema = found[0][0].as<std::string>();
     } else {
-      schema = quoted(name.schema);
+      schema = quoted_identifier(name.schema);
     }
     tx.commit();
-    outbox = schema + "." + quoted(name.table);
+    outbox = schema + "." + quoted_identifier(name.table);
   }
 
   [[nodiscard]] std::string table(std::string_view name) const { return schema + "." + std::string(name); }

@@ -208,7 +208,7 @@ bool Connection::await_input() {
   return ready > 0 && consume();
 }
 
-std::string quoted(std::string_view name) {
+std::string quoted_identifier(std::string_view name) {
   std::string text = "\"";
   for (const char c : name) {
     if (c == '"') text += '"';

@@ -93,6 +93,6 @@ Fault fault_of(std::string_view state);
 Fault fault_of_connect(std::string_view text);
 
 /// A name as an SQL identifier.
-std::string quoted(std::string_view name);
+std::string quoted_identifier(std::string_view name);
 
 }  // namespace outbox::postgresql

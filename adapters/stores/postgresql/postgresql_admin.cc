@@ -62,7 +62,7 @@ Result<void> add_warnings(Connection& connection, const Tables& tables, const Se
     findings.push_back({Finding::Level::warning,
                         "role " + server.user + " may not DELETE from " + shown(tables.outbox) +
                             ": retention cannot remove sent rows",
-                        "GRANT DELETE ON " + tables.outbox + " TO " + quoted(server.user)});
+                        "GRANT DELETE ON " + tables.outbox + " TO " + quoted_identifier(server.user)});
   if (server.superuser)
     findings.push_back({Finding::Level::warning,
                         "role " + server.user + " is a superuser, which the relay does not need",

@@ -49,7 +49,7 @@ std::string renamed(std::string_view sql, std::string_view table) {
       std::size_t end = at;
       while (end < sql.size() && is_word(sql[end])) ++end;
       const std::string_view word = sql.substr(at, end - at);
-      text += word == canonical ? quoted(table) : std::string(word);
+      text += word == canonical ? quoted_identifier(table) : std::string(word);
       at = end;
     } else {
       text += sql[at++];

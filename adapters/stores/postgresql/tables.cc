@@ -93,9 +93,10 @@ Result<void> check_grants(Connection& connection, const Tables& tables, const Se
         connection.run("check", "SELECT has_table_privilege($1::regclass, $2)", {table->c_str(), right});
     if (!rows) return rows.error();
     if (!rows->boolean(0, 0))
-      findings.push_back({Finding::Level::fault,
-                          "role " + server.user + " has no right to " + right + " on " + shown(*table),
-                          std::string("GRANT ") + right + " ON " + *table + " TO " + quoted(server.user)});
+      findings.push_back(
+          {Finding::Level::fault,
+           "role " + server.user + " has no right to " + right + " on " + shown(*table),
+           std::string("GRANT ") + right + " ON " + *table + " TO " + quoted_identifier(server.user)});
   }
   return {};
 }
@@ -158,7 +159,7 @@ std::vector<Finding> check_server(int version, const Server& server) {
                         "connect to the primary: add target_session_attrs=read-write to the URL"});
   else if (server.read_only)
     findings.push_back({Finding::Level::fault, "transactions are read-only here",
-                        "ALTER ROLE " + quoted(server.user) +
+                        "ALTER ROLE " + quoted_identifier(server.user) +
                             " SET default_transaction_read_only = off, or connect to the "
                             "primary"});
   return findings;
@@ -166,8 +167,9 @@ std::vector<Finding> check_server(int version, const Server& server) {
 
 Result<Tables> find_tables(Connection& connection, const TableName& name) {
   // Without a schema the first outbox of the search path counts, and its schema has the others.
-  const std::string wanted =
-      name.schema.empty() ? quoted(name.table) : quoted(name.schema) + "." + quoted(name.table);
+  const std::string wanted = name.schema.empty()
+                                 ? quoted_identifier(name.table)
+                                 : quoted_identifier(name.schema) + "." + quoted_identifier(name.table);
   auto rows = connection.run(
       "check",
       "SELECT c.oid, n.nspname, to_regclass(quote_ident(n.nspname) || '.outbox_mark') IS NOT NULL, "
@@ -181,8 +183,8 @@ Result<Tables> find_tables(Connection& connection, const TableName& name) {
                                            connection.place() + "); " + migrate};
   };
   if (rows->count() == 0) return missing(wanted);
-  const std::string schema = quoted(rows->text(0, 1)) + ".";
-  Tables tables{schema + quoted(name.table), schema + "outbox_mark", schema + "outbox_held",
+  const std::string schema = quoted_identifier(rows->text(0, 1)) + ".";
+  Tables tables{schema + quoted_identifier(name.table), schema + "outbox_mark", schema + "outbox_held",
                 rows->string(0, 0)};
   if (!rows->boolean(0, 2)) return missing(tables.mark);
   if (!rows->boolean(0, 3)) return missing(tables.held);
