@@ -182,9 +182,10 @@ TEST_CASE("the first steps on PostgreSQL") {
   first_steps(PostgresqlServer::shared().new_database());
 }
 
-TEST_CASE("several processes migrate a SQLite database at once, one applies") {
+TEST_CASE("several processes migrate one database at once, one applies") {
   const TempDir folder;
   migrate_from_many("sqlite:" + folder / "shop.db");
+  migrate_from_many(PostgresqlServer::shared().new_database());
 }
 
 TEST_CASE("what is not there is exit code 69") {

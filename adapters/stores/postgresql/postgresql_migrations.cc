@@ -10,8 +10,13 @@ namespace {
 // Held until the transaction ends, so that processes that start together migrate one after another.
 constexpr const char* migration_lock = "SELECT pg_advisory_xact_lock(1869968482, 0)";
 
+/// By a query and not by to_regclass: that may remember a "not found" from before another process, for which we
+/// have waited, made the table.
 bool exists(pqxx::work& tx, const std::string& table) {
-  return !tx.exec("SELECT to_regclass(" + tx.quote(table) + ")")[0][0].is_null();
+  return tx.exec("SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
+                 "format('%I.%I', n.nspname, c.relname) = format('%I.%I', VARIADIC parse_ident(" +
+                 tx.quote(table) + ")))")[0][0]
+      .as<bool>();
 }
 
 /// Everything without a schema is made in the outbox's, and functions remember it as their search_path.
@@ -78,11 +83,11 @@ Result<std::vector<AppliedMigration>> PostgresqlAdmin::migrations() {
 Result<bool> PostgresqlAdmin::apply(const Migration& migration) {
   return attempt("migrate", [&](Session& session) -> Result<bool> {
     pqxx::work tx(session.connection);
+    tx.exec("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '60s'");
     if (tx.exec("SELECT to_regnamespace(" + tx.quote(session.schema) + ")")[0][0].is_null())
       return Error{Fault::misconfigured,
                    "postgresql.migrate: schema " + session.schema +
                        " does not exist, or this role may not use it; run: CREATE SCHEMA " + session.schema};
-    tx.exec("SET LOCAL lock_timeout = '60s'");
     tx.exec(migration_lock);
     enter_schema(tx, session.schema);
     const std::string record = session.table("outbox_migration");
