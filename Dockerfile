@@ -15,7 +15,7 @@ RUN cmake --preset release && cmake --build --preset release --target outboxd &&
 FROM debian:trixie-slim
 RUN apt-get update && \
     apt-get install -y --no-install-recommends ca-certificates libcpp-httplib0.18 libhiredis1.1.0 libpq5 libpqxx-7.10 \
-        libspdlog1.15 libsqlite3-0 && \
+        libspdlog1.15 libsqlite3-0 libssl3t64 libtomlplusplus3t64 && \
     rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/build/release/sidecar/outboxd /usr/local/bin/outboxd
 USER 65532:65532
