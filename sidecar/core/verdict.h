@@ -37,7 +37,7 @@ constexpr std::string_view name_of(Verdict verdict) {
   return "";
 }
 
-/// Names one submitted message until its delivery; chosen by the submitter, never reused within a session.
+/// Names one submitted message until its delivery; chosen by the submitter, unique among those in flight.
 using Ticket = std::uint64_t;
 
 struct Delivery {
