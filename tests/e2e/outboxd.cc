@@ -129,7 +129,11 @@ bool is_in_state(const Json& status, const std::string& state, const std::string
 
 std::string reasons_of(const Json& status, const std::string& name) {
   const Json route = route_of(status, name);
-  return route.is_object() ? route.at("reasons").dump() + " " + route.at("last_error").dump() : "";
+  std::string text;
+  if (!route.is_object()) return text;
+  for (const Json& reason : route.at("reasons")) text += reason.get<std::string>() + "\n";
+  if (route.at("last_error").is_string()) text += route.at("last_error").get<std::string>();
+  return text;
 }
 
 }  // namespace outbox::test

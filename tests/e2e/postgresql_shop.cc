@@ -16,7 +16,12 @@ Result rows_of(const Sql& sql, const std::string& query) {
 
 class PostgresqlSession : public Session {
  public:
-  explicit PostgresqlSession(const std::string& url) : sql_(url) {}
+  explicit PostgresqlSession(const std::string& url) : sql_(url), url_(url) {}
+
+  std::string insert(const ServiceRow& row) override {
+    PostgresqlWriter(url_).commit_rows({row});
+    return sql_.run("SELECT id FROM outbox ORDER BY seq DESC LIMIT 1");
+  }
 
   void order(const std::string& key, bool commits) override {
     sql_.run("BEGIN");
@@ -29,6 +34,7 @@ class PostgresqlSession : public Session {
 
  private:
   Sql sql_;
+  std::string url_;
 };
 
 }  // namespace

@@ -25,6 +25,8 @@ class Session {
   /// One transaction: takes the key's row, counts it up, writes the message; then commits or rolls back.
   /// Throws when the database does not let it; what has become of the transaction is then unknown.
   virtual void order(const std::string& key, bool commits) = 0;
+  /// One row of any kind, committed; its id.
+  virtual std::string insert(const ServiceRow& row) = 0;
 };
 
 class Shop {
@@ -46,6 +48,7 @@ class Shop {
 
   /// `count` rows of the topic "orders", committed one by one, key by key in turn.
   void order(int count);
+  std::string insert(const ServiceRow& row) { return session()->insert(row); }
 };
 
 class PostgresqlShop : public Shop {

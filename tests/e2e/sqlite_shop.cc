@@ -41,6 +41,25 @@ class Database {
   sqlite3* handle_ = nullptr;
 };
 
+std::string quoted(const std::string& text) {
+  std::string result = "'";
+  for (const char c : text) result += c == '\'' ? "''" : std::string(1, c);
+  return result + "'";
+}
+
+std::string quoted(const std::optional<std::string>& text) {
+  return text ? quoted(*text) : "NULL";
+}
+
+std::string blob(const std::string& bytes) {
+  std::string result = "X'";
+  for (const unsigned char c : bytes) {
+    result += "0123456789abcdef"[c >> 4];
+    result += "0123456789abcdef"[c & 15];
+  }
+  return result + "'";
+}
+
 class SqliteSession : public Session {
  public:
   explicit SqliteSession(const std::string& path) : database_(path) {}
@@ -54,6 +73,17 @@ class SqliteSession : public Session {
     database_.run("INSERT INTO outbox (topic, message_key, payload) VALUES ('orders', '" + key +
                   "', '{\"order\":" + number + "}')");
     database_.run(commits ? "COMMIT" : "ROLLBACK");
+  }
+
+  std::string insert(const ServiceRow& row) override {
+    const std::string due = row.deliver_in ? "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+" +
+                                                 std::to_string(row.deliver_in->count()) + " seconds')"
+                                           : "NULL";
+    const auto rows = database_.run(
+        "INSERT INTO outbox (topic, message_key, type, payload, content_type, headers, deliver_at) VALUES (" +
+        quoted(row.topic) + ", " + quoted(row.key) + ", " + quoted(row.type) + ", " + blob(row.payload) +
+        ", " + quoted(row.content_type) + ", " + quoted(row.headers) + ", " + due + ") RETURNING id");
+    return rows.at(0).at(0);
   }
 
  private:
@@ -96,6 +126,7 @@ std::map<std::string, long> SqliteShop::states(const std::string& route) {
   if (!std::filesystem::exists(path() + ".outboxd")) return states;
   Database database(path());
   database.run("ATTACH '" + path() + ".outboxd' AS outboxd");
+  if (database.run("SELECT 1 FROM outboxd.sqlite_master WHERE name = 'outbox_mark'").empty()) return states;
   database.run(read_file(std::string(OUTBOX_SOURCE_DIR) + "/schema/sqlite/outbox_status.sql"));
   for (const auto& row :
        database.run("SELECT state, count(*) FROM outbox_status WHERE route = '" + route + "' GROUP BY state"))

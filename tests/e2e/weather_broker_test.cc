@@ -1,0 +1,177 @@
+// Brokers that are down, die, answer nothing or are full, while services go on writing.
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/conformance/event_lines.h"
+#include "tests/conformance/redis_reader.h"
+#include "tests/e2e/outboxd.h"
+#include "tests/e2e/shop.h"
+#include "tests/support/eventually.h"
+#include "tests/support/fault_proxy.h"
+#include "tests/support/redis_server.h"
+
+namespace outbox::test {
+namespace {
+
+std::size_t arrived_at(const RedisServer& redis) {
+  return std::stoul(RedisReader(redis.port()).command({"XLEN", "orders"}));
+}
+
+bool all_sent(Shop& shop, std::size_t count) {
+  const std::map<std::string, long> wanted = {{"sent", static_cast<long>(count)}};
+  return eventually([&] { return shop.states("main") == wanted; }, patience);
+}
+
+/// A tiny disk of the test's own; nothing when it may not be made.
+class TinyDisk {
+ public:
+  TinyDisk() { mounted_ = ::mount("tmpfs", path().c_str(), "tmpfs", 0, "size=512k") == 0; }
+  ~TinyDisk() {
+    if (mounted_) ::umount2(path().c_str(), MNT_DETACH);
+  }
+  [[nodiscard]] bool is_there() const { return mounted_; }
+  [[nodiscard]] std::string path() const { return directory_.path().string(); }
+
+  void fill() const {
+    std::ofstream filler(path() + "/filler", std::ios::binary);
+    const std::string block(4096, 'x');
+    while (filler.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
+  }
+  void free() const { std::filesystem::remove(path() + "/filler"); }
+
+ private:
+  TempDir directory_;
+  bool mounted_ = false;
+};
+
+std::vector<Received> complete_events(const std::string& path) {
+  const std::string text = read_file(path);
+  return read_event_lines(text.substr(0, text.rfind('\n') + 1));
+}
+
+}  // namespace
+
+TEST_CASE("a broker that is down at the start is waited for, and /status says so") {
+  PostgresqlShop shop;
+  RedisServer redis;
+  redis.kill();
+  Outboxd relay(config_of(shop.url(), redis.url()));
+  relay.start();
+  shop.order(20);
+
+  const Json waiting = relay.status_when(
+      [](const Json& status) { return is_in_state(status, "backoff") && status.at("state") == "degraded"; });
+  CAPTURE(waiting.dump(2));
+  CHECK(is_in_state(waiting, "backoff"));
+  CHECK(waiting.at("state") == "degraded");
+  CHECK(reasons_of(waiting).find(std::to_string(redis.port())) != std::string::npos);
+  CHECK_FALSE(route_of(waiting).at("connected").get<bool>());
+  CHECK(relay.get("/livez") == 200);
+  CHECK(relay.get("/healthz") == 200);
+  CHECK(eventually([&] { return relay.get("/readyz") == 200; }, patience));
+  CHECK(relay.get("/readyz?broker=1") == 503);
+  CHECK(relay.body("/readyz?broker=1&verbose").find("[-]broker main") != std::string::npos);
+  CHECK(relay.metric("outbox_connected{route=\"main\"}") == 0);
+  CHECK(relay.logs("state=backoff"));
+
+  redis.start();
+  CHECK(all_sent(shop, 20));
+  CHECK(shop.committed().compare(RedisReader(redis.port()).stream("orders")).text() == Comparison{}.text());
+  CHECK(is_in_state(relay.status_when([](const Json& status) { return status.at("state") == "running"; }),
+                    "running"));
+  CHECK(relay.get("/readyz?broker=1") == 200);
+  CHECK(relay.stop(SIGTERM) == 0);
+}
+
+TEST_CASE("Redis killed and started again in the middle: nothing lost, every key in order") {
+  PostgresqlShop shop;
+  RedisServer redis({.append_fsync = "always"});
+  Outboxd relay(config_of(shop.url(), redis.url()));
+  relay.start();
+  {
+    const Producers producers(shop, 3, 7);
+    for (int i = 0; i < 3; ++i) {
+      const std::size_t wanted = arrived_at(redis) + 150;
+      REQUIRE_MESSAGE(eventually([&] { return arrived_at(redis) >= wanted; }, patience), relay.log());
+      redis.kill();
+      const Json down = relay.status_when([](const Json& status) { return is_in_state(status, "backoff"); });
+      CHECK(is_in_state(down, "backoff"));
+      redis.start();
+    }
+    const std::size_t wanted = arrived_at(redis) + 50;
+    CHECK(eventually([&] { return arrived_at(redis) >= wanted; }, patience));
+  }
+  const CommittedRows committed = shop.committed();
+  CHECK(all_sent(shop, committed.size()));
+  const Comparison comparison = committed.compare(RedisReader(redis.port()).stream("orders"));
+  MESSAGE(committed.size() << " committed; " << comparison.text());
+  CHECK(comparison.is_faultless());
+  CHECK(relay.process().running());
+}
+
+TEST_CASE("answers that are lost on the way back: repeats with the same ids, nothing lost") {
+  SqliteShop shop;
+  RedisServer redis;
+  FaultProxy proxy(redis.port());
+  RelayConfig config = config_of(shop.url(), "redis://127.0.0.1:" + std::to_string(proxy.port()));
+  config.routes[0].more = "[route.redis]\ntimeout = '1s'\nconnect_timeout = '1s'";
+  Outboxd relay(config);
+  relay.start();
+  shop.order(30);
+  REQUIRE(all_sent(shop, 30));
+
+  proxy.swallow_answers(true);
+  shop.order(30);
+  REQUIRE(eventually([&] { return arrived_at(redis) > 30; }, patience));
+  const Json doubtful = relay.status_when(
+      [](const Json& status) { return route_of(status).at("failures").at("in_doubt") > 0; });
+  CHECK(route_of(doubtful).at("failures").at("in_doubt") > 0);
+  CHECK(shop.states("main")["sent"] == 30);  // what was not acknowledged is not marked
+
+  proxy.heal();
+  proxy.cut();
+  CHECK(all_sent(shop, 60));
+  const Comparison comparison = shop.committed().compare(RedisReader(redis.port()).stream("orders"));
+  MESSAGE(comparison.text());
+  CHECK(comparison.is_faultless());
+  CHECK(comparison.repeated >= 1);
+}
+
+TEST_CASE("a full disk stops the file route without marking anything, until there is room") {
+  const TinyDisk disk;
+  if (!disk.is_there()) {
+    MESSAGE("no right to mount a tmpfs: not tested");
+    return;
+  }
+  SqliteShop shop;
+  const std::string path = disk.path() + "/events.ndjson";
+  Outboxd relay(config_of(shop.url(), "file:" + path));
+  relay.start();
+  shop.order(10);
+  REQUIRE(all_sent(shop, 10));
+
+  disk.fill();
+  shop.order(100);
+  const Json full = relay.status_when([](const Json& status) { return is_in_state(status, "backoff"); });
+  CAPTURE(full.dump(2));
+  CHECK(is_in_state(full, "backoff"));
+  CHECK(reasons_of(full).find("No space left") != std::string::npos);
+  // The last block of the file may still take a message or two: those are sent, all others are not marked.
+  const auto written = [&] { return static_cast<long>(complete_events(path).size()); };
+  CHECK(eventually([&] { return shop.states("main")["sent"] == written(); }, patience));
+  CHECK(shop.states("main")["pending"] >= 80);
+  CHECK(relay.get("/livez") == 200);
+
+  disk.free();
+  CHECK(all_sent(shop, 110));
+  CHECK(shop.committed().compare(complete_events(path)).text() == Comparison{}.text());
+  CHECK(relay.stop(SIGTERM) == 0);
+}
+
+}  // namespace outbox::test
