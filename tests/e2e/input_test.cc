@@ -1,0 +1,194 @@
+// What services may write, and what they should not: delivered byte for byte, or refused with a reason.
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <functional>
+#include <random>
+
+#include "tests/conformance/event_lines.h"
+#include "tests/conformance/redis_reader.h"
+#include "tests/e2e/outboxd.h"
+#include "tests/e2e/shop.h"
+#include "tests/support/eventually.h"
+#include "tests/support/redis_server.h"
+
+namespace outbox::test {
+namespace {
+
+std::string all_bytes() {
+  std::string bytes;
+  for (int byte = 0; byte < 256; ++byte) bytes += static_cast<char>(byte);
+  return bytes;
+}
+
+std::string megabyte() {
+  std::mt19937 random(1);
+  std::string bytes(1 << 20, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random());
+  return bytes;
+}
+
+std::vector<ServiceRow> unusual_rows() {
+  const std::string bytes = "application/octet-stream";
+  return {{.topic = "orders", .payload = "", .content_type = bytes},
+          {.topic = "orders", .payload = ""},
+          {.topic = "orders", .key = "1", .payload = all_bytes(), .content_type = bytes},
+          {.topic = "orders", .payload = all_bytes()},
+          {.topic = "orders", .key = "2", .payload = megabyte(), .content_type = bytes},
+          {.topic = "заказы/→/🚀", .key = "ключ \"'\\%\n\t{}", .type = "тип", .payload = "\"ü\""},
+          {.topic = "a topic  with spaces?*", .key = "", .payload = "[1.0, 1e400, \"\\u0000\"]"},
+          {.topic = "orders",
+           .key = "3",
+           .payload = "{\"z\":1,\"a\":{\"b\":[ ]}}",
+           .headers = R"({"traceparent":"00-ab-cd-01","ключ":"знач \" \\ 🚀","empty":""})"}};
+}
+
+const Received* find(const std::vector<Received>& arrived, const std::string& id) {
+  for (const Received& message : arrived)
+    if (message.id() == id) return &message;
+  return nullptr;
+}
+
+void check_exact(Shop& shop, const std::string& to, const std::function<std::vector<Received>()>& received) {
+  Outboxd relay(config_of(shop.url(), to));
+  relay.start();
+  std::map<std::string, ServiceRow> rows;
+  for (const ServiceRow& row : unusual_rows()) rows[shop.insert(row)] = row;
+  const std::map<std::string, long> all_sent = {{"sent", static_cast<long>(rows.size())}};
+  REQUIRE_MESSAGE(eventually([&] { return shop.states("main") == all_sent; }, patience), relay.log());
+  CHECK(relay.stop(SIGTERM) == 0);
+
+  const std::vector<Received> arrived = received();
+  CHECK(arrived.size() == rows.size());
+  for (const auto& [id, row] : rows) {
+    CAPTURE(row.topic);
+    const Received* message = find(arrived, id);
+    REQUIRE(message != nullptr);
+    CHECK(message->topic == row.topic);
+    CHECK((message->payload == row.payload));  // no megabyte in the report
+    CHECK(message->content_type == row.content_type);
+    CHECK(message->attributes.at("type") == row.type.value_or(row.topic));
+    CHECK(message->attributes.count("partitionkey") == (row.key ? 1 : 0));
+    if (row.key) CHECK(message->attributes.at("partitionkey") == *row.key);
+    CHECK(message->headers == Json::parse(row.headers).get<std::map<std::string, std::string>>());
+  }
+}
+
+void check_stops(Shop& shop, const std::string& headers) {
+  CAPTURE(headers);
+  const TempDir directory;
+  const std::string path = directory / "events.ndjson";
+  Outboxd relay(config_of(shop.url(), "file:" + path));
+  for (int i = 0; i < 3; ++i) shop.insert({.key = "before"});
+  const std::string id = shop.insert({.key = "bad", .headers = headers});
+  for (int i = 0; i < 3; ++i) shop.insert({.key = "after"});
+  const std::string seq = shop.ask("SELECT seq FROM outbox WHERE id = '" + id + "'");
+  relay.start();
+
+  const Json stopped = relay.status_when([](const Json& status) { return is_in_state(status, "stopped"); });
+  CAPTURE(stopped.dump(2));
+  REQUIRE(is_in_state(stopped, "stopped"));
+  const std::string reasons = reasons_of(stopped);
+  CHECK(reasons.find(id) != std::string::npos);
+  CHECK(reasons.find("seq " + seq) != std::string::npos);
+  CHECK(reasons.find("headers") != std::string::npos);
+  CHECK(relay.logs("message " + id));
+  CHECK(relay.get("/livez") == 200);
+  const std::map<std::string, long> only_before = {{"pending", 4}, {"sent", 3}};
+  CHECK(eventually([&] { return shop.states("main") == only_before; }, patience));
+  CHECK(relay.stop(SIGTERM) == 0);
+  CHECK(shop.states("main") == only_before);
+
+  shop.execute("UPDATE outbox SET headers = '{}' WHERE id = '" + id + "'");
+  relay.start();
+  const std::map<std::string, long> all = {{"sent", 7}};
+  CHECK(eventually([&] { return shop.states("main") == all; }, patience));
+  CHECK(find(read_event_lines(read_file(path)), id) != nullptr);
+  CHECK(relay.stop(SIGTERM) == 0);
+}
+
+void check_not_before_its_time(Shop& shop, const std::string& due_sql) {
+  const TempDir directory;
+  const std::string path = directory / "events.ndjson";
+  Outboxd relay(config_of(shop.url(), "file:" + path));
+  relay.start();
+  REQUIRE(is_in_state(relay.status_when([](const Json& status) { return is_in_state(status, "running"); }),
+                      "running"));
+  const std::string later = shop.insert({.key = "later", .deliver_in = std::chrono::seconds(3)});
+  const std::string now = shop.insert({.key = "now"});
+  const auto arrived = [&] { return read_event_lines(read_file(path)); };
+  CHECK(eventually([&] { return find(arrived(), now) != nullptr; }, patience));
+  REQUIRE(eventually([&] { return find(arrived(), later) != nullptr; }, patience));
+  CHECK(shop.ask(due_sql + " WHERE id = '" + later + "'") == "1");  // asked after it was seen
+  CHECK(arrived().front().id() == now);
+  CHECK(arrived().size() == 2);
+}
+
+}  // namespace
+
+TEST_CASE("PostgreSQL to Redis: any payload, key, topic and header arrives byte for byte") {
+  PostgresqlShop shop;
+  const RedisServer redis;
+  RedisReader reader(redis.port());
+  check_exact(shop, redis.url(), [&] { return reader.streams(); });
+}
+
+TEST_CASE("SQLite to a file: any payload, key, topic and header arrives byte for byte") {
+  SqliteShop shop;
+  const std::string path = shop.directory() + "/events.ndjson";
+  check_exact(shop, "file:" + path, [&] { return read_event_lines(read_file(path)); });
+}
+
+TEST_CASE("headers that are no object of strings stop the route, which says where and why") {
+  for (const char* headers : {R"(["a"])", R"({"a":1})"}) {
+    PostgresqlShop postgresql;
+    check_stops(postgresql, headers);
+    SqliteShop sqlite;
+    check_stops(sqlite, headers);
+  }
+  SqliteShop sqlite;
+  check_stops(sqlite, "{nonsense");
+}
+
+TEST_CASE("rows go to the route of their topic; those that no route takes are counted and kept") {
+  PostgresqlShop shop;
+  const TempDir directory;
+  RelayConfig config = config_of(shop.url(), "");
+  config.routes = {{"orders", "file:" + (directory / "orders"), "topics = ['order.*']"},
+                   {"stock", "file:" + (directory / "stock"), "topics = ['stock.*', 'shelf']"}};
+  Outboxd relay(config);
+  relay.start();
+  for (const char* topic :
+       {"order.placed", "stock.low", "nobody.cares", "order.paid", "shelf", "nobody.asks"})
+    shop.insert({.topic = topic, .key = "1"});
+
+  const auto topics_in = [&](const std::string& name) {
+    std::vector<std::string> topics;
+    for (const Received& message : read_event_lines(read_file(directory / name)))
+      topics.push_back(message.topic);
+    return topics;
+  };
+  const Json status = relay.status_when([](const Json& now) {
+    return route_of(now, "orders").at("sent_total") == 2 && route_of(now, "stock").at("sent_total") == 2 &&
+           route_of(now, "orders").at("unrouted_total") == 2;
+  });
+  CAPTURE(status.dump(2));
+  CHECK(topics_in("orders") == std::vector<std::string>{"order.placed", "order.paid"});
+  CHECK(topics_in("stock") == std::vector<std::string>{"stock.low", "shelf"});
+  CHECK(route_of(status, "orders").at("unrouted_total") == 2);
+  CHECK(relay.metric("outbox_unrouted_total") == 2);
+  CHECK(shop.ask("SELECT count(*) FROM outbox WHERE topic LIKE 'nobody.%'") == "2");
+}
+
+TEST_CASE("a message with deliver_at is delivered then, not before") {
+  SUBCASE("PostgreSQL") {
+    PostgresqlShop shop;
+    check_not_before_its_time(shop, "SELECT (deliver_at <= clock_timestamp())::int FROM outbox");
+  }
+  SUBCASE("SQLite") {
+    SqliteShop shop;
+    check_not_before_its_time(shop, "SELECT deliver_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM outbox");
+  }
+}
+
+}  // namespace outbox::test
