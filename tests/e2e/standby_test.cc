@@ -1,0 +1,152 @@
+// Two relays on one database: one works, the other stands by, and takes over when the first is dead or
+// silent.
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include "tests/conformance/redis_reader.h"
+#include "tests/e2e/outboxd.h"
+#include "tests/e2e/shop.h"
+#include "tests/support/eventually.h"
+#include "tests/support/redis_server.h"
+
+namespace outbox::test {
+namespace {
+
+constexpr int window = 64;
+
+RelayConfig config_for(const Shop& shop, const RedisServer& redis, const std::string& lease) {
+  RelayConfig config = config_of(shop.url(), redis.url());
+  config.lease = lease;
+  config.window = window;
+  return config;
+}
+
+bool is(const Outboxd& relay, const std::string& state) {
+  const auto wanted = [&](const Json& status) { return is_in_state(status, state); };
+  return is_in_state(relay.status_when(wanted), state);
+}
+
+bool holds_lease(const Json& status) {
+  const Json route = route_of(status);
+  return route.is_object() && !route.at("leases").empty() && route.at("leases")[0].at("mine") == true;
+}
+
+bool all_sent(Shop& shop, std::size_t count) {
+  const std::map<std::string, long> wanted = {{"sent", static_cast<long>(count)}};
+  return eventually([&] { return shop.states("main") == wanted; }, patience);
+}
+
+void check_take_over_at_once(Shop& shop) {
+  const RedisServer redis;
+  Outboxd first(config_for(shop, redis, "30m")), second(config_for(shop, redis, "30m"));
+  first.start();
+  REQUIRE(is(first, "running"));
+  second.start();
+  REQUIRE(is(second, "standby"));
+  const Json standby = second.status_when([](const Json&) { return true; });
+  CHECK(standby.at("state") == "running");  // to stand by is no fault
+  CHECK(reasons_of(standby).find("another relay holds the lease") != std::string::npos);
+  CHECK_FALSE(route_of(standby).at("leases")[0].at("mine").get<bool>());
+  CHECK(eventually([&] { return second.get("/readyz") == 200; }, patience));
+  shop.order(20);
+  CHECK(all_sent(shop, 20));
+  CHECK(route_of(second.status_when([](const Json&) { return true; })).at("sent_total") == 0);
+
+  first.kill();
+  CHECK(is(second, "running"));  // long before the lease has run out: the holder is provably gone
+  shop.order(20);
+  CHECK(all_sent(shop, 40));
+
+  // An orderly end hands over as well.
+  first.start();
+  REQUIRE(is(first, "standby"));
+  CHECK(second.stop(SIGTERM) == 0);
+  CHECK(is(first, "running"));
+  shop.order(20);
+  CHECK(all_sent(shop, 60));
+  CHECK(first.stop(SIGTERM) == 0);
+  RedisReader reader(redis.port());
+  CHECK(shop.committed().compare(reader.stream("orders")).text() == Comparison{}.text());
+}
+
+/// True once `other` has taken over from the frozen holder. A process that was frozen in the middle of a
+/// write to a SQLite file keeps its lock: then nobody can take over, and `other` says that.
+bool takes_over(const Outboxd& other) {
+  const auto is_decided = [](const Json& status) {
+    return holds_lease(status) || reasons_of(status).find("locked") != std::string::npos;
+  };
+  const Json status = other.status_when(is_decided);
+  REQUIRE_MESSAGE(is_decided(status), other.log());
+  return holds_lease(status);
+}
+
+void check_frozen_holder(Shop& shop) {
+  const RedisServer redis;
+  RedisReader reader(redis.port());
+  const auto arrived = [&] { return std::stoul(reader.command({"XLEN", "orders"})); };
+  Outboxd first(config_for(shop, redis, "1s")), second(config_for(shop, redis, "1s"));
+  first.start();
+  REQUIRE(is(first, "running"));
+  second.start();
+  REQUIRE(is(second, "standby"));
+
+  std::size_t freezes = 0;
+  {
+    const Producers producers(shop, 3, 5);
+    Outboxd* holder = &first;
+    Outboxd* other = &second;
+    for (int take_overs = 0; take_overs < 3 && freezes < 20; ++freezes) {
+      const std::size_t wanted = arrived() + 100;
+      REQUIRE_MESSAGE(eventually([&] { return arrived() >= wanted; }, patience), holder->log());
+      holder->process().signal(SIGSTOP);
+      const bool taken_over = takes_over(*other);
+      if (taken_over) {
+        const std::size_t more = arrived() + 100;
+        CHECK(eventually([&] { return arrived() >= more; }, patience));
+        ++take_overs;
+      }
+      holder->process().signal(SIGCONT);
+      const auto is_settled = [](const Json& status) {
+        return is_in_state(status, "running") || is_in_state(status, "standby");
+      };
+      const Json thawed = holder->status_when([&](const Json& status) {
+        return taken_over ? is_in_state(status, "standby") : is_settled(status);
+      });
+      if (taken_over) {
+        CHECK_MESSAGE(is_in_state(thawed, "standby"), holder->log());
+        CHECK(holder->metric("outbox_lease_lost_total") >= 1);
+      }
+      if (is_in_state(thawed, "standby")) std::swap(holder, other);
+    }
+  }
+  const CommittedRows committed = shop.committed();
+  CHECK(all_sent(shop, committed.size()));
+  const Comparison comparison = committed.compare(reader.stream("orders"));
+  MESSAGE(committed.size() << " committed; " << comparison.text());
+  CHECK(comparison.is_faultless());
+  CHECK(comparison.repeated <= freezes * window);
+}
+
+}  // namespace
+
+TEST_CASE("PostgreSQL: a relay that is killed is followed at once by the one that stands by") {
+  PostgresqlShop shop;
+  check_take_over_at_once(shop);
+}
+
+TEST_CASE("SQLite: a relay that is killed is followed at once by the one that stands by") {
+  SqliteShop shop;
+  check_take_over_at_once(shop);
+}
+
+TEST_CASE("PostgreSQL: a frozen relay loses its lease, and once it goes on it writes nothing") {
+  PostgresqlShop shop;
+  check_frozen_holder(shop);
+}
+
+TEST_CASE("SQLite: a frozen relay loses its lease, and once it goes on it writes nothing") {
+  SqliteShop shop;
+  check_frozen_holder(shop);
+}
+
+}  // namespace outbox::test
