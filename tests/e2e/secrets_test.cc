@@ -1,0 +1,145 @@
+// Passwords and tokens, right and wrong ones, while everything fails that can: none may be seen anywhere.
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <functional>
+
+#include "tests/conformance/redis_reader.h"
+#include "tests/e2e/outboxd.h"
+#include "tests/e2e/shop.h"
+#include "tests/support/eventually.h"
+#include "tests/support/free_port.h"
+#include "tests/support/redis_server.h"
+
+namespace outbox::test {
+namespace {
+
+// In URLs the '@' is written %40: neither spelling may be seen.
+const std::string database_password = "hunter-db@7", database_password_in_url = "hunter-db%407";
+const std::string broker_password = "hunter-broker@8", broker_password_in_url = "hunter-broker%408";
+const std::string wrong_password = "hunter-wrong", token = "hunter-token-0123456789abcdef";
+
+void check_hidden(const std::string& text, const std::string& where) {
+  CAPTURE(where);
+  CHECK_FALSE(text.empty());
+  const auto at = text.find("hunter");
+  CHECK_MESSAGE(at == std::string::npos, text.substr(at < 100 ? 0 : at - 100, 200));
+}
+
+/// A PostgreSQL server that asks everybody but its superuser for a password.
+struct GuardedDatabase {
+  PostgresqlServer server;
+  PostgresqlShop shop{server};
+
+  GuardedDatabase() {
+    shop.execute("CREATE ROLE orders");
+    shop.execute("CREATE ROLE relay LOGIN PASSWORD '" + database_password + "'");
+    server.run_file(shop.url(), std::string(OUTBOX_SOURCE_DIR) + "/schema/postgresql/grants.sql",
+                    {"service=orders", "relay=relay"});
+    shop.execute(
+        "COPY (VALUES ('host all postgres 127.0.0.1/32 trust'), ('host all all 127.0.0.1/32 scram-sha-256')) "
+        "TO '" +
+        shop.ask("SHOW hba_file") + "'");
+    shop.execute("SELECT pg_reload_conf()");
+  }
+
+  [[nodiscard]] std::string url(const std::string& password) const {
+    const std::string plain = shop.url();
+    return "postgresql://relay:" + password + plain.substr(plain.find('@'));
+  }
+};
+
+/// Everything that the relay and its commands say.
+void check_all_outputs(const Outboxd& relay) {
+  for (const char* path : {"/status", "/metrics", "/", "/readyz?verbose&broker=1"})
+    check_hidden(relay.body(path), path);
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"status"},
+                                                  {"status", "--json"},
+                                                  {"check", "--timeout", "2s"},
+                                                  {"pause"},
+                                                  {"resume"},
+                                                  {"migrate", "status"},
+                                                  {"send", "--topic", "t", "--payload", "x"}})
+    check_hidden(relay.command(command).output, command.front());
+  check_hidden(relay.log(), "log");
+}
+
+void check_relay(const std::string& database, const std::string& to,
+                 const std::function<bool(const Json& status)>& is_reached) {
+  RelayConfig config = config_of(database, to);
+  config.token = token;
+  config.log_level = "debug";
+  Outboxd relay(config);
+  relay.start();
+  const Json status = relay.status_when(is_reached);
+  REQUIRE_MESSAGE(status.is_object(), relay.log());
+  CHECK_MESSAGE(is_reached(status), status.dump(2));
+  check_all_outputs(relay);
+  CHECK(relay.stop(SIGTERM) == 0);
+  check_hidden(relay.log(), "log after the end");
+}
+
+bool has_failed(const Json& status) {
+  return status.at("state") == "degraded" && !route_of(status).at("reasons").empty();
+}
+
+}  // namespace
+
+TEST_CASE("no secret shows in logs, HTTP answers and commands, whatever fails") {
+  GuardedDatabase database;
+  RedisServer redis({.append_fsync = "no", .password = broker_password});
+  const std::string here = "@127.0.0.1:" + std::to_string(redis.port());
+  const std::string nowhere = "@127.0.0.1:" + std::to_string(free_port());
+  const std::string right = database.url(database_password_in_url);
+
+  SUBCASE("all passwords right") {
+    check_relay(right, "redis://:" + broker_password_in_url + here,
+                [](const Json& status) { return is_in_state(status, "running"); });
+  }
+  SUBCASE("the database's password wrong") {
+    check_relay(database.url(wrong_password), "redis://:" + broker_password_in_url + here, has_failed);
+  }
+  SUBCASE("the database's password in the query, and wrong") {
+    const std::string plain = database.shop.url();
+    check_relay("postgresql://relay" + plain.substr(plain.find('@')) + "?password=" + wrong_password,
+                "redis://:" + broker_password_in_url + here, has_failed);
+  }
+  SUBCASE("the broker's password wrong") {
+    check_relay(right, "redis://someone:" + wrong_password + here, has_failed);
+  }
+  SUBCASE("the broker unreachable") {
+    check_relay(right, "redis://:" + broker_password_in_url + nowhere, has_failed);
+  }
+  SUBCASE("the database unreachable") {
+    check_relay("postgresql://relay:" + database_password_in_url + nowhere + "/orders",
+                "redis://:" + broker_password_in_url + here, has_failed);
+  }
+}
+
+TEST_CASE("no secret shows in what is said about a wrong configuration") {
+  const SqliteShop shop;
+  const std::string good_database = "postgresql://relay:" + wrong_password + "@127.0.0.1:1/orders";
+  const std::string good_broker = "redis://:" + wrong_password + "@127.0.0.1:1";
+  const std::vector<std::pair<std::string, std::string>> urls = {
+      {good_database, "redis://:" + wrong_password + "@127.0.0.1:99999"},
+      {good_database, "kafkaa://user:" + wrong_password + "@127.0.0.1:1"},
+      {good_database, "redis://:" + wrong_password + "%zz@127.0.0.1"},
+      {good_database, "redis://:" + wrong_password + "@@127.0.0.1/x/y"},
+      {"postgresql://relay:" + wrong_password + "@127.0.0.1:port/orders", good_broker},
+      {"postgresql://relay:" + wrong_password + "@127.0.0.1:1/orders?sslmod=on", good_broker},
+      {"postgresql:host=127.0.0.1 password=" + wrong_password, good_broker},
+      {"oracle://relay:" + wrong_password + "@127.0.0.1/orders", good_broker}};
+  for (const auto& [database, to] : urls) {
+    RelayConfig config = config_of(database, to);
+    config.token = "hunter token with spaces\x01";
+    const Outboxd relay(config);
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"check", "--timeout", "1s"}, {"run", "--once"}, {"status"}}) {
+      const Finished finished = relay.command(command);
+      CHECK(finished.exit_code != 0);
+      check_hidden(finished.output, command.front() + " with " + database + " and " + to);
+    }
+  }
+}
+
+}  // namespace outbox::test
