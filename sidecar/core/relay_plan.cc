@@ -61,10 +61,13 @@ void Relay::plan_publish(Instant now, Commands& commands) {
 
 void Relay::plan_settle(Instant now, Commands& commands) {
   if (settling_ || renewing_ || !mark_moved_) return;
-  const bool window_half_used = rows_.done_end() - settled_end_ >= options_.window / 2;
+  // Half a window is saved while the other half is published. Where the broker is faster than the store, which then reads
+  // without a pause, saving more seldom makes room for reading.
+  const std::size_t unsaved = rows_.done_end() - settled_end_;
+  const bool window_used = unsaved >= (reading_ ? options_.window : options_.window / 2);
   const bool last_one = draining_ && (rows_.in_flight() == 0 || now >= drain_until_);
   const bool nothing_else = options_.once && caught_up_ && rows_.in_flight() == 0;
-  if (!window_half_used && !last_one && !nothing_else && now < settled_at_ + options_.settle_interval) return;
+  if (!window_used && !last_one && !nothing_else && now < settled_at_ + options_.settle_interval) return;
   commands.settle = SettleCommand{lease_, rows_.mark(), {}};
   settling_ = true;
   settling_end_ = rows_.done_end();
