@@ -71,6 +71,7 @@ void add_healthcheck(CLI::App& app, Context& context);
 void add_pause(CLI::App& app, Context& context);
 void add_resume(CLI::App& app, Context& context);
 void add_demo(CLI::App& app, Context& context);
+void add_bench(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);
 
 }  // namespace outbox::cli

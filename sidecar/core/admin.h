@@ -75,6 +75,10 @@ class Admin {
   /// Inserts one row in a transaction of its own; the row's id.
   virtual Result<std::string> send(const NewRow& row) = 0;
 
+  /// For benchmarks: inserts `count` rows like `row`, in transactions of many rows, each with an id of its
+  /// own. `keys` > 0: with so many different keys in turn, key-0, key-1, ... On failure some may be there.
+  virtual Result<void> send_many(const NewRow& row, std::int64_t count, std::int64_t keys) = 0;
+
   /// What the route has not settled. Counts exactly; may take long on a large backlog, so ask seldom.
   virtual Result<Backlog> backlog(const std::string& route) = 0;
 

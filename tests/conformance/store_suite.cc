@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -226,6 +227,30 @@ void check_dates(StoreFixture& fixture) {
   }
 }
 
+void check_send_many(StoreFixture& fixture) {
+  NewRow row;
+  row.topic = "orders";
+  row.payload = "a 'row'";
+  row.headers = {{"tenant", "7"}};
+  REQUIRE(fixture.admin()->send_many(row, 5, 3).ok());
+  row.key = "own";
+  REQUIRE(fixture.admin()->send_many(row, 1, 0).ok());
+  Holder holder = holder_of(fixture);
+  const auto batch = holder.store->read(holder.mark, {100, 1u << 20});
+  REQUIRE(batch.ok());
+  std::set<std::string_view> ids;
+  std::vector<std::string_view> keys;
+  for (const Message& message : batch->messages) {
+    ids.insert(message.id_text());
+    keys.push_back(message.key.value_or("(none)"));
+    CHECK(message.payload == "a 'row'");
+    REQUIRE(message.headers.size() == 1);
+    CHECK(message.headers[0].value == "7");
+  }
+  CHECK(ids.size() == 6);
+  CHECK(keys == std::vector<std::string_view>{"key-0", "key-1", "key-2", "key-0", "key-1", "own"});
+}
+
 void check_wait(StoreFixture& fixture) {
   const auto writer = fixture.writer();
   Holder holder = holder_of(fixture);
@@ -346,6 +371,9 @@ void store_suite(StoreFixture& fixture) {
   }
   SUBCASE("ages and delays are by the database's clock") {
     check_dates(fixture);
+  }
+  SUBCASE("many rows are sent at once, each with an id and its turn's key") {
+    check_send_many(fixture);
   }
   SUBCASE("a wait ends with a commit") {
     check_wait(fixture);

@@ -34,6 +34,10 @@ class FakeAdmin : public Admin {
     database_.sent.push_back(row);
     return row.id.value_or("00000000-0000-4000-8000-000000000000");
   }
+  Result<void> send_many(const NewRow& row, std::int64_t count, std::int64_t) override {
+    database_.sent.insert(database_.sent.end(), static_cast<std::size_t>(count), row);
+    return {};
+  }
   Result<Backlog> backlog(const std::string&) override { return Backlog{5, std::chrono::seconds(3)}; }
   Result<std::vector<RouteShard>> routes() override { return or_error(database_.marks); }
   Result<void> set_paused(const std::string& route, bool paused) override {

@@ -1,11 +1,15 @@
 #include "adapters/stores/postgresql/postgresql_admin.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "adapters/stores/postgresql/admin_session.h"
 
 namespace outbox::postgresql {
 namespace {
+
+// Rows per transaction of send_many(): well within the statement's time limit.
+constexpr std::int64_t many_rows_max = 100'000;
 
 std::string hexadecimal(std::string_view bytes) {
   std::string text;
@@ -119,6 +123,26 @@ Result<std::string> PostgresqlAdmin::send(const NewRow& row) {
             optional_text(tx, row.deliver_at) + "::timestamptz)");
     tx.commit();
     return id;
+  });
+}
+
+Result<void> PostgresqlAdmin::send_many(const NewRow& row, std::int64_t count, std::int64_t keys) {
+  return attempt("send", [&](Session& session) -> Result<void> {
+    for (std::int64_t done = 0; done < count; done += many_rows_max) {
+      const std::int64_t last = std::min(count, done + many_rows_max) - 1;
+      pqxx::work tx(session.connection);
+      const std::string key =
+          keys > 0 ? "'key-' || (n % " + std::to_string(keys) + ")" : optional_text(tx, row.key);
+      tx.exec("INSERT INTO " + session.outbox +
+              " (topic, message_key, type, payload, content_type, headers, deliver_at) SELECT " +
+              tx.quote(row.topic) + ", " + key + ", " + optional_text(tx, row.type) + ", decode('" +
+              hexadecimal(row.payload) + "', 'hex'), " + tx.quote(row.content_type) + ", " +
+              headers_expression(tx, row) + ", " + optional_text(tx, row.deliver_at) +
+              "::timestamptz FROM generate_series(" + std::to_string(done) + ", " + std::to_string(last) +
+              ") n");
+      tx.commit();
+    }
+    return {};
   });
 }
 

@@ -1,5 +1,6 @@
 #include "adapters/stores/sqlite/sqlite_admin.h"
 
+#include <algorithm>
 #include <chrono>
 #include <set>
 #include <utility>
@@ -16,6 +17,8 @@ using sqlite::StateFile;
 
 // People and scripts wait rather than fail.
 constexpr auto busy = std::chrono::seconds(5);
+// Rows per transaction of send_many(): the WAL stays small, and other writers get their turn.
+constexpr std::int64_t many_rows_max = 100'000;
 
 Error refused(std::string text) {
   return {Fault::refused, "sqlite.send: " + std::move(text)};
@@ -117,6 +120,34 @@ Result<std::string> SqliteAdmin::send(const NewRow& row) {
   // The row is committed when the statement has come to its end.
   if (const int end = statement->step(); end != SQLITE_DONE) return connection->error_of(end, "send");
   return drawn;
+}
+
+Result<void> SqliteAdmin::send_many(const NewRow& row, std::int64_t count, std::int64_t keys) {
+  std::optional<std::string> deliver_at;
+  if (row.deliver_at) {
+    const auto time = parse_timestamp(*row.deliver_at);
+    if (!time) return refused("deliver_at is no date; it must look like 2026-01-31T12:00:00Z");
+    deliver_at = format_timestamp(*time);
+  }
+  auto connection = database(true);
+  if (!connection) return connection.error();
+  auto headers = headers_json(*connection, row);
+  if (!headers) return headers.error();
+  auto statement = connection->prepare(
+      "WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) INSERT INTO main." +
+          quoted_name(target_.table) +
+          " (topic, message_key, type, payload, content_type, headers, deliver_at) "
+          "SELECT ?3, CASE WHEN ?4 > 0 THEN 'key-' || (i % ?4) ELSE ?5 END, ?6, ?7, ?8, ?9, ?10 FROM n",
+      "send");
+  if (!statement) return statement.error();
+  statement->bind(3, row.topic).bind(4, keys).bind_optional(5, row.key).bind_optional(6, row.type);
+  statement->bind_blob(7, row.payload).bind(8, row.content_type).bind(9, *headers);
+  statement->bind_optional(10, deliver_at);
+  for (std::int64_t done = 0; done < count; done += many_rows_max) {
+    statement->bind(1, done).bind(2, std::min(count, done + many_rows_max) - 1);
+    if (const int code = statement->run(); code != SQLITE_DONE) return connection->error_of(code, "send");
+  }
+  return {};
 }
 
 Result<Backlog> SqliteAdmin::backlog(const std::string& route) {

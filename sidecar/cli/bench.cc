@@ -1,0 +1,75 @@
+#include "cli/bench/modes.h"
+
+namespace outbox::cli {
+namespace {
+
+using Options = std::shared_ptr<BenchOptions>;
+
+CLI::App* add_mode(CLI::App& bench, Context& context, const std::string& name, const std::string& description,
+                   int (*measure)(const Context&, const BenchOptions&), Options& options) {
+  auto* command = bench.add_subcommand(name, description);
+  options = std::make_shared<BenchOptions>();
+  add_config_options(*command, *options);
+  command->add_option("--to", options->to, "Broker: redis://..., file:path, null:")->type_name("URL");
+  command->add_option("--payload", options->payload_bytes, "Bytes of each message's payload")
+      ->check(CLI::Range(0, 1 << 24))
+      ->capture_default_str();
+  command->add_option("--keys", options->keys, "How many different keys; 0: messages without a key")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
+      ->capture_default_str();
+  command->add_option("--window", options->window, "Messages in flight (default: relay.window)");
+  command->add_flag("--json", options->json, "The figures as one JSON object");
+  command->callback([&context, options, measure] {
+    context.action = [&context, options, measure] { return measure(context, *options); };
+  });
+  return command;
+}
+
+void add_rows_option(CLI::App& command, BenchOptions& options, const std::string& description) {
+  command.add_option("--rows", options.rows, description)
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Context& context) {
+  auto* bench = app.add_subcommand("bench", "Measures the relay: speed, latency, CPU, memory");
+  bench->require_subcommand(1);
+  bench->footer(
+      "Use a database of its own: rows, and a route per run, stay in it. tests/bench/README.md tells how to "
+      "compare.");
+  Options options;
+  auto* drain =
+      add_mode(*bench, context, "drain",
+               "Inserts a backlog, then relays everything that the table holds, from the oldest row",
+               bench_drain, options);
+  add_database_option(*drain, *options);
+  add_rows_option(*drain, *options, "Rows to insert before; 0: relay what is there already");
+  drain->add_flag("--seed-only", options->seed_only, "Insert the rows and stop");
+
+  auto* broker =
+      add_mode(*bench, context, "broker",
+               "The same without a database: rows made up in memory go to the broker", bench_broker, options);
+  add_rows_option(*broker, *options, "Messages to send");
+
+  auto* latency =
+      add_mode(*bench, context, "latency",
+               "Commits single rows at a steady rate and takes the time until the broker has each",
+               bench_latency, options);
+  add_database_option(*latency, *options);
+  latency->add_option("--rate", options->rate, "Commits per second")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  latency->add_option("--seconds", options->seconds, "How long it is measured")
+      ->check(CLI::Range(1, 3'600))
+      ->capture_default_str();
+  latency->add_option("--warm-up", options->warm_up_seconds, "Seconds before that which do not count")
+      ->check(CLI::Range(0, 600))
+      ->capture_default_str();
+  latency->add_option("--producers", options->producers, "Connections that commit")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+}
+
+}  // namespace outbox::cli
