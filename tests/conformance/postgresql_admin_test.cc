@@ -185,7 +185,7 @@ TEST_CASE("PostgreSQL: only the lone word is renamed") {
 
 TEST_CASE("PostgreSQL: a migration is applied once, however many try") {
   PostgresqlFixture fixture(PostgresqlServer::shared(), false);
-  const Migration& first = postgresql_adapter().migrations[0];
+  const Migration first = postgresql_adapter().migrations[0];
   CHECK(fixture.admin()->migrations()->empty());
   std::atomic<int> applied = 0, present = 0;
   {
@@ -221,7 +221,7 @@ TEST_CASE("PostgreSQL: a migration that fails leaves nothing behind") {
 TEST_CASE("PostgreSQL: what is not sent is not dropped, unless forced") {
   PostgresqlFixture fixture;
   const auto admin = fixture.admin();
-  const Migration& first = postgresql_adapter().migrations[0];
+  const Migration first = postgresql_adapter().migrations[0];
   fixture.writer()->commit_rows({{}});
   CHECK(admin->revert(first, false).error().fault == Fault::refused);  // no route has ever read it
   {
