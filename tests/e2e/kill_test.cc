@@ -5,7 +5,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <random>
 #include <string>
 #include <vector>
@@ -21,6 +23,8 @@ namespace outbox::test {
 namespace {
 
 constexpr int kills = 12;
+constexpr int kills_in_backlog = 3;
+constexpr int backlog = 2000;
 constexpr int window = 128;
 constexpr unsigned seed = 20260131;
 
@@ -30,17 +34,15 @@ struct Consumer {
   std::function<std::vector<Received>()> received;
 };
 
-/// Kills at moments that the seed decides: after so many more messages, or as soon as the relay runs at all.
-void kill_again_and_again(Outboxd& relay, const Consumer& consumer, std::vector<std::size_t>& killed_at) {
-  std::mt19937 random(seed);
-  for (int i = 0; i < kills; ++i) {
-    relay.start();
-    const std::size_t wanted = consumer.count() + (random() % 4 == 0 ? 1 : random() % 600);
-    REQUIRE_MESSAGE(eventually([&] { return consumer.count() >= wanted; }, patience), relay.log());
-    relay.process().signal(SIGKILL);
-    relay.kill();
-    killed_at.push_back(consumer.count());
-  }
+/// Runs the relay until so many more messages have arrived, and kills it.
+void run_and_kill(Outboxd& relay, const Consumer& consumer, std::size_t messages,
+                  std::vector<std::size_t>& killed_at) {
+  relay.start();
+  const std::size_t wanted = consumer.count() + messages;
+  REQUIRE_MESSAGE(eventually([&] { return consumer.count() >= wanted; }, patience), relay.log());
+  relay.process().signal(SIGKILL);
+  relay.kill();
+  killed_at.push_back(consumer.count());
 }
 
 void check_kills(Shop& shop, const std::string& to, const Consumer& consumer) {
@@ -49,9 +51,17 @@ void check_kills(Shop& shop, const std::string& to, const Consumer& consumer) {
   config.http = false;
   Outboxd relay(config);
   std::vector<std::size_t> killed_at;
+  std::mt19937 random(seed);
   {
     const Producers producers(shop, 4, seed);
-    kill_again_and_again(relay, consumer, killed_at);
+    // At moments that the seed decides; one in four as soon as the relay runs at all.
+    for (int i = 0; i < kills; ++i)
+      run_and_kill(relay, consumer, random() % 4 == 0 ? 1 : random() % 600, killed_at);
+  }
+  // While it works off a backlog it has read far more than is accepted.
+  for (int i = 0; i < kills_in_backlog; ++i) {
+    shop.session()->order(std::to_string(i), true, backlog);
+    run_and_kill(relay, consumer, 1 + random() % 500, killed_at);
   }
   relay.start();
   const CommittedRows committed = shop.committed();
@@ -100,16 +110,19 @@ TEST_CASE("the checker tells lost, uncommitted, inverted, changed and repeated m
 TEST_CASE("SQLite to a file: kill -9 loses, invents and reorders nothing") {
   SqliteShop shop;
   const std::string path = shop.directory() + "/events.ndjson";
-  const auto complete_lines = [path] {
-    const std::string text = read_file(path);
+  const auto complete_lines = [path](std::size_t from) {
+    std::ifstream file(path, std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(from));
+    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
     return text.substr(0, text.rfind('\n') + 1);
   };
-  check_kills(shop, "file:" + path,
-              {[&] {
-                 const std::string text = complete_lines();
-                 return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
-               },
-               [&] { return read_event_lines(complete_lines()); }});
+  std::size_t counted = 0, counted_to = 0;
+  const auto count = [&] {
+    const std::string text = complete_lines(counted_to);
+    counted_to += text.size();
+    return counted += static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  };
+  check_kills(shop, "file:" + path, {count, [&] { return read_event_lines(complete_lines(0)); }});
 }
 
 TEST_CASE("PostgreSQL to Redis: kill -9 loses, invents and reorders nothing") {

@@ -23,12 +23,14 @@ class PostgresqlSession : public Session {
     return sql_.run("SELECT id FROM outbox ORDER BY seq DESC LIMIT 1");
   }
 
-  void order(const std::string& key, bool commits) override {
+  void order(const std::string& key, bool commits, int count) override {
     sql_.run("BEGIN");
-    const std::string number =
-        sql_.run("UPDATE account SET number = number + 1 WHERE key = '" + key + "' RETURNING number");
-    sql_.run("INSERT INTO outbox (topic, message_key, payload) VALUES ('orders', '" + key +
-             "', '{\"order\":" + number + "}')");
+    for (int i = 0; i < count; ++i) {
+      const std::string number =
+          sql_.run("UPDATE account SET number = number + 1 WHERE key = '" + key + "' RETURNING number");
+      sql_.run("INSERT INTO outbox (topic, message_key, payload) VALUES ('orders', '" + key +
+               "', '{\"order\":" + number + "}')");
+    }
     sql_.run(commits ? "COMMIT" : "ROLLBACK");
   }
 

@@ -22,9 +22,10 @@ namespace outbox::test {
 class Session {
  public:
   virtual ~Session() = default;
-  /// One transaction: takes the key's row, counts it up, writes the message; then commits or rolls back.
-  /// Throws when the database does not let it; what has become of the transaction is then unknown.
-  virtual void order(const std::string& key, bool commits) = 0;
+  /// One transaction, `count` times in it: takes the key's row, counts it up, writes the message. Then
+  /// commits or rolls back. Throws when the database does not let it; what has become of the transaction is
+  /// then unknown.
+  virtual void order(const std::string& key, bool commits, int count = 1) = 0;
   /// One row of any kind, committed; its id.
   virtual std::string insert(const ServiceRow& row) = 0;
 };

@@ -64,14 +64,16 @@ class SqliteSession : public Session {
  public:
   explicit SqliteSession(const std::string& path) : database_(path) {}
 
-  void order(const std::string& key, bool commits) override {
+  void order(const std::string& key, bool commits, int count) override {
     database_.run("BEGIN IMMEDIATE");
-    const std::string number =
-        database_.run("UPDATE account SET number = number + 1 WHERE key = '" + key + "' RETURNING number")
-            .at(0)
-            .at(0);
-    database_.run("INSERT INTO outbox (topic, message_key, payload) VALUES ('orders', '" + key +
-                  "', '{\"order\":" + number + "}')");
+    for (int i = 0; i < count; ++i) {
+      const std::string number =
+          database_.run("UPDATE account SET number = number + 1 WHERE key = '" + key + "' RETURNING number")
+              .at(0)
+              .at(0);
+      database_.run("INSERT INTO outbox (topic, message_key, payload) VALUES ('orders', '" + key +
+                    "', '{\"order\":" + number + "}')");
+    }
     database_.run(commits ? "COMMIT" : "ROLLBACK");
   }
 
