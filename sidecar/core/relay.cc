@@ -80,11 +80,17 @@ void Relay::on(Instant now, ReadAnswer& answer) {
   Batch& batch = *answer.result;
   caught_up_ = !batch.more;
   read_mark_ = batch.end;
-  if (options_.counts_unrouted)
-    for (const Message& message : batch.messages)
-      if (!options_.all_topics.take(message.topic)) ++counted_.unrouted_total;
+  if (options_.counts_unrouted) count_unrouted(batch);
   counted_.pending_exact = !batch.more;
   rows_.add(std::move(batch), now, options_.topics);
+}
+
+void Relay::count_unrouted(const Batch& batch) {
+  for (const Message& message : batch.messages) {
+    if (options_.all_topics.take(message.topic)) continue;
+    ++counted_.unrouted_total;
+    counted_.unrouted_topic = message.topic;
+  }
 }
 
 void Relay::on(Instant now, SettleAnswer& answer) {

@@ -38,6 +38,9 @@ class Relay {
   /// Messages accepted so far.
   [[nodiscard]] std::uint64_t sent_total() const { return counted_.sent_total; }
 
+  /// Rows seen so far that no route takes.
+  [[nodiscard]] std::uint64_t unrouted_total() const { return counted_.unrouted_total; }
+
   /// What was relayed or passed is behind the saved mark, and nothing else is known to be there.
   [[nodiscard]] bool all_through() const { return caught_up_ && rows_.empty() && !mark_moved_ && !settling_; }
 
@@ -79,6 +82,7 @@ class Relay {
   void on(Instant, Nudge&) { caught_up_ = false; }
 
   void on_delivery(Instant now, const Delivery& delivery, bool alone, std::optional<Error>& error);
+  void count_unrouted(const Batch& batch);
   void on_session(Instant now, const Session& session, std::optional<Error>& error);
   void accepted(Instant now, Ordinal ordinal);
   void kill(Ordinal ordinal, const std::string& reason);

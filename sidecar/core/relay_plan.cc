@@ -61,8 +61,8 @@ void Relay::plan_publish(Instant now, Commands& commands) {
 
 void Relay::plan_settle(Instant now, Commands& commands) {
   if (settling_ || renewing_ || !mark_moved_) return;
-  // Half a window is saved while the other half is published. Where the broker is faster than the store, which then reads
-  // without a pause, saving more seldom makes room for reading.
+  // Half a window is saved while the other half is published. Where the broker is faster than the store,
+  // which then reads without a pause, saving more seldom makes room for reading.
   const std::size_t unsaved = rows_.done_end() - settled_end_;
   const bool window_used = unsaved >= (reading_ ? options_.window : options_.window / 2);
   const bool last_one = draining_ && (rows_.in_flight() == 0 || now >= drain_until_);
@@ -172,6 +172,10 @@ RouteStatus Relay::status(Instant now) const {
   for (const Trouble* trouble : {&store_trouble_, &broker_trouble_})
     if (trouble->present()) status.reasons.push_back(trouble->reason);
   if (holder_) status.reasons.push_back("another relay holds the lease: " + holder_->owner);
+  if (counted_.unrouted_total > 0)
+    status.reasons.push_back(std::to_string(counted_.unrouted_total) +
+                             " rows are taken by no route, the last of topic " + counted_.unrouted_topic +
+                             "; they stay in the outbox");
   if (paused_) status.reasons.push_back("paused by an operator");
   status.connected = session_ == BrokerSession::up;
   status.pending = static_cast<std::int64_t>(rows_.size());

@@ -101,6 +101,7 @@ void Lane::run() {
     carry_out(commands);
     sent_total_ = relay.sent_total();
     all_through_ = relay.all_through();
+    log_unrouted(relay, now);
     log_state(relay, now);
     if (status_wanted_.exchange(false)) show_status(relay, now);
     if (commands.finished) break;
@@ -135,6 +136,15 @@ void Lane::carry_out(Commands& commands) {
 Duration Lane::idle_time(const Commands& commands, Instant now) const {
   if (!commands.wake_at) return round_time_max;
   return std::clamp<Duration>(*commands.wake_at - now, Duration::zero(), round_time_max);
+}
+
+void Lane::log_unrouted(const Relay& relay, Instant now) {
+  if (relay.unrouted_total() == unrouted_total_) return;
+  unrouted_total_ = relay.unrouted_total();
+  log_line(Level::warning, "rows.unrouted",
+           {{"rows", relay.unrouted_total()},
+            {"topic", relay.status(now).unrouted_topic},
+            {"next", "they stay in the outbox; no route has a pattern for them"}});
 }
 
 /// One line per change of state, with what is wrong and what happens next.

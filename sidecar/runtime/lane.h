@@ -53,6 +53,9 @@ class Lane {
   /// When the lane's thread last went round; it does at least once a second.
   [[nodiscard]] Instant last_round() const;
 
+  /// Rows seen so far that no route takes.
+  [[nodiscard]] std::uint64_t unrouted_total() const { return unrouted_total_; }
+
   /// Whether the last status showed everything through.
   [[nodiscard]] bool all_through() const { return all_through_; }
 
@@ -63,6 +66,7 @@ class Lane {
   void run();
   bool absorb_events(Relay& relay, Instant now);
   void carry_out(Commands& commands);
+  void log_unrouted(const Relay& relay, Instant now);
   void log_state(const Relay& relay, Instant now);
   void show_status(const Relay& relay, Instant now);
   [[nodiscard]] Duration idle_time(const Commands& commands, Instant now) const;
@@ -86,6 +90,7 @@ class Lane {
   RouteState logged_state_ = RouteState::starting;
   std::atomic<Instant::rep> last_round_;
   std::atomic<std::uint64_t> sent_total_ = 0;
+  std::atomic<std::uint64_t> unrouted_total_ = 0;
   std::atomic<bool> all_through_ = false;
   std::atomic<bool> ending_ = false;
   std::atomic<bool> finished_ = false;

@@ -104,11 +104,13 @@ bool RelayProcess::progressing(Instant now) {
 std::vector<std::string> RelayProcess::unsent() const {
   std::vector<std::string> lines;
   for (const auto& lane : lanes_) {
-    if (lane->all_through()) continue;
+    if (lane->all_through() && lane->unrouted_total() == 0) continue;
     const RouteStatus status = lane->status();
     std::string line = "route " + status.name + " to " + status.to + ": ";
-    line += status.pending > 0 ? "at least " + std::to_string(status.pending) + " messages unsent"
-                               : "not everything is known to be sent";
+    if (status.pending > 0)
+      line += "at least " + std::to_string(status.pending) + " messages unsent";
+    else
+      line += lane->all_through() ? "all its own messages are sent" : "not everything is known to be sent";
     for (const std::string& reason : status.reasons) line += "; " + reason;
     if (status.reasons.empty() && !status.last_error.empty()) line += "; " + status.last_error;
     lines.push_back(std::move(line));

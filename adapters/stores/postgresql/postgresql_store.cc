@@ -49,7 +49,8 @@ Result<void> PostgresqlStore::release(const Lease& lease) {
 Result<Batch> PostgresqlStore::read(const Mark& after, const ReadLimit& limit) {
   if (!session_) return session_over();
   auto batch = guarded(session_->reader.read(after, limit));
-  if (batch && !batch->messages.empty()) session_->waiter.active(std::chrono::steady_clock::now());
+  if (batch && !batch->messages.empty())
+    session_->waiter.active(std::chrono::steady_clock::now(), batch->messages.size());
   return batch;
 }
 

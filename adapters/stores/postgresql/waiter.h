@@ -7,6 +7,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 
 #include "adapters/common/wakeup.h"
@@ -23,8 +24,11 @@ class Waiter {
 
   Result<Woken> wait(Reader& reader, Wakeup& wakeup, Duration timeout);
 
-  /// Rows were read: more may follow soon.
-  void active(Instant now) { last_activity_ = now; }
+  /// So many rows were read: more may follow soon.
+  void active(Instant now, std::size_t rows) {
+    last_activity_ = now;
+    rows_ = rows;
+  }
 
  private:
   explicit Waiter(Connection& connection, bool direct) : connection_(&connection), direct_(direct) {}
@@ -34,11 +38,13 @@ class Waiter {
   Result<void> disarm();
   enum class Slept { through, notified, interrupted, lost };
   Slept sleep(Wakeup& wakeup, Duration time);
+  [[nodiscard]] Duration gather_time() const;
 
   Connection* connection_;
   bool direct_;
   bool armed_ = false;
   Instant last_activity_{};
+  std::size_t rows_ = 0;  ///< of the last read that brought any
 };
 
 }  // namespace outbox::postgresql
