@@ -43,6 +43,7 @@ struct BrokerTarget {
   std::string source;  ///< CloudEvents source
   Attributes attributes = Attributes::full;
   Settings settings;
+  bool probe = false;  ///< only to see whether a session can be had, perhaps beside a relay that has one
 };
 
 struct BrokerAdapter {

@@ -139,6 +139,18 @@ TEST_CASE("file: a second writer is refused until the first is gone") {
   CHECK(Driver(*second).connect().state == Session::State::up);
 }
 
+TEST_CASE("file: a probe neither minds a writer nor stands in its way") {
+  FileFixture fixture;
+  append(fixture.path, "{}\ntorn");
+  const auto probe = file_adapter().open({"file:" + fixture.path, "", Attributes::full, {}, true});
+  REQUIRE(probe);
+  CHECK(Driver(**probe).connect().state == Session::State::up);
+  CHECK(read_file(fixture.path) == "{}\ntorn");
+  const auto writer = fixture.open();
+  CHECK(Driver(*writer).connect().state == Session::State::up);
+  CHECK(Driver(**probe).connect().state == Session::State::up);
+}
+
 TEST_CASE("file: a batch that does not fit leaves nothing behind and is unavailable") {
   FileFixture fixture;
   const auto broker = fixture.open();

@@ -75,7 +75,7 @@ int write_all(int descriptor, std::string_view text) {
 }  // namespace
 
 FileBroker::FileBroker(std::string path, const BrokerTarget& target)
-    : path_(std::move(path)), lines_(target.source, target.attributes) {
+    : path_(std::move(path)), probe_(target.probe), lines_(target.source, target.attributes) {
   ignore_write_signals();
 }
 
@@ -99,6 +99,7 @@ Session FileBroker::open_file() {
     return session(is_lasting(errno) ? Session::State::misconfigured : Session::State::down,
                    std::string("cannot be opened for writing: ") + std::strerror(errno));
   if (is_new) sync_directory(path_);
+  if (probe_) return {Session::State::up, ""};
   return lock_file();
 }
 

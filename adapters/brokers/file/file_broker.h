@@ -42,6 +42,7 @@ class FileBroker final : public Broker {
   void close_file();
 
   const std::string path_;
+  const bool probe_;  ///< neither lock nor cut: another relay may be writing
   int descriptor_ = -1;
   LineQueue lines_;
   std::optional<Session> session_;
