@@ -55,6 +55,7 @@ Lane::~Lane() {
 
 void Lane::start() {
   worker_ = std::make_unique<StoreWorker>(std::move(store_), [this](Event event) { post(std::move(event)); });
+  started_ = true;
   thread_ = std::thread([this] { run(); });
 }
 
@@ -76,7 +77,7 @@ Instant Lane::last_round() const {
 
 RouteStatus Lane::status() const {
   std::unique_lock lock(status_mutex_);
-  if (!finished_ && thread_.joinable()) {
+  if (started_ && !finished_) {
     const auto number = status_number_;
     status_wanted_ = true;
     broker_->wake();
@@ -107,8 +108,8 @@ void Lane::run() {
     if (commands.finished) break;
     broker_->poll(idle_time(commands, now), answers);
   }
-  finished_ = true;
   show_status(relay, std::chrono::steady_clock::now());
+  finished_ = true;
   hooks_.finished();
 }
 

@@ -92,6 +92,7 @@ class Lane {
   std::atomic<std::uint64_t> sent_total_ = 0;
   std::atomic<std::uint64_t> unrouted_total_ = 0;
   std::atomic<bool> all_through_ = false;
+  std::atomic<bool> started_ = false;
   std::atomic<bool> ending_ = false;
   std::atomic<bool> finished_ = false;
 

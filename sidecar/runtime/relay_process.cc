@@ -57,6 +57,7 @@ RelayProcess::~RelayProcess() {
   }
   changed_.notify_all();
   if (watcher_.joinable()) watcher_.join();
+  lanes_.clear();  // a lane that has finished may still be about to say so
 }
 
 bool RelayProcess::run() {
