@@ -8,9 +8,12 @@
 #include <thread>
 #include <utility>
 
+#include "tests/support/eventually.h"
+
 namespace outbox::test {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 std::vector<ServiceRow> numbered(int from, int to, std::size_t padding = 0) {
@@ -258,21 +261,20 @@ void check_wait(StoreFixture& fixture) {
 
   // committed before the wait, or long after it began: a wait that is not notified would be the timeout's
   writer->commit_rows(numbered(0, 1));
-  auto woken = holder.store->wait(seconds(20));
+  auto woken = holder.store->wait(patience);
   REQUIRE(woken);
   CHECK(*woken == Woken::notified);
   CHECK(read_all(holder).size() == 1);
   for (int round = 0; round < 5; ++round) {
-    std::thread service([&] {
+    const std::jthread service([&, round] {
       std::this_thread::sleep_for(std::chrono::milliseconds(20 * round));  // any moment will do
       writer->commit_rows(numbered(1, 2));
     });
     for (std::size_t found = 0; found == 0; found = read_all(holder).size()) {
-      woken = holder.store->wait(seconds(20));
+      woken = holder.store->wait(patience);
       REQUIRE(woken);
-      CHECK(*woken == Woken::notified);
+      REQUIRE(*woken == Woken::notified);
     }
-    service.join();
   }
 }
 
@@ -280,17 +282,12 @@ void check_wake(StoreFixture& fixture) {
   Holder holder = holder_of(fixture);
   CHECK(read_all(holder).empty());
   holder.store->wake();
-  auto woken = holder.store->wait(seconds(20));
-  REQUIRE(woken);
-  CHECK(*woken == Woken::interrupted);
-  std::thread other([&] { holder.store->wake(); });
-  woken = holder.store->wait(seconds(20));
-  REQUIRE(woken);
-  CHECK(*woken == Woken::interrupted);
-  other.join();
-  woken = holder.store->wait(std::chrono::milliseconds(5));
-  REQUIRE(woken);
-  CHECK(*woken == Woken::timeout);
+  CHECK(wait_for(*holder.store, Woken::interrupted, patience) == Woken::interrupted);
+  {
+    const std::jthread other([&] { holder.store->wake(); });
+    CHECK(wait_for(*holder.store, Woken::interrupted, patience) == Woken::interrupted);
+  }
+  CHECK(wait_for(*holder.store, Woken::timeout, milliseconds(5)) == Woken::timeout);
 }
 
 }  // namespace
@@ -333,6 +330,34 @@ std::vector<std::string> read_all(Holder& holder, const ReadLimit& limit) {
     holder.mark = batch->end;
     if (!batch->more) return payloads;
   }
+}
+
+Woken wait_for(Store& store, Woken wanted, Duration timeout) {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    const auto woken = store.wait(timeout);
+    REQUIRE_MESSAGE(woken, woken.error().text);
+    if (*woken == wanted || std::chrono::steady_clock::now() >= end) return *woken;
+  }
+}
+
+Sleeper::Sleeper(Holder& holder) : holder_(holder) {
+  rows_ = std::async(std::launch::async, [this] {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    std::size_t rows = 0;
+    while (rows == 0 && !ending_ && std::chrono::steady_clock::now() < end) {
+      const auto woken = holder_.store->wait(patience);
+      REQUIRE_MESSAGE(woken, woken.error().text);
+      rows = read_all(holder_).size();
+    }
+    return rows;
+  });
+}
+
+Sleeper::~Sleeper() {
+  ending_ = true;
+  holder_.store->wake();
+  if (rows_.valid()) rows_.wait();
 }
 
 void store_suite(StoreFixture& fixture) {

@@ -2,7 +2,10 @@
 // fixture of its own against the real thing.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,5 +68,26 @@ LeaseRequest request_of(const std::string& owner);
 /// Reads until nothing more is there and moves the holder's mark along, without saving it. The payloads, in
 /// order.
 std::vector<std::string> read_all(Holder& holder, const ReadLimit& limit = {1000, 1u << 24});
+
+/// Waits again when a wait ends for nothing, which the port allows; how it ended in the end.
+Woken wait_for(Store& store, Woken wanted, Duration timeout);
+
+/// A relay at rest, in a thread of its own: waits and reads until a read brings rows. Nobody else uses the
+/// holder's store meanwhile. Its end ends the rest.
+class Sleeper {
+ public:
+  explicit Sleeper(Holder& holder);
+  Sleeper(const Sleeper&) = delete;
+  Sleeper& operator=(const Sleeper&) = delete;
+  ~Sleeper();
+
+  /// How many rows it woke for; 0: none have come for a minute.
+  std::size_t rows() { return rows_.get(); }
+
+ private:
+  Holder& holder_;
+  std::atomic<bool> ending_ = false;
+  std::future<std::size_t> rows_;
+};
 
 }  // namespace outbox::test

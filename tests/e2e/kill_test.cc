@@ -67,7 +67,7 @@ void check_kills(Shop& shop, const std::string& to, const Consumer& consumer) {
   const CommittedRows committed = shop.committed();
   const std::map<std::string, long> all_sent = {{"sent", static_cast<long>(committed.size())}};
   CHECK_MESSAGE(eventually([&] { return shop.states("main") == all_sent; }, patience), relay.log());
-  CHECK(relay.stop(SIGTERM) == 0);
+  CHECK_MESSAGE(relay.stop(SIGTERM) == 0, relay.log());
 
   const std::vector<Received> arrived = consumer.received();
   const Comparison comparison = committed.compare(arrived);

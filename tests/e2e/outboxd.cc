@@ -58,11 +58,11 @@ void Outboxd::start(std::vector<std::string> more) {
   process_ = std::make_unique<Process>(std::move(arguments), std::move(options));
 }
 
-std::optional<int> Outboxd::stop(int signal) {
+int Outboxd::stop(int signal) {
   process_->signal(signal);
   const auto code = process_->wait(patience);
   if (code) process_.reset();
-  return code;
+  return code.value_or(-1);
 }
 
 std::string Outboxd::log() const {

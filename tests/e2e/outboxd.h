@@ -11,15 +11,13 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 
 namespace outbox::test {
 
 using Json = nlohmann::json;
-
-/// Long enough for a machine that does many other things at the same time.
-inline constexpr std::chrono::seconds patience{60};
 
 struct RouteText {
   std::string name, to;
@@ -58,8 +56,8 @@ class Outboxd {
   [[nodiscard]] Process& process() { return *process_; }
   /// SIGKILL, and waits for the end.
   void kill() { process_.reset(); }
-  /// The signal; the exit code once it has ended.
-  std::optional<int> stop(int signal);
+  /// The signal; the exit code once it has ended, -1 if it never did.
+  int stop(int signal);
 
   /// What all its runs have logged so far.
   [[nodiscard]] std::string log() const;

@@ -6,11 +6,13 @@
 
 namespace outbox::test {
 
+/// Long enough for a machine that does many other things at the same time; it costs nothing when all is well.
+inline constexpr std::chrono::seconds patience{60};
+
 /// True as soon as `condition()` is; false when it is still not after `deadline`. Asks every few
 /// milliseconds.
 template <class Condition>
-[[nodiscard]] bool eventually(Condition condition,
-                              std::chrono::milliseconds deadline = std::chrono::seconds(10)) {
+[[nodiscard]] bool eventually(Condition condition, std::chrono::milliseconds deadline = patience) {
   const auto end = std::chrono::steady_clock::now() + deadline;
   auto pause = std::chrono::microseconds(200);
   while (!condition()) {
