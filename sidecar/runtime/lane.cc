@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/crash_point.h"
 #include "runtime/log.h"
 #include "runtime/thread_name.h"
 #include "runtime/wall_time.h"
@@ -107,6 +108,7 @@ void Lane::run() {
     if (status_wanted_.exchange(false)) show_status(relay, now);
     if (commands.finished) break;
     broker_->poll(idle_time(commands, now), answers);
+    if (!answers.deliveries.empty()) crash_point("deliveries.after");
   }
   show_status(relay, std::chrono::steady_clock::now());
   finished_ = true;
@@ -130,8 +132,16 @@ bool Lane::absorb_events(Relay& relay, Instant now) {
 
 void Lane::carry_out(Commands& commands) {
   worker_->accept(commands);
-  if (commands.connect) broker_->connect();
-  if (!commands.publish.empty()) broker_->submit(commands.publish);
+  if (commands.connect) {
+    crash_point("connect.before");
+    broker_->connect();
+    crash_point("connect.after");
+  }
+  if (!commands.publish.empty()) {
+    crash_point("submit.before");
+    broker_->submit(commands.publish);
+    crash_point("submit.after");
+  }
 }
 
 Duration Lane::idle_time(const Commands& commands, Instant now) const {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtime/crash_point.h"
 #include "runtime/thread_name.h"
 
 namespace outbox {
@@ -64,31 +65,44 @@ void StoreWorker::run() {
 }
 
 Event StoreWorker::carry_out(LeaseRequest& request) {
-  return AcquireAnswer{store_->acquire(request)};
+  crash_point("acquire.before");
+  AcquireAnswer answer{store_->acquire(request)};
+  crash_point("acquire.after");
+  return answer;
 }
 
 Event StoreWorker::carry_out(SettleCommand& settle) {
   const auto begun = std::chrono::steady_clock::now();
+  crash_point("settle.before");
   SettleAnswer answer{store_->settle(settle.lease, settle.mark, settle.holds)};
+  crash_point("settle.after");
   const std::lock_guard lock(mutex_);
   durations_.settle.add(std::chrono::steady_clock::now() - begun);
   return answer;
 }
 
 Event StoreWorker::carry_out(Lease& renew) {
-  return RenewAnswer{store_->renew(renew)};
+  crash_point("renew.before");
+  RenewAnswer answer{store_->renew(renew)};
+  crash_point("renew.after");
+  return answer;
 }
 
 Event StoreWorker::carry_out(ReadCommand& read) {
   const auto begun = std::chrono::steady_clock::now();
+  crash_point("read.before");
   ReadAnswer answer{store_->read(read.after, read.limit)};
+  crash_point("read.after");
   const std::lock_guard lock(mutex_);
   durations_.read.add(std::chrono::steady_clock::now() - begun);
   return answer;
 }
 
 Event StoreWorker::carry_out(Release& release) {
-  return ReleaseAnswer{store_->release(release.lease)};
+  crash_point("release.before");
+  ReleaseAnswer answer{store_->release(release.lease)};
+  crash_point("release.after");
+  return answer;
 }
 
 Event StoreWorker::carry_out(Wait& wait) {

@@ -68,10 +68,17 @@ std::string RedisReader::command(const std::vector<std::string>& words) {
 }
 
 std::vector<Received> RedisReader::stream(const std::string& name) {
-  const Reply entries = ask(context_.get(), {"XRANGE", name, "-", "+"});
+  std::string last = "-";
+  return stream_after(name, last);
+}
+
+std::vector<Received> RedisReader::stream_after(const std::string& name, std::string& last) {
+  const Reply entries = ask(context_.get(), {"XRANGE", name, last == "-" ? last : "(" + last, "+"});
   std::vector<Received> result;
-  for (std::size_t i = 0; i < entries->elements; ++i)
+  for (std::size_t i = 0; i < entries->elements; ++i) {
+    last = text_of(*entries->element[i]->element[0]);
     result.push_back(entry_of(name, *entries->element[i]->element[1]));
+  }
   return result;
 }
 

@@ -23,6 +23,8 @@ class RedisReader {
   /// Every entry of every stream, stream by stream, in the streams' order.
   std::vector<Received> streams();
   std::vector<Received> stream(const std::string& name);
+  /// Those after the entry `last`, which becomes the last of them; "-": from the beginning.
+  std::vector<Received> stream_after(const std::string& name, std::string& last);
 
  private:
   struct Free {

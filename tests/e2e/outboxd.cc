@@ -19,7 +19,9 @@ std::string text_of(const RelayConfig& config, int port) {
   std::ostringstream text;
   text << "[database]\nurl = " << quoted(config.database) << "\n[relay]\nwindow = " << config.window
        << "\nlease = " << quoted(config.lease) << "\ndrain_timeout = " << quoted(config.drain_timeout)
-       << "\nsource = '/e2e'\n[retry]\nbackoff_min = '20ms'\nbackoff_max = " << quoted(config.backoff_max)
+       << "\nsource = " << quoted(config.source)
+       << "\n[retry]\nattempts_max = " << config.attempts_max
+       << "\nbackoff_min = '20ms'\nbackoff_max = " << quoted(config.backoff_max)
        << "\n[http]\nlisten = " << quoted(config.http ? "127.0.0.1:" + std::to_string(port) : "") << "\n";
   if (!config.token.empty()) text << "token = " << quoted(config.token) << "\n";
   text << "[log]\nlevel = " << quoted(config.log_level) << "\n";
@@ -54,6 +56,7 @@ void Outboxd::start(std::vector<std::string> more) {
   std::vector<std::string> arguments = {OUTBOXD, "run", "--config", config_path()};
   arguments.insert(arguments.end(), more.begin(), more.end());
   ProcessOptions options;
+  options.environment = environment;
   options.output_file = directory_ / "log";
   process_ = std::make_unique<Process>(std::move(arguments), std::move(options));
 }

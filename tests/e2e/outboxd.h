@@ -32,6 +32,8 @@ struct RelayConfig {
   std::string lease = "1s";
   std::string drain_timeout = "10s";
   std::string backoff_max = "200ms";
+  int attempts_max = 10;
+  std::string source = "/e2e";
   std::string token = {};
   std::string log_level = "info";
   bool http = true;
@@ -46,6 +48,8 @@ class Outboxd {
   explicit Outboxd(RelayConfig config);
 
   RelayConfig config;
+  /// Added to the environment by start().
+  std::vector<std::pair<std::string, std::string>> environment;
   /// Writes the file again, from `config` as it is now.
   void write_config() const;
   void write_config(const std::string& text) const;

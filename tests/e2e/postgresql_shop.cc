@@ -23,8 +23,11 @@ class PostgresqlSession : public Session {
     return sql_.run("SELECT id FROM outbox ORDER BY seq DESC LIMIT 1");
   }
 
+  void begin() override { sql_.run("BEGIN"); }
+  std::string run(const std::string& sql) override { return sql_.run(sql); }
+
   void order(const std::string& key, bool commits, int count) override {
-    sql_.run("BEGIN");
+    begin();
     for (int i = 0; i < count; ++i) {
       const std::string number =
           sql_.run("UPDATE account SET number = number + 1 WHERE key = '" + key + "' RETURNING number");

@@ -28,6 +28,10 @@ class Session {
   virtual void order(const std::string& key, bool commits, int count = 1) = 0;
   /// One row of any kind, committed; its id.
   virtual std::string insert(const ServiceRow& row) = 0;
+  /// Begins a transaction that may write, in the database's own words.
+  virtual void begin() = 0;
+  /// One statement; the first column of its first row, empty when there is none.
+  virtual std::string run(const std::string& sql) = 0;
 };
 
 class Shop {

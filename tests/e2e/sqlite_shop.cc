@@ -64,8 +64,15 @@ class SqliteSession : public Session {
  public:
   explicit SqliteSession(const std::string& path) : database_(path) {}
 
+  void begin() override { database_.run("BEGIN IMMEDIATE"); }
+
+  std::string run(const std::string& sql) override {
+    const auto rows = database_.run(sql);
+    return rows.empty() || rows[0].empty() ? "" : rows[0][0];
+  }
+
   void order(const std::string& key, bool commits, int count) override {
-    database_.run("BEGIN IMMEDIATE");
+    begin();
     for (int i = 0; i < count; ++i) {
       const std::string number =
           database_.run("UPDATE account SET number = number + 1 WHERE key = '" + key + "' RETURNING number")

@@ -1,0 +1,132 @@
+#include "tests/torture/ledger.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <stdexcept>
+#include <unordered_set>
+
+namespace outbox::test {
+
+std::string Ledger::new_id() {
+  std::array<char, 40> text{};
+  std::snprintf(text.data(), text.size(), "%08x-%04x-4%03x-8%03x-%012llx", static_cast<unsigned>(random_()),
+                static_cast<unsigned>(random_() & 0xffff), static_cast<unsigned>(random_() & 0xfff),
+                static_cast<unsigned>(random_() & 0xfff),
+                static_cast<unsigned long long>(random_() & 0xffffffffffff));
+  return text.data();
+}
+
+std::size_t Ledger::add(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  LedgerRow row;
+  row.id = new_id();
+  row.key = key;
+  row.number = ++numbers_[key];
+  const std::size_t filler = random_() % 50 == 0 ? 6000 : random_() % 300;
+  row.payload = R"({"key":")" + key + R"(","number":)" + std::to_string(row.number) + R"(,"filler":")" +
+                std::string(filler, 'x') + "\"}";
+  rows_.push_back(std::move(row));
+  return rows_.size() - 1;
+}
+
+void Ledger::set(std::span<const std::size_t> rows, Fate fate) {
+  const std::lock_guard lock(mutex_);
+  for (const std::size_t row : rows) {
+    rows_[row].fate = fate;
+    committed_ += fate == Fate::committed;
+  }
+}
+
+LedgerRow Ledger::row(std::size_t index) const {
+  const std::lock_guard lock(mutex_);
+  return rows_.at(index);
+}
+
+std::size_t Ledger::size() const {
+  const std::lock_guard lock(mutex_);
+  return rows_.size();
+}
+
+std::size_t Ledger::committed() const {
+  const std::lock_guard lock(mutex_);
+  return committed_;
+}
+
+std::vector<std::string> Ledger::ids() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> ids;
+  for (const LedgerRow& row : rows_) ids.push_back(row.id);
+  return ids;
+}
+
+Expectations Ledger::expected(const std::vector<std::string>& stored, bool may_forget) const {
+  const std::lock_guard lock(mutex_);
+  const std::unordered_set<std::string> there(stored.begin(), stored.end());
+  Expectations result;
+  std::size_t found = 0;
+  for (const LedgerRow& row : rows_) {
+    const bool is_there = there.contains(row.id);
+    found += is_there;
+    const bool was_committed = row.fate == Fate::committed || row.fate == Fate::unknown;
+    if (is_there && !was_committed) throw std::runtime_error("the database kept a row that was rolled back");
+    if (!is_there && row.fate == Fate::committed && !may_forget)
+      throw std::runtime_error("the database lost a committed row: " + row.id);
+    const Due gone = was_committed && may_forget ? Due::allowed : Due::forbidden;
+    result[row.id] = {row.key, row.payload, row.number, is_there ? Due::required : gone};
+  }
+  if (found != there.size()) throw std::runtime_error("the outbox holds rows that no producer has written");
+  return result;
+}
+
+Findings judge_arrivals(const Expectations& expected, const std::vector<Received>& arrived,
+                        const std::vector<std::size_t>& crashes, std::size_t repeats_max) {
+  Findings findings;
+  const auto example = [&](const std::string& what, const Received& message, std::size_t at) {
+    if (findings.example.empty())
+      findings.example = what + ": arrival " + std::to_string(at) + ", id " + message.id() + ", " +
+                         message.payload.substr(0, 60);
+  };
+  std::unordered_set<std::string> seen;
+  std::unordered_map<std::string, long> last;  // by key
+  std::size_t repeats = 0, next_crash = 0;
+  for (std::size_t at = 0; at < arrived.size(); ++at) {
+    for (; next_crash < crashes.size() && crashes[next_crash] <= at; ++next_crash) repeats = 0;
+    const Received& message = arrived[at];
+    const auto found = expected.find(message.id());
+    const auto key = message.attributes.find("partitionkey");
+    if (found == expected.end() || found->second.due == Due::forbidden ||
+        message.payload != found->second.payload ||
+        (key == message.attributes.end() ? "" : key->second) != found->second.key) {
+      ++findings.uncommitted;
+      example("uncommitted", message, at);
+      continue;
+    }
+    if (!seen.insert(message.id()).second) {
+      ++findings.duplicates;
+      if (++repeats > repeats_max) {
+        ++findings.too_many;
+        example("more repeats than a window", message, at);
+      }
+      continue;
+    }
+    if (found->second.key.empty()) continue;
+    long& before = last[found->second.key];
+    if (found->second.number < before) {
+      ++findings.inverted;
+      example("inverted", message, at);
+    }
+    before = std::max(before, found->second.number);
+  }
+  for (const auto& [id, row] : expected) {
+    if (row.due != Due::required) continue;
+    ++findings.messages;
+    if (seen.contains(id)) continue;
+    ++findings.lost;
+    if (findings.example.empty())
+      findings.example = "lost: id " + id + ", key " + row.key + ", number " + std::to_string(row.number);
+  }
+  return findings;
+}
+
+}  // namespace outbox::test

@@ -1,0 +1,63 @@
+// What can be done to a relay: the table of scenarios. A scenario runs in rounds, each with a world of its
+// own and a seed of its own; rounds may run side by side.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+
+#include "tests/support/postgresql_server.h"
+#include "tests/support/redis_server.h"
+#include "tests/torture/world.h"
+
+namespace outbox::test {
+
+/// Servers that all rounds of a scenario share. They die with the thread that starts them: the main thread.
+class Servers {
+ public:
+  void start(bool postgresql, bool redis);
+  [[nodiscard]] PostgresqlServer& postgresql() { return *postgresql_; }
+  [[nodiscard]] RedisServer& redis() { return *redis_; }
+  /// Any thread.
+  std::unique_ptr<PostgresqlShop> new_shop();
+
+ private:
+  std::mutex mutex_;
+  std::unique_ptr<PostgresqlServer> postgresql_;
+  std::unique_ptr<RedisServer> redis_;
+};
+
+struct Round {
+  Servers& servers;
+  unsigned seed = 1;
+  int number = 0;  ///< 0, 1, 2, ... within the scenario
+  int faults = 1;  ///< wanted
+  int lane = 0;    ///< different for rounds that run at the same time
+};
+
+struct Scenario {
+  std::string name;
+  std::string what;  ///< a fault, in words
+  bool postgresql = false, redis = false;
+  int faults = 0;        ///< of the full set
+  int faults_short = 0;  ///< of the short set
+  int per_round = 20;
+  int jobs = 1;  ///< rounds at the same time
+  std::function<Outcome(const Round&)> play;
+};
+
+std::span<const Scenario> scenarios();
+
+/// From SQLite to a file.
+std::unique_ptr<World> sqlite_to_file(const Round& round, WorldOptions options = {});
+/// From PostgreSQL to Redis.
+std::unique_ptr<World> postgresql_to_redis(const Round& round, WorldOptions options = {});
+
+using MakeWorld = std::unique_ptr<World> (*)(const Round&, WorldOptions);
+
+Outcome kill_at_steps(const Round& round, MakeWorld make_world);
+Outcome kill_anywhere(const Round& round, MakeWorld make_world);
+
+}  // namespace outbox::test

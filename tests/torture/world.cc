@@ -1,0 +1,140 @@
+#include "tests/torture/world.h"
+
+#include <signal.h>
+
+#include <sstream>
+#include <thread>
+
+#include "tests/support/eventually.h"
+
+namespace outbox::test {
+namespace {
+
+std::string last_lines(const std::string& text, std::size_t bytes) {
+  return text.size() > bytes ? text.substr(text.size() - bytes) : text;
+}
+
+}  // namespace
+
+World::World(std::unique_ptr<Shop> shop, std::unique_ptr<Consumer> consumer, WorldOptions options)
+    : random(options.seed),
+      options_(std::move(options)),
+      shop_(std::move(shop)),
+      consumer_(std::move(consumer)),
+      ledger_(options_.seed) {
+  ServicesOptions services = options_.services;
+  services.seed = options_.seed;
+  services_ = std::make_unique<Services>(*shop_, ledger_, std::move(services));
+  look();
+}
+
+Outboxd& World::add_relay(const std::string& database, const std::function<void(RelayConfig&)>& change) {
+  RelayConfig config = config_of(database.empty() ? shop_->url() : database, consumer_->url());
+  config.window = options_.window;
+  config.http = false;
+  config.attempts_max = 1000;  // what breaks the connection over and over here is no message
+  if (change) change(config);
+  return *relays_.emplace_back(std::make_unique<Outboxd>(std::move(config)));
+}
+
+void World::look() {
+  consumer_->catch_up();
+  if (consumer_->arrived.size() < looked_to_) looked_to_ = 0;
+  for (; looked_to_ < consumer_->arrived.size(); ++looked_to_)
+    seen_.insert(consumer_->arrived[looked_to_].id());
+  if (!is_quiet_) services_->allow(seen_.size() + options_.backlog_max);
+}
+
+bool World::until(const std::function<bool()>& condition, std::chrono::milliseconds deadline) {
+  return eventually(
+      [&] {
+        look();
+        return condition();
+      },
+      deadline);
+}
+
+bool World::progress(std::size_t messages, const std::string& after) {
+  const std::size_t wanted = arrived() + messages;
+  if (until([&] { return arrived() >= wanted; })) return true;
+  violation("stuck after " + after);
+  return false;
+}
+
+void World::pass(std::chrono::milliseconds time) {
+  (void)until([] { return false; }, time);
+}
+
+void World::quiet(bool on) {
+  is_quiet_ = on;
+  if (on) services_->allow(0);
+}
+
+void World::kill(Outboxd& relay) {
+  relay.process().signal(SIGKILL);
+  relay.kill();
+}
+
+void World::crashed() {
+  consumer_->settle();
+  crashes_.push_back(consumer_->arrived.size());
+}
+
+void World::violation(const std::string& what) {
+  std::string text = what;
+  if (outcome_.violations.empty())
+    for (const auto& relay : relays_) text += "\n    its log ended:\n" + last_lines(relay->log(), 1500);
+  outcome_.violations.push_back(std::move(text));
+}
+
+std::vector<std::string> World::stored() {
+  const bool is_sqlite = shop_->url().starts_with("sqlite:");
+  std::istringstream ids(shop_->ask(is_sqlite ? "SELECT group_concat(id, ' ') FROM outbox"
+                                              : "SELECT string_agg(id::text, ' ') FROM outbox"));
+  std::vector<std::string> result;
+  for (std::string id; ids >> id;) result.push_back(std::move(id));
+  return result;
+}
+
+void World::drain(const Expectations& expected) {
+  const auto is_complete = [&] {
+    for (const auto& [id, row] : expected)
+      if (row.due == Due::required && !seen_.contains(id)) return false;
+    return true;
+  };
+  if (!until(is_complete)) return violation("not everything arrived in the end");
+  long required = 0;
+  for (const auto& [id, row] : expected) required += row.due == Due::required;
+  const std::map<std::string, long> all_sent = {{"sent", required}};
+  if (required > 0 && !until([&] { return shop_->states("main") == all_sent; }))
+    violation("everything arrived, but outbox_status does not say so");
+}
+
+Outcome World::finish() {
+  services_->stop();
+  const Expectations expected = ledger_.expected(stored(), options_.may_forget);
+  if (outcome_.violations.empty()) drain(expected);
+  for (const auto& relay : relays_) {
+    const auto code = relay->stop(SIGTERM);
+    if (code != 0)
+      violation("the relay ended with " + (code ? std::to_string(*code) : "nothing") + " on SIGTERM");
+  }
+  consumer_->catch_up();
+  judge(expected);
+  return outcome_;
+}
+
+void World::judge(const Expectations& expected) {
+  const auto window = static_cast<std::size_t>(options_.window);
+  Findings& findings = outcome_.findings;
+  if (windows_ > 0)
+    findings = judge_arrivals(expected, consumer_->arrived, {}, window * (windows_ + crashes_.size()));
+  else
+    findings = judge_arrivals(expected, consumer_->arrived, crashes_, window);
+  if (findings.is_faultless()) return;
+  violation("lost " + std::to_string(findings.lost) + ", uncommitted " +
+            std::to_string(findings.uncommitted) + ", inverted " + std::to_string(findings.inverted) +
+            ", repeated too often " + std::to_string(findings.too_many) + ": " + findings.example);
+}
+
+}  // namespace outbox::test
