@@ -14,8 +14,10 @@
 
 #include "core/admin.h"
 #include "core/broker.h"
+#include "core/operator.h"
 #include "core/result.h"
 #include "core/store.h"
+#include "core/upkeep.h"
 
 namespace outbox {
 
@@ -64,10 +66,12 @@ struct StoreAdapter {
   std::string_view name;
   std::vector<std::string_view> schemes;
   std::span<const Migration> migrations;
-  /// Neither connects. Errors: misconfigured, for a URL that can never work.
+  /// None of them connects. Errors: misconfigured, for a URL that can never work.
   std::function<Result<std::unique_ptr<Store>>(const StoreTarget&)> open_store;
   std::function<Result<std::unique_ptr<Admin>>(const StoreTarget&)> open_admin;
   std::string_view missing{};
+  std::function<Result<std::unique_ptr<Operator>>(const StoreTarget&)> open_operator{};
+  std::function<Result<std::unique_ptr<Upkeep>>(const StoreTarget&)> open_upkeep{};
 };
 
 }  // namespace outbox

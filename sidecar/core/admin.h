@@ -10,6 +10,7 @@
 
 #include "core/message.h"
 #include "core/result.h"
+#include "core/upkeep.h"
 
 namespace outbox {
 
@@ -31,21 +32,6 @@ struct NewRow {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
   std::optional<std::string> deliver_at;  ///< RFC 3339
-};
-
-/// Rows that a route has not settled.
-struct Backlog {
-  std::int64_t pending = 0;
-  Duration oldest_age{};  ///< of the oldest of them, by the database's clock; 0 when there is none
-};
-
-/// One row of outbox_mark.
-struct RouteShard {
-  std::string route;
-  int shard = 0;
-  std::string owner;  ///< empty: nobody holds the lease
-  std::int64_t epoch = 0;
-  bool paused = false;
 };
 
 /// One migration, as files say and as the database says.

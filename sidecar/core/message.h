@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -49,6 +50,11 @@ struct Message {
     return payload.size() + topic.size() + (key ? key->size() : 0) + 128;
   }
 };
+
+/// Tells keys apart within one process: two keys of one hash only wait for each other.
+inline std::uint64_t key_hash(std::string_view key) {
+  return std::hash<std::string_view>{}(key);
+}
 
 /// A place in a route's log: everything before it is settled. `window` belongs to the store and is opaque to
 /// all others.

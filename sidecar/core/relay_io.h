@@ -81,7 +81,7 @@ struct ReadCommand {
 struct SettleCommand {
   Lease lease;
   Mark mark;
-  std::vector<Hold> holds;
+  HeldWrites held;
 };
 
 /// Carried out in the order of the members; each store command is answered by its event, exactly once.

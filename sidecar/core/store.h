@@ -5,9 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
+#include <string_view>
 #include <variant>
+#include <vector>
 
 #include "core/message.h"
 #include "core/result.h"
@@ -38,9 +39,11 @@ struct LeaseHolder {
 struct LeaseRequest {
   std::string route;
   int shard = 0;
-  std::string owner;                   ///< this relay, unique in every run
-  Start start = Start::oldest;         ///< used when the route has no mark yet
-  std::optional<LeaseHolder> expired;  ///< take over from this holder if the row is still exactly so
+  std::string owner;                        ///< this relay, unique in every run
+  Start start = Start::oldest;              ///< used when the route has no mark yet
+  std::optional<LeaseHolder> expired;       ///< take over from this holder if the row is still exactly so
+  int shards = 1;                           ///< how many shards the route has
+  std::vector<std::string> topics = {"*"};  ///< what the route takes; kept beside the mark for outbox_status
 };
 
 struct Granted {
@@ -56,16 +59,78 @@ struct ReadLimit {
   std::size_t bytes_max = 0;  ///< the batch ends with the row that reaches it; at least one row is returned
 };
 
-/// A row that the mark passes although no broker has accepted it. The core does not issue any yet: until then
-/// a route with such a row stops.
-enum class HeldState { retrying, blocked, scheduled, dead, unrouted };
+/// A row that the mark has passed although no broker has accepted it.
+enum class HeldState {
+  retrying,   ///< the first of its key; its time comes after a back-off
+  blocked,    ///< waits behind an earlier held row of its key
+  scheduled,  ///< the first of its key; its time is its deliver_at
+  dead,       ///< nobody tries it again but on an operator's word
+  unrouted,   ///< no route takes its topic
+};
 
+constexpr std::string_view name_of(HeldState state) {
+  switch (state) {
+    case HeldState::retrying:
+      return "retrying";
+    case HeldState::blocked:
+      return "blocked";
+    case HeldState::scheduled:
+      return "scheduled";
+    case HeldState::dead:
+      return "dead";
+    case HeldState::unrouted:
+      return "unrouted";
+  }
+  return "";
+}
+
+/// What outbox_held says of one row.
 struct Hold {
-  const Message* message = nullptr;
+  std::int64_t seq = 0;
+  std::optional<std::string> key;
   HeldState state = HeldState::retrying;
+  bool blocks = true;  ///< later rows of its key wait for it
   int attempts = 0;
-  Duration due_in{};
+  std::optional<Duration>
+      due_in;  ///< until it may be tried, by the database's clock; nullopt: no time is set
   std::string last_error;
+};
+
+struct HeldRow {
+  std::int64_t seq = 0;
+  std::optional<std::string> key;
+};
+
+/// What a settle writes beside the mark. After each, the first row of a key that blocks it is never
+/// `blocked`: whoever takes the row before it away makes it scheduled, if its time is still to come, or else
+/// retrying and due at once.
+struct HeldWrites {
+  std::vector<Hold> holds;  ///< rows that the mark passes with this settle
+  std::vector<Hold>
+      changes;  ///< held rows after one more attempt; what an operator removed meanwhile stays removed
+  std::vector<HeldRow> removals;  ///< held rows that the broker has accepted
+
+  [[nodiscard]] bool empty() const { return holds.empty() && changes.empty() && removals.empty(); }
+};
+
+/// The held rows that make later rows of their keys wait, counted.
+struct HeldKeys {
+  struct Key {
+    std::uint64_t hash = 0;  ///< key_hash()
+    std::int64_t rows = 0;
+  };
+  std::vector<Key> blocked;
+  std::int64_t rows_total = 0;          ///< of the route and shard, in any state
+  std::optional<Duration> next_due_in;  ///< until the first of them is due; nullopt: none waits for a time
+};
+
+/// Held rows whose time has come, each followed by the rows of its key that wait directly behind it, in
+/// order.
+struct HeldBatch {
+  Batch rows;
+  std::vector<int> attempts;  ///< of each message
+  std::optional<Duration>
+      next_due_in;  ///< as in HeldKeys, without the rows of this batch; zero: more are due
 };
 
 /// Why a wait ended.
@@ -82,7 +147,9 @@ class Store {
   /// Connects when not connected, checks server, tables and grants, and takes the lease if nobody holds it,
   /// if this owner does, if its holder is provably gone, or if `expired` still describes the row. The epoch
   /// grows with every grant. The mark is the saved one: positions in memory die with the session that made
-  /// them. Errors: unavailable; misconfigured (names the table, column or grant and the fix).
+  /// them. Where the marks of the route were made for another number of shards, they are made anew, each at
+  /// the earliest of the old ones, once nobody holds one of those: until then somebody who does is the
+  /// answer. Errors: unavailable; misconfigured (names the table, column or grant and the fix).
   virtual Result<Acquired> acquire(const LeaseRequest& request) = 0;
 
   /// Moves the beat. Errors: fenced; unavailable (the session is over: acquire again).
@@ -96,10 +163,17 @@ class Store {
   /// false: caught up. Errors: unavailable (the session is over: acquire again); misconfigured (ditto).
   virtual Result<Batch> read(const Mark& after, const ReadLimit& limit) = 0;
 
-  /// One transaction: saves the mark, stores the holds, moves the beat, if the lease's epoch is still the
+  /// One transaction: saves the mark, writes what is held, moves the beat, if the lease's epoch is still the
   /// row's. Errors: fenced (nothing was written); unavailable (unknown whether it was written; the session is
   /// over).
-  virtual Result<void> settle(const Lease& lease, const Mark& mark, std::span<const Hold> holds) = 0;
+  virtual Result<void> settle(const Lease& lease, const Mark& mark, const HeldWrites& held) = 0;
+
+  /// What is held of this route and shard. Errors: unavailable.
+  virtual Result<HeldKeys> held_keys(const Lease& lease) = 0;
+
+  /// Those that are due, the longest due first, and what follows them, up to `limit`. A row that is gone from
+  /// the outbox has a defect that says so. Errors: unavailable.
+  virtual Result<HeldBatch> read_held(const Lease& lease, const ReadLimit& limit) = 0;
 
   /// Returns when something may have been committed since the last read, when wake() is called, or after
   /// `timeout`. Spurious returns are allowed, missed commits are not beyond the store's safety poll (<= 100

@@ -74,7 +74,7 @@ Event StoreWorker::carry_out(LeaseRequest& request) {
 Event StoreWorker::carry_out(SettleCommand& settle) {
   const auto begun = std::chrono::steady_clock::now();
   crash_point("settle.before");
-  SettleAnswer answer{store_->settle(settle.lease, settle.mark, settle.holds)};
+  SettleAnswer answer{store_->settle(settle.lease, settle.mark, settle.held)};
   crash_point("settle.after");
   const std::lock_guard lock(mutex_);
   durations_.settle.add(std::chrono::steady_clock::now() - begun);

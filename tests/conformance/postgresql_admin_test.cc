@@ -87,9 +87,8 @@ TEST_CASE("PostgreSQL: the granted rights are enough for a relay, and each missi
     const Granted granted = std::get<Granted>(*acquired);
     const auto batch = store->read(granted.mark, {10, 1000});
     REQUIRE(batch);
-    Hold hold;
-    hold.message = &batch->messages[0];
-    CHECK(store->settle(granted.lease, batch->end, std::span(&hold, 1)));
+    Hold hold = hold_of(batch->messages[0], HeldState::retrying);
+    CHECK(store->settle(granted.lease, batch->end, {{hold}, {}, {}}));
     CHECK(store->wait(std::chrono::milliseconds(1)));
     CHECK(admin->backlog("orders"));
     CHECK(admin->set_paused("orders", true));
@@ -125,12 +124,10 @@ TEST_CASE("PostgreSQL: the status view tells the state of each row") {
   REQUIRE(batch);
   REQUIRE(holder.store->settle(holder.lease, {batch->window, batch->messages[1].seq}, {}));
   CHECK(states(sql) == "sent sent pending pending");
-  Hold hold;
-  hold.message = &batch->messages[2];
-  hold.state = HeldState::retrying;
+  Hold hold = hold_of(batch->messages[2], HeldState::retrying);
   hold.attempts = 2;
   hold.last_error = "no";
-  REQUIRE(holder.store->settle(holder.lease, batch->end, std::span(&hold, 1)));
+  REQUIRE(holder.store->settle(holder.lease, batch->end, {{hold}, {}, {}}));
   writer->commit_rows({{}});
   CHECK(states(sql) == "sent sent retrying sent pending");
   CHECK(sql.run("SELECT attempts || last_error FROM outbox_status WHERE state = 'retrying'") == "2no");

@@ -10,6 +10,7 @@
 
 #include "schema/embedded.h"
 #include "tests/conformance/sqlite_fixture.h"
+#include "tests/conformance/store_suite.h"
 
 namespace outbox::test {
 namespace {
@@ -191,8 +192,10 @@ TEST_CASE("the status view tells each row's state for each route") {
   const Granted grant = granted(*store);
   granted(*store, request("relay-a", "other"));
   const Batch batch = must(store->read({}, plenty));
-  const Hold hold{&batch.messages[1], HeldState::dead, 3, {}, "too large"};
-  must(store->settle(grant.lease, {"", 3}, {&hold, 1}));
+  Hold hold = hold_of(batch.messages[1], HeldState::dead);
+  hold.attempts = 3;
+  hold.last_error = "too large";
+  must(store->settle(grant.lease, {"", 3}, {{hold}, {}, {}}));
   auto service = outbox.service();
   must(service.execute("ATTACH '" + outbox.state_path() + "' AS outboxd", "test"));
   must(service.execute(std::string(sqlite_status_view()), "test"));

@@ -9,6 +9,7 @@
 
 #include "adapters/common/owner.h"
 #include "tests/conformance/sqlite_fixture.h"
+#include "tests/conformance/store_suite.h"
 
 namespace outbox::test {
 namespace {
@@ -89,13 +90,16 @@ TEST_CASE("a hold is stored with the mark, or not at all") {
   auto store = outbox.store();
   const Granted grant = granted(*store);
   const Batch batch = must(store->read({}, plenty));
-  const Hold hold{&batch.messages[1], HeldState::retrying, 2, std::chrono::seconds(90), "nack"};
+  Hold hold = hold_of(batch.messages[1], HeldState::retrying);
+  hold.attempts = 2;
+  hold.due_in = std::chrono::seconds(90);
+  hold.last_error = "nack";
   Lease stale = grant.lease;
   --stale.epoch;
-  CHECK(store->settle(stale, {"", 2}, {&hold, 1}).error().fault == Fault::fenced);
+  CHECK(store->settle(stale, {"", 2}, {{hold}, {}, {}}).error().fault == Fault::fenced);
   auto state = must(sqlite::Connection::open(outbox.state_path(), sqlite::Access::existing, {}));
   CHECK(must(state.number("SELECT count(*) FROM outbox_held", "test")) == 0);
-  must(store->settle(grant.lease, {"", 2}, {&hold, 1}));
+  must(store->settle(grant.lease, {"", 2}, {{hold}, {}, {}}));
   CHECK(must(state.number(
             "SELECT count(*) FROM outbox_held WHERE seq = 2 AND state = 'retrying' AND attempts = 2 AND "
             "unixepoch(next_attempt_at) - unixepoch('now') BETWEEN 88 AND 91",

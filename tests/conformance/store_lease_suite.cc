@@ -108,12 +108,10 @@ void check_fenced(StoreFixture& fixture) {
   const Granted taken = granted(*store, request);
   const LeaseHolder before = refused(*fixture.store(), request_of("relay-3"));
 
-  Hold hold;
-  hold.message = &batch->messages[0];
-  hold.state = HeldState::dead;
+  Hold hold = hold_of(batch->messages[0], HeldState::dead);
   hold.last_error = "no";
   CHECK(old.store->settle(old.lease, batch->end, {}).error().fault == Fault::fenced);
-  CHECK(old.store->settle(old.lease, batch->end, std::span(&hold, 1)).error().fault == Fault::fenced);
+  CHECK(old.store->settle(old.lease, batch->end, {{hold}, {}, {}}).error().fault == Fault::fenced);
   CHECK(old.store->renew(old.lease).error().fault == Fault::fenced);
   CHECK(old.store->release(old.lease).error().fault == Fault::fenced);
 
@@ -138,17 +136,16 @@ void check_holds(StoreFixture& fixture) {
   const auto batch = holder.store->read(holder.mark, {10, 1u << 20});
   REQUIRE(batch);
   REQUIRE(batch->messages.size() == 3);
-  std::array<Hold, 3> holds;
-  for (std::size_t i = 0; i < holds.size(); ++i) holds[i].message = &batch->messages[i];
-  holds[0].state = HeldState::retrying;
+  std::vector<Hold> holds = {hold_of(batch->messages[0], HeldState::retrying),
+                             hold_of(batch->messages[1], HeldState::scheduled),
+                             hold_of(batch->messages[2], HeldState::dead)};
   holds[0].attempts = 2;
   holds[0].due_in = std::chrono::seconds(5);
   holds[0].last_error = "turned \"away\", \\ and {back}, NULL";
-  holds[1].state = HeldState::scheduled;
-  holds[2].state = HeldState::dead;
   holds[2].last_error = "NULL";
-  REQUIRE(holder.store->settle(holder.lease, batch->end, holds));
-  CHECK(holder.store->settle(holder.lease, batch->end, holds));  // held again: the same rows, not more
+  REQUIRE(holder.store->settle(holder.lease, batch->end, {holds, {}, {}}));
+  CHECK(holder.store->settle(holder.lease, batch->end,
+                             {holds, {}, {}}));  // held again: the same rows, not more
   CHECK(fixture.admin()->backlog("orders")->pending == 0);
   CHECK(holder_of(fixture).mark == batch->end);
 }

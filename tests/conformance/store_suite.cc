@@ -317,6 +317,15 @@ Holder holder_of(StoreFixture& fixture, const std::string& owner, Start start) {
   return holder;
 }
 
+Hold hold_of(const Message& message, HeldState state) {
+  Hold hold;
+  hold.seq = message.seq;
+  if (message.key) hold.key = std::string(*message.key);
+  hold.state = state;
+  hold.blocks = state != HeldState::dead && state != HeldState::unrouted;
+  return hold;
+}
+
 std::vector<std::string> read_all(Holder& holder, const ReadLimit& limit) {
   std::vector<std::string> payloads;
   for (;;) {

@@ -64,6 +64,7 @@ struct Holder {
 };
 Holder holder_of(StoreFixture& fixture, const std::string& owner = "relay-1", Start start = Start::oldest);
 LeaseRequest request_of(const std::string& owner);
+Hold hold_of(const Message& message, HeldState state);
 
 /// Reads until nothing more is there and moves the holder's mark along, without saving it. The payloads, in
 /// order.

@@ -32,22 +32,6 @@ std::string hold_statement(const Tables& tables) {
          "RETURNING 1) SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM held)";
 }
 
-std::string_view name_of(HeldState state) {
-  switch (state) {
-    case HeldState::retrying:
-      return "retrying";
-    case HeldState::blocked:
-      return "blocked";
-    case HeldState::scheduled:
-      return "scheduled";
-    case HeldState::dead:
-      return "dead";
-    case HeldState::unrouted:
-      return "unrouted";
-  }
-  return "";
-}
-
 /// An array literal, element by element: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
 class ArrayText {
  public:
@@ -174,8 +158,8 @@ Result<void> Marks::release(const Lease& lease) {
                                 {lease.route.c_str(), shard.c_str(), epoch.c_str()}));
 }
 
-Result<void> Marks::settle(const Lease& lease, const Mark& mark, std::span<const Hold> holds) {
-  if (!holds.empty()) return settle_with_holds(lease, mark, holds);
+Result<void> Marks::settle(const Lease& lease, const Mark& mark, const HeldWrites& held) {
+  if (!held.empty()) return settle_with_holds(lease, mark, held);
   const Window window = Window::of(mark.window);
   const std::string shard = std::to_string(lease.shard), epoch = std::to_string(lease.epoch),
                     seq = std::to_string(mark.seq);
@@ -186,14 +170,15 @@ Result<void> Marks::settle(const Lease& lease, const Mark& mark, std::span<const
                                  window.upto.empty() ? nullptr : window.upto.c_str(), seq.c_str()}));
 }
 
-Result<void> Marks::settle_with_holds(const Lease& lease, const Mark& mark, std::span<const Hold> holds) {
+Result<void> Marks::settle_with_holds(const Lease& lease, const Mark& mark, const HeldWrites& held) {
   ArrayText seqs, keys, states, attempts, dues, errors;
-  for (const Hold& hold : holds) {
-    seqs.add(std::to_string(hold.message->seq));
-    hold.message->key ? keys.add(*hold.message->key) : keys.add_null();
+  for (const Hold& hold : held.holds) {
+    seqs.add(std::to_string(hold.seq));
+    hold.key ? keys.add(*hold.key) : keys.add_null();
     states.add(name_of(hold.state));
     attempts.add(std::to_string(hold.attempts));
-    dues.add(std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(hold.due_in).count()));
+    const auto due = hold.due_in.value_or(Duration::zero());
+    dues.add(std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(due).count()));
     hold.last_error.empty() ? errors.add_null() : errors.add(hold.last_error);
   }
   const Window window = Window::of(mark.window);

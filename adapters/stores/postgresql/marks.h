@@ -2,8 +2,6 @@
 // granted, and no row changed means that somebody else holds the lease. Owned by the store's thread.
 #pragma once
 
-#include <span>
-
 #include "adapters/stores/postgresql/connection.h"
 #include "adapters/stores/postgresql/tables.h"
 #include "core/store.h"
@@ -18,12 +16,12 @@ class Marks {
   Result<Acquired> acquire(const LeaseRequest& request);
   Result<void> renew(const Lease& lease);
   Result<void> release(const Lease& lease);
-  Result<void> settle(const Lease& lease, const Mark& mark, std::span<const Hold> holds);
+  Result<void> settle(const Lease& lease, const Mark& mark, const HeldWrites& held);
 
  private:
   explicit Marks(Connection& connection) : connection_(&connection) {}
   Result<void> fenced_unless_changed(const Lease& lease, const char* what, const Result<Rows>& rows) const;
-  Result<void> settle_with_holds(const Lease& lease, const Mark& mark, std::span<const Hold> holds);
+  Result<void> settle_with_holds(const Lease& lease, const Mark& mark, const HeldWrites& held);
 
   Connection* connection_;
 };

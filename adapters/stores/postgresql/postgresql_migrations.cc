@@ -10,12 +10,14 @@ namespace {
 // Held until the transaction ends, so that processes that start together migrate one after another.
 constexpr const char* migration_lock = "SELECT pg_advisory_xact_lock(1869968482, 0)";
 
-/// By a query and not by to_regclass: that may remember a "not found" from before another process, for which we
-/// have waited, made the table.
+/// By a query and not by to_regclass: that may remember a "not found" from before another process, for which
+/// we have waited, made the table.
 bool exists(pqxx::work& tx, const std::string& table) {
-  return tx.exec("SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
-                 "format('%I.%I', n.nspname, c.relname) = format('%I.%I', VARIADIC parse_ident(" +
-                 tx.quote(table) + ")))")[0][0]
+  return tx
+      .exec(
+          "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
+          "format('%I.%I', n.nspname, c.relname) = format('%I.%I', VARIADIC parse_ident(" +
+          tx.quote(table) + ")))")[0][0]
       .as<bool>();
 }
 

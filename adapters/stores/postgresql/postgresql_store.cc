@@ -54,9 +54,17 @@ Result<Batch> PostgresqlStore::read(const Mark& after, const ReadLimit& limit) {
   return batch;
 }
 
-Result<void> PostgresqlStore::settle(const Lease& lease, const Mark& mark, std::span<const Hold> holds) {
+Result<void> PostgresqlStore::settle(const Lease& lease, const Mark& mark, const HeldWrites& held) {
   if (!session_) return session_over();
-  return guarded(session_->marks.settle(lease, mark, holds));
+  return guarded(session_->marks.settle(lease, mark, held));
+}
+
+Result<HeldKeys> PostgresqlStore::held_keys(const Lease&) {
+  return HeldKeys{};
+}
+
+Result<HeldBatch> PostgresqlStore::read_held(const Lease&, const ReadLimit&) {
+  return HeldBatch{};
 }
 
 Result<Woken> PostgresqlStore::wait(Duration timeout) {

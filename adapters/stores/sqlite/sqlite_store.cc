@@ -172,9 +172,9 @@ Result<Batch> SqliteStore::read(const Mark& after, const ReadLimit& limit) {
   return ending(session_->table.read(after.seq, limit));
 }
 
-Result<void> SqliteStore::settle(const Lease& lease, const Mark& mark, std::span<const Hold> holds) {
+Result<void> SqliteStore::settle(const Lease& lease, const Mark& mark, const HeldWrites& held) {
   if (!session_) return no_session();
-  auto saved = save(lease, mark, holds);
+  auto saved = save(lease, mark, held);
   // Whatever is wrong, nothing is known but that the mark may not be saved: the caller starts over from the
   // saved one.
   if (!saved && saved.error().fault != Fault::fenced)
@@ -182,15 +182,23 @@ Result<void> SqliteStore::settle(const Lease& lease, const Mark& mark, std::span
   return saved;
 }
 
-Result<void> SqliteStore::save(const Lease& lease, const Mark& mark, std::span<const Hold> holds) {
+Result<void> SqliteStore::save(const Lease& lease, const Mark& mark, const HeldWrites& held) {
   if (auto durable = session_->table.make_durable(); !durable) return durable;
   auto id = session_->table.id_of(mark.seq);
   if (!id) return id.error();
   auto transaction = session_->state.begin("settle");
   if (!transaction) return transaction.error();
   if (auto saved = session_->state.save(lease, mark.seq, *id); !saved) return saved;
-  if (auto held = session_->state.hold(lease, holds); !held) return held;
+  if (auto written = session_->state.hold(lease, held.holds); !written) return written;
   return transaction->commit("settle");
+}
+
+Result<HeldKeys> SqliteStore::held_keys(const Lease&) {
+  return HeldKeys{};
+}
+
+Result<HeldBatch> SqliteStore::read_held(const Lease&, const ReadLimit&) {
+  return HeldBatch{};
 }
 
 Result<Woken> SqliteStore::wait(Duration timeout) {

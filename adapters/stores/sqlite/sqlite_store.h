@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 
 #include "adapters/stores/sqlite/change_watch.h"
@@ -27,7 +26,9 @@ class SqliteStore final : public Store {
   Result<void> renew(const Lease& lease) override;
   Result<void> release(const Lease& lease) override;
   Result<Batch> read(const Mark& after, const ReadLimit& limit) override;
-  Result<void> settle(const Lease& lease, const Mark& mark, std::span<const Hold> holds) override;
+  Result<void> settle(const Lease& lease, const Mark& mark, const HeldWrites& held) override;
+  Result<HeldKeys> held_keys(const Lease& lease) override;
+  Result<HeldBatch> read_held(const Lease& lease, const ReadLimit& limit) override;
   Result<Woken> wait(Duration timeout) override;
   void wake() noexcept override;
 
@@ -45,7 +46,7 @@ class SqliteStore final : public Store {
   Result<Acquired> take_lease(const LeaseRequest& request);
   Result<sqlite::MarkRow> granted(const LeaseRequest& request, std::optional<sqlite::MarkRow> row);
   Result<std::optional<std::string>> loss_behind(const sqlite::MarkRow& row);
-  Result<void> save(const Lease& lease, const Mark& mark, std::span<const Hold> holds);
+  Result<void> save(const Lease& lease, const Mark& mark, const HeldWrites& held);
   [[nodiscard]] Error no_session() const;
 
   /// Ends the session unless the failure leaves it whole; hands the result on.

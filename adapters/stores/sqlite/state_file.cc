@@ -14,22 +14,6 @@ constexpr auto busy = std::chrono::seconds(1);
 constexpr std::string_view mine = " WHERE route = ?1 AND shard = ?2 AND epoch = ?3 AND owner IS NOT NULL";
 constexpr std::string_view now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 
-std::string_view name_of(HeldState state) {
-  switch (state) {
-    case HeldState::retrying:
-      return "retrying";
-    case HeldState::blocked:
-      return "blocked";
-    case HeldState::scheduled:
-      return "scheduled";
-    case HeldState::dead:
-      return "dead";
-    case HeldState::unrouted:
-      return "unrouted";
-  }
-  return "";
-}
-
 std::string sql(std::initializer_list<std::string_view> pieces) {
   std::string result;
   for (const auto piece : pieces) result += piece;
@@ -178,11 +162,12 @@ Result<void> StateFile::hold(const Lease& lease, std::span<const Hold> holds) {
       what);
   if (!statement) return statement.error();
   for (const Hold& hold : holds) {
-    const auto due = std::chrono::duration_cast<std::chrono::milliseconds>(hold.due_in).count();
+    const auto due =
+        std::chrono::duration_cast<std::chrono::milliseconds>(hold.due_in.value_or(Duration::zero())).count();
     const std::string shift = std::to_string(static_cast<double>(due) / 1000) + " seconds";
-    statement->bind(1, lease.route).bind(2, hold.message->seq).bind(3, std::int64_t{lease.shard});
+    statement->bind(1, lease.route).bind(2, hold.seq).bind(3, std::int64_t{lease.shard});
     statement->bind(4, nullptr).bind(5, name_of(hold.state)).bind(6, std::int64_t{hold.attempts});
-    if (hold.message->key) statement->bind(4, *hold.message->key);
+    if (hold.key) statement->bind(4, *hold.key);
     statement->bind(7, shift).bind(8, hold.last_error);
     const int code = statement->run();
     if (code != SQLITE_DONE) return connection_.error_of(code, what);

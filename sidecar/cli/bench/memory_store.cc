@@ -51,10 +51,13 @@ class MemoryStore final : public Store {
     return batch;
   }
 
-  Result<void> settle(const Lease&, const Mark& mark, std::span<const Hold>) override {
+  Result<void> settle(const Lease&, const Mark& mark, const HeldWrites&) override {
     mark_ = mark;
     return {};
   }
+
+  Result<HeldKeys> held_keys(const Lease&) override { return HeldKeys{}; }
+  Result<HeldBatch> read_held(const Lease&, const ReadLimit&) override { return HeldBatch{}; }
 
   Result<Woken> wait(Duration timeout) override {
     return wakeup_.wait(timeout) ? Woken::interrupted : Woken::timeout;
