@@ -87,8 +87,8 @@ TEST_CASE("stdout: a reader that does not read neither blocks a poll nor loses a
   CHECK(at_first < 2000);
   const auto start = std::chrono::steady_clock::now();
   broker.wake();
-  broker.poll(std::chrono::seconds(20), answers);
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
+  broker.poll(2 * patience, answers);
+  CHECK(std::chrono::steady_clock::now() - start < patience);
 
   auto reader = std::async(std::launch::async, [&] { return pipe.read_to_end(); });
   while (answers.deliveries.size() < 2000) broker.poll(std::chrono::seconds(1), answers);

@@ -12,6 +12,7 @@
 
 #include "core/adapter.h"
 #include "core/broker.h"
+#include "tests/support/eventually.h"
 #include "tests/support/rows.h"
 
 namespace outbox::test {
@@ -57,9 +58,9 @@ class Driver {
   Session connect();
   void submit(std::span<const Submission> messages);
   /// Polls until every submitted message has its delivery; those since the last call, in their order.
-  std::vector<Delivery> deliveries(std::chrono::milliseconds deadline = std::chrono::seconds(20));
+  std::vector<Delivery> deliveries(std::chrono::milliseconds deadline = patience);
   /// Polls until the session changes.
-  Session session(std::chrono::milliseconds deadline = std::chrono::seconds(20));
+  Session session(std::chrono::milliseconds deadline = patience);
   /// connect() if need be, submit, deliveries.
   std::vector<Delivery> publish(const Rows& rows, std::int64_t first = 1);
 

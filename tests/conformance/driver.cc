@@ -12,7 +12,7 @@ using std::chrono::steady_clock;
 Session Driver::connect() {
   session_.reset();
   broker_.connect();
-  return session(std::chrono::seconds(10));
+  return session();
 }
 
 void Driver::submit(std::span<const Submission> messages) {

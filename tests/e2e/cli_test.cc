@@ -108,7 +108,7 @@ void ask_a_relay(const std::string& url, const std::string& target) {
   CAPTURE(relay.output());
   CHECK(seen);
   CHECK(outboxd({"healthcheck", "--listen", listen}).exit_code == 0);
-  CHECK(outboxd({"healthcheck", "--ready", "--listen", listen}).exit_code == 0);
+  CHECK(eventually([&] { return outboxd({"healthcheck", "--ready", "--listen", listen}).exit_code == 0; }));
   const Finished text = outboxd({"status", "--listen", listen});
   CHECK(text.exit_code == 0);
   CHECK(std::regex_search(text.output, std::regex("main +running +0 ")));

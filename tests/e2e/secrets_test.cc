@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <functional>
+#include <stdexcept>
 
 #include "tests/conformance/redis_reader.h"
 #include "tests/e2e/outboxd.h"
@@ -41,6 +42,16 @@ struct GuardedDatabase {
         "TO '" +
         shop.ask("SHOW hba_file") + "'");
     shop.execute("SELECT pg_reload_conf()");
+    REQUIRE(eventually([this] { return refuses(wrong_password); }));  // the server reads it when it likes
+  }
+
+  [[nodiscard]] bool refuses(const std::string& password) const {
+    try {
+      const Sql session(url(password));
+      return false;
+    } catch (const std::runtime_error&) {
+      return true;
+    }
   }
 
   [[nodiscard]] std::string url(const std::string& password) const {

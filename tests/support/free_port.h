@@ -1,10 +1,10 @@
-// A TCP port of the loopback interface that nobody uses at the moment.
+// A TCP port of the loopback interface that nobody uses.
 #pragma once
 
 namespace outbox::test {
 
-/// The system hands out ports of its ephemeral range in turn, so two callers do not get the same one soon
-/// after another.
+/// Nobody else gets it by chance, and no other caller in any test as long as this process lives, also while
+/// the server that it is for is down.
 int free_port();
 
 /// Whether something accepts connections on 127.0.0.1:port.

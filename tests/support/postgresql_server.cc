@@ -125,7 +125,7 @@ void PostgresqlServer::start() {
     if (!process_->running()) return true;
     return is_listening(port_) && run({programs_ + "pg_isready", "-q", "-d", url()}).exit_code == 0;
   };
-  if (!eventually(is_ready, std::chrono::seconds(30)) || !process_->running())
+  if (!eventually(is_ready) || !process_->running())
     throw std::runtime_error("postgres did not start:\n" + process_->output());
 }
 

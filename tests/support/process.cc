@@ -16,8 +16,6 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "tests/support/eventually.h"
-
 namespace outbox::test {
 namespace {
 

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/eventually.h"
+
 namespace outbox::test {
 
 struct ProcessOptions {
@@ -34,7 +36,7 @@ class Process {
   /// SIGKILL, and waits for the end.
   void kill();
   /// The exit code, 128 + signal when a signal ended it; nullopt when it still runs at the deadline.
-  std::optional<int> wait(std::chrono::milliseconds deadline = std::chrono::seconds(30));
+  std::optional<int> wait(std::chrono::milliseconds deadline = patience);
   /// All it has written so far.
   [[nodiscard]] std::string output() const;
 
@@ -54,6 +56,6 @@ struct Finished {
 
 /// Runs to the end; throws when it takes longer than `deadline`.
 Finished run(std::vector<std::string> arguments, ProcessOptions options = {},
-             std::chrono::milliseconds deadline = std::chrono::seconds(60));
+             std::chrono::milliseconds deadline = patience);
 
 }  // namespace outbox::test

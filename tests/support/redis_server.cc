@@ -46,7 +46,7 @@ void RedisServer::start() {
     return !process_->running() ||
            process_->output().find("Ready to accept connections") != std::string::npos;
   };
-  if (!eventually(is_ready, std::chrono::seconds(20)) || !process_->running())
+  if (!eventually(is_ready) || !process_->running())
     throw std::runtime_error("redis-server did not start:\n" + process_->output());
 }
 

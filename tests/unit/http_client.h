@@ -15,6 +15,8 @@
 #include <string_view>
 #include <utility>
 
+#include "tests/support/eventually.h"
+
 namespace outbox::test {
 
 struct HttpAnswer {
@@ -56,7 +58,7 @@ class HttpClient {
   bool writable_within(std::chrono::milliseconds time) { return ready(POLLOUT, time); }
 
   /// Whether the server says something, or has closed, within `time`.
-  bool readable_within(std::chrono::milliseconds time) { return ready(POLLIN, time); }
+  bool readable_within(std::chrono::milliseconds time = patience) { return ready(POLLIN, time); }
 
   void send(std::string_view bytes) {
     while (!bytes.empty()) {
@@ -93,7 +95,7 @@ class HttpClient {
   }
 
   /// Whether the server closes within `time`; what it sends before is kept.
-  bool closes_within(std::chrono::milliseconds time) {
+  bool closes_within(std::chrono::milliseconds time = patience) {
     const auto end = std::chrono::steady_clock::now() + time;
     while (std::chrono::steady_clock::now() < end)
       if (ready(POLLIN, std::chrono::milliseconds(20)) && !receive()) return true;
@@ -106,8 +108,6 @@ class HttpClient {
   [[nodiscard]] const std::string& received() const { return received_; }
 
  private:
-  static constexpr std::chrono::milliseconds patience{5000};
-
   bool ready(short events, std::chrono::milliseconds time) const {
     pollfd socket{socket_, events, 0};
     return ::poll(&socket, 1, static_cast<int>(time.count())) == 1;
