@@ -52,7 +52,7 @@ struct ReadAnswer {
   Result<Batch> result;
 };
 struct SettleAnswer {
-  Result<void> result;
+  Result<Settled> result;
 };
 struct WaitAnswer {
   Result<Woken> result;

@@ -113,15 +113,17 @@ struct HeldWrites {
   [[nodiscard]] bool empty() const { return holds.empty() && changes.empty() && removals.empty(); }
 };
 
-/// The held rows that make later rows of their keys wait, counted.
+/// What is held of a route and shard.
 struct HeldKeys {
-  struct Key {
-    std::uint64_t hash = 0;  ///< key_hash()
-    std::int64_t rows = 0;
-  };
-  std::vector<Key> blocked;
-  std::int64_t rows_total = 0;          ///< of the route and shard, in any state
+  std::vector<std::string> blocked;     ///< keys with a row that blocks them, each once
+  std::int64_t rows_total = 0;          ///< in any state
   std::optional<Duration> next_due_in;  ///< until the first of them is due; nullopt: none waits for a time
+};
+
+/// What a settle has found out.
+struct Settled {
+  std::vector<std::string>
+      freed;  ///< keys of the rows written that have no row left that blocks them, each once
 };
 
 /// Held rows whose time has come, each followed by the rows of its key that wait directly behind it, in
@@ -166,7 +168,7 @@ class Store {
   /// One transaction: saves the mark, writes what is held, moves the beat, if the lease's epoch is still the
   /// row's. Errors: fenced (nothing was written); unavailable (unknown whether it was written; the session is
   /// over).
-  virtual Result<void> settle(const Lease& lease, const Mark& mark, const HeldWrites& held) = 0;
+  virtual Result<Settled> settle(const Lease& lease, const Mark& mark, const HeldWrites& held) = 0;
 
   /// What is held of this route and shard. Errors: unavailable.
   virtual Result<HeldKeys> held_keys(const Lease& lease) = 0;

@@ -157,7 +157,8 @@ Event ModelStore::carry_out(const Queued& queued) {
   if (const auto* request = std::get_if<LeaseRequest>(&queued.command))
     return AcquireAnswer{database_.acquire(*request, gone_)};
   if (const auto* settle = std::get_if<SettleCommand>(&queued.command))
-    return SettleAnswer{database_.settle(settle->lease.epoch, settle->mark.seq) ? Result<void>() : fenced};
+    return SettleAnswer{database_.settle(settle->lease.epoch, settle->mark.seq) ? Result<Settled>(Settled{})
+                                                                                : fenced};
   if (const auto* read = std::get_if<ReadCommand>(&queued.command)) {
     Batch batch = database_.read(read->after.seq, read->limit.messages_max);
     read_end_ = batch.end.seq;

@@ -158,19 +158,21 @@ Result<void> Marks::release(const Lease& lease) {
                                 {lease.route.c_str(), shard.c_str(), epoch.c_str()}));
 }
 
-Result<void> Marks::settle(const Lease& lease, const Mark& mark, const HeldWrites& held) {
+Result<Settled> Marks::settle(const Lease& lease, const Mark& mark, const HeldWrites& held) {
   if (!held.empty()) return settle_with_holds(lease, mark, held);
   const Window window = Window::of(mark.window);
   const std::string shard = std::to_string(lease.shard), epoch = std::to_string(lease.epoch),
                     seq = std::to_string(mark.seq);
-  return fenced_unless_changed(
+  auto done = fenced_unless_changed(
       lease, "settle",
       connection_->run_prepared("settle", "outbox_mark_settle",
                                 {lease.route.c_str(), shard.c_str(), epoch.c_str(), window.seen.c_str(),
                                  window.upto.empty() ? nullptr : window.upto.c_str(), seq.c_str()}));
+  if (!done) return done.error();
+  return Settled{};
 }
 
-Result<void> Marks::settle_with_holds(const Lease& lease, const Mark& mark, const HeldWrites& held) {
+Result<Settled> Marks::settle_with_holds(const Lease& lease, const Mark& mark, const HeldWrites& held) {
   ArrayText seqs, keys, states, attempts, dues, errors;
   for (const Hold& hold : held.holds) {
     seqs.add(std::to_string(hold.seq));
@@ -192,7 +194,7 @@ Result<void> Marks::settle_with_holds(const Lease& lease, const Mark& mark, cons
        window.upto.empty() ? nullptr : window.upto.c_str(), seq.c_str(), seqs_text.c_str(), keys_text.c_str(),
        states_text.c_str(), attempts_text.c_str(), dues_text.c_str(), errors_text.c_str()});
   if (!rows) return rows.error();
-  if (rows->integer(0, 0) == 1) return {};
+  if (rows->integer(0, 0) == 1) return Settled{};
   return Error{Fault::fenced, "postgresql.settle: another relay holds the lease of route " + lease.route};
 }
 

@@ -16,12 +16,12 @@ class Marks {
   Result<Acquired> acquire(const LeaseRequest& request);
   Result<void> renew(const Lease& lease);
   Result<void> release(const Lease& lease);
-  Result<void> settle(const Lease& lease, const Mark& mark, const HeldWrites& held);
+  Result<Settled> settle(const Lease& lease, const Mark& mark, const HeldWrites& held);
 
  private:
   explicit Marks(Connection& connection) : connection_(&connection) {}
   Result<void> fenced_unless_changed(const Lease& lease, const char* what, const Result<Rows>& rows) const;
-  Result<void> settle_with_holds(const Lease& lease, const Mark& mark, const HeldWrites& held);
+  Result<Settled> settle_with_holds(const Lease& lease, const Mark& mark, const HeldWrites& held);
 
   Connection* connection_;
 };

@@ -54,7 +54,7 @@ Result<Batch> PostgresqlStore::read(const Mark& after, const ReadLimit& limit) {
   return batch;
 }
 
-Result<void> PostgresqlStore::settle(const Lease& lease, const Mark& mark, const HeldWrites& held) {
+Result<Settled> PostgresqlStore::settle(const Lease& lease, const Mark& mark, const HeldWrites& held) {
   if (!session_) return session_over();
   return guarded(session_->marks.settle(lease, mark, held));
 }

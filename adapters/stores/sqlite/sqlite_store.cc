@@ -172,14 +172,15 @@ Result<Batch> SqliteStore::read(const Mark& after, const ReadLimit& limit) {
   return ending(session_->table.read(after.seq, limit));
 }
 
-Result<void> SqliteStore::settle(const Lease& lease, const Mark& mark, const HeldWrites& held) {
+Result<Settled> SqliteStore::settle(const Lease& lease, const Mark& mark, const HeldWrites& held) {
   if (!session_) return no_session();
   auto saved = save(lease, mark, held);
   // Whatever is wrong, nothing is known but that the mark may not be saved: the caller starts over from the
   // saved one.
   if (!saved && saved.error().fault != Fault::fenced)
-    return ending<void>(Error{Fault::unavailable, saved.error().text});
-  return saved;
+    return ending<Settled>(Error{Fault::unavailable, saved.error().text});
+  if (!saved) return saved.error();
+  return Settled{};
 }
 
 Result<void> SqliteStore::save(const Lease& lease, const Mark& mark, const HeldWrites& held) {

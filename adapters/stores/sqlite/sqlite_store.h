@@ -26,7 +26,7 @@ class SqliteStore final : public Store {
   Result<void> renew(const Lease& lease) override;
   Result<void> release(const Lease& lease) override;
   Result<Batch> read(const Mark& after, const ReadLimit& limit) override;
-  Result<void> settle(const Lease& lease, const Mark& mark, const HeldWrites& held) override;
+  Result<Settled> settle(const Lease& lease, const Mark& mark, const HeldWrites& held) override;
   Result<HeldKeys> held_keys(const Lease& lease) override;
   Result<HeldBatch> read_held(const Lease& lease, const ReadLimit& limit) override;
   Result<Woken> wait(Duration timeout) override;

@@ -51,9 +51,9 @@ class MemoryStore final : public Store {
     return batch;
   }
 
-  Result<void> settle(const Lease&, const Mark& mark, const HeldWrites&) override {
+  Result<Settled> settle(const Lease&, const Mark& mark, const HeldWrites&) override {
     mark_ = mark;
-    return {};
+    return Settled{};
   }
 
   Result<HeldKeys> held_keys(const Lease&) override { return HeldKeys{}; }
