@@ -115,9 +115,8 @@ Outcome World::finish() {
   const Expectations expected = ledger_.expected(stored(), options_.may_forget);
   if (outcome_.violations.empty()) drain(expected);
   for (const auto& relay : relays_) {
-    const auto code = relay->stop(SIGTERM);
-    if (code != 0)
-      violation("the relay ended with " + (code ? std::to_string(*code) : "nothing") + " on SIGTERM");
+    const int code = relay->stop(SIGTERM);
+    if (code != 0) violation("the relay ended with " + std::to_string(code) + " on SIGTERM");
   }
   consumer_->catch_up();
   judge(expected);
