@@ -10,11 +10,14 @@ namespace {
 
 // Plans are pinned: with statistics that lag behind a fast table the planner turns to sorts and sequential
 // scans that are up to 40 times slower. Isolation is set because a role or database may have another default,
-// under which a snapshot would outlive its statement.
+// under which a snapshot would outlive its statement. A mark is on disk when it is saved, also where
+// synchronous_commit is off: otherwise a crash of the server repeats far more than a window.
 constexpr const char* session_settings =
     "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;"
     "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; SET "
     "jit = off;"
+    "SELECT pg_catalog.set_config('synchronous_commit', 'on', false)"
+    " WHERE pg_catalog.current_setting('synchronous_commit') = 'off';"
     "SET max_parallel_workers_per_gather = 0; SET statement_timeout = '30s'; SET lock_timeout = '10s';"
     "SET idle_in_transaction_session_timeout = '30s'";
 
