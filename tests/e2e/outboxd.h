@@ -58,6 +58,7 @@ class Outboxd {
 
   void start(std::vector<std::string> more = {});
   [[nodiscard]] Process& process() { return *process_; }
+  [[nodiscard]] bool is_running() { return process_ && process_->running(); }
   /// SIGKILL, and waits for the end.
   void kill() { process_.reset(); }
   /// The signal; the exit code once it has ended, -1 if it never did.

@@ -1,11 +1,8 @@
 // Brokers that are down, die, answer nothing or are full, while services go on writing.
 #include <doctest/doctest.h>
 #include <signal.h>
-#include <sys/mount.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 
 #include "tests/conformance/event_lines.h"
 #include "tests/conformance/redis_reader.h"
@@ -14,6 +11,7 @@
 #include "tests/support/eventually.h"
 #include "tests/support/fault_proxy.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/tiny_disk.h"
 
 namespace outbox::test {
 namespace {
@@ -26,29 +24,6 @@ bool all_sent(Shop& shop, std::size_t count) {
   const std::map<std::string, long> wanted = {{"sent", static_cast<long>(count)}};
   return eventually([&] { return shop.states("main") == wanted; }, patience);
 }
-
-/// A tiny disk of the test's own; nothing when it may not be made.
-class TinyDisk {
- public:
-  TinyDisk() { mounted_ = ::mount("tmpfs", path().c_str(), "tmpfs", 0, "size=512k") == 0; }
-  ~TinyDisk() {
-    if (mounted_) ::umount2(path().c_str(), MNT_DETACH);
-  }
-  [[nodiscard]] bool is_there() const { return mounted_; }
-  [[nodiscard]] std::string path() const { return directory_.path().string(); }
-
-  void fill() const {
-    std::ofstream filler(path() + "/filler", std::ios::binary);
-    const std::string block(4096, 'x');
-    while (filler.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-    }
-  }
-  void free() const { std::filesystem::remove(path() + "/filler"); }
-
- private:
-  TempDir directory_;
-  bool mounted_ = false;
-};
 
 std::vector<Received> complete_events(const std::string& path) {
   const std::string text = read_file(path);

@@ -125,6 +125,11 @@ int FaultProxy::connections() {
   return static_cast<int>(std::ranges::count_if(connections_, is_open));
 }
 
+std::uint64_t FaultProxy::accepted() {
+  const std::lock_guard lock(mutex_);
+  return accepted_;
+}
+
 std::uint64_t FaultProxy::request_bytes() {
   const std::lock_guard lock(mutex_);
   return request_bytes_;
@@ -183,6 +188,7 @@ void FaultProxy::accept_one() {
   Connection connection;
   connection.client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (connection.client < 0) return;
+  ++accepted_;
   connection.server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = loopback(server_port_);
   const bool connected = !refuse_ && ::connect(connection.server, reinterpret_cast<const sockaddr*>(&address),

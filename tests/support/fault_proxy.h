@@ -44,6 +44,7 @@ class FaultProxy {
   void heal();
 
   [[nodiscard]] int connections();
+  [[nodiscard]] std::uint64_t accepted();       ///< connections so far, those that are over included
   [[nodiscard]] std::uint64_t request_bytes();  ///< that reached the server, all connections
   [[nodiscard]] std::uint64_t answer_bytes();   ///< that came from the server, swallowed ones included
 
@@ -86,7 +87,7 @@ class FaultProxy {
   std::size_t drip_ = 0;
   bool swallow_ = false, half_open_ = false, refuse_ = false, stopping_ = false;
   std::optional<std::size_t> answers_left_;
-  std::uint64_t request_bytes_ = 0, answer_bytes_ = 0;
+  std::uint64_t request_bytes_ = 0, answer_bytes_ = 0, accepted_ = 0;
   std::thread thread_;
 };
 

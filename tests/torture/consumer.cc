@@ -46,19 +46,27 @@ void RedisConsumer::settle() {
   catch_up();
 }
 
-FileConsumer::FileConsumer(std::string path, bool is_taken_back)
-    : path_(std::move(path)), is_taken_back_(is_taken_back) {}
-
-void FileConsumer::catch_up() {
-  if (is_taken_back_) {
-    arrived.clear();
-    read_to_ = 0;
-  }
+std::string FileConsumer::read_from(std::size_t position) const {
   std::ifstream file(path_, std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(read_to_));
+  file.seekg(static_cast<std::streamoff>(position));
   std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   text.resize(text.rfind('\n') + 1);
+  return text;
+}
+
+void FileConsumer::catch_up() {
+  std::string text = read_from(read_to_ - last_line_.size());
+  if (text.starts_with(last_line_)) {
+    text.erase(0, last_line_.size());
+  } else {
+    // The relay takes back what a full disk has spoilt: what is there now is what counts.
+    arrived.clear();
+    read_to_ = 0;
+    text = read_from(0);
+  }
+  if (text.empty()) return;
   read_to_ += text.size();
+  last_line_ = text.substr(text.rfind('\n', text.size() - 2) + 1);
   for (Received& message : read_event_lines(text)) arrived.push_back(std::move(message));
 }
 

@@ -39,15 +39,17 @@ class RedisConsumer : public Consumer {
 
 class FileConsumer : public Consumer {
  public:
-  /// is_taken_back: complete lines may vanish again, because the relay undoes what a full disk has spoilt.
-  explicit FileConsumer(std::string path, bool is_taken_back = false);
+  explicit FileConsumer(std::string path) : path_(std::move(path)) {}
   void catch_up() override;
   [[nodiscard]] std::string url() const override { return "file:" + path_; }
 
  private:
+  /// Complete lines from there on.
+  [[nodiscard]] std::string read_from(std::size_t position) const;
+
   const std::string path_;
-  const bool is_taken_back_;
   std::size_t read_to_ = 0;
+  std::string last_line_;  ///< before read_to_
 };
 
 }  // namespace outbox::test

@@ -27,7 +27,7 @@ constexpr std::array steps = {
 void die_at(World& world, Outboxd& relay, const Step& step) {
   const int pass = 1 + world.draw(step.passes_max);
   relay.environment = {{"OUTBOXD_CRASH_AT", std::string(step.label) + ":" + std::to_string(pass)}};
-  relay.start();
+  world.start(relay);
   relay.environment.clear();
   // A busy relay renews by saving its mark, and gives the lease back only when it is told to stop.
   if (step.label.starts_with("renew")) world.quiet(true);
@@ -61,7 +61,7 @@ Outcome kill_at_steps(const Round& round, MakeWorld make_world) {
                                       : static_cast<std::size_t>(world->draw(static_cast<int>(steps.size())));
     die_at(*world, relay, steps[at % steps.size()]);
   }
-  relay.start();
+  world->start(relay);
   return world->finish();
 }
 
@@ -69,7 +69,7 @@ Outcome kill_anywhere(const Round& round, MakeWorld make_world) {
   const auto world = make_world(round, {});
   Outboxd& relay = world->add_relay();
   for (int i = 0; i < round.faults && world->is_faultless(); ++i) {
-    relay.start();
+    world->start(relay);
     const int messages = world->draw(3 * world->options().window);
     switch (world->draw(4)) {
       case 0:  // as soon as it works at all
@@ -86,7 +86,7 @@ Outcome kill_anywhere(const Round& round, MakeWorld make_world) {
     world->fault();
     world->crashed();
   }
-  relay.start();
+  world->start(relay);
   return world->finish();
 }
 

@@ -59,5 +59,14 @@ using MakeWorld = std::unique_ptr<World> (*)(const Round&, WorldOptions);
 
 Outcome kill_at_steps(const Round& round, MakeWorld make_world);
 Outcome kill_anywhere(const Round& round, MakeWorld make_world);
+Outcome zombies(const Round& round);
+/// waits_for_disk: a commit is answered when it is on disk (synchronous_commit).
+Outcome crash_database(const Round& round, bool waits_for_disk);
+Outcome crash_broker(const Round& round);
+Outcome spoil_database_wire(const Round& round);
+Outcome spoil_broker_wire(const Round& round);
+Outcome fill_file_disk(const Round& round);
+Outcome fill_state_disk(const Round& round);
+Outcome shift_clock(const Round& round);
 
 }  // namespace outbox::test

@@ -38,6 +38,7 @@ void Services::serve(unsigned seed) {
         for (const std::string& statement : options_.setup) session->run(statement);
       }
       transaction(*session, random);
+      if (options_.pause_max > 0) pause(random() % (1000U * static_cast<unsigned>(options_.pause_max)));
     } catch (const std::exception&) {
       session.reset();  // the database is away
       pause(2000);

@@ -16,6 +16,7 @@ struct ServicesOptions {
   int threads = 3;
   unsigned seed = 1;
   int rows_max = 8;                ///< per transaction
+  int pause_max = 0;               ///< milliseconds between two transactions
   std::vector<std::string> setup;  ///< statements for each new session
 };
 

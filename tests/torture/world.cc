@@ -37,6 +37,18 @@ Outboxd& World::add_relay(const std::string& database, const std::function<void(
   return *relays_.emplace_back(std::make_unique<Outboxd>(std::move(config)));
 }
 
+void World::start(Outboxd& relay) {
+  log_began_[&relay] = relay.log().size();
+  relay.start();
+}
+
+void World::started(Outboxd& relay) {
+  const auto has_started = [&] {
+    return relay.log().find("relay.started", log_began_[&relay]) != std::string::npos;
+  };
+  if (!until(has_started)) violation("the relay never started");
+}
+
 void World::look() {
   consumer_->catch_up();
   if (consumer_->arrived.size() < looked_to_) looked_to_ = 0;
@@ -115,6 +127,7 @@ Outcome World::finish() {
   const Expectations expected = ledger_.expected(stored(), options_.may_forget);
   if (outcome_.violations.empty()) drain(expected);
   for (const auto& relay : relays_) {
+    started(*relay);
     const int code = relay->stop(SIGTERM);
     if (code != 0) violation("the relay ended with " + std::to_string(code) + " on SIGTERM");
   }

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -50,6 +51,11 @@ class World {
   Outboxd& add_relay(const std::string& database = "", const std::function<void(RelayConfig&)>& change = {});
   [[nodiscard]] std::vector<std::unique_ptr<Outboxd>>& relays() { return relays_; }
 
+  /// Starts it; returns at once.
+  void start(Outboxd& relay);
+  /// Waits until its last start has come so far that signals are heard.
+  void started(Outboxd& relay);
+
   /// Reads what has arrived, and lets services write on.
   void look();
   /// Different messages that have arrived so far.
@@ -88,6 +94,7 @@ class World {
   std::unique_ptr<Consumer> consumer_;
   Ledger ledger_;
   std::vector<std::unique_ptr<Outboxd>> relays_;
+  std::map<const Outboxd*, std::size_t> log_began_;  ///< of the last start
   std::unordered_set<std::string> seen_;
   std::size_t looked_to_ = 0;
   std::vector<std::size_t> crashes_;

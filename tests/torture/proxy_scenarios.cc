@@ -1,0 +1,120 @@
+// Faults on the wire between the relay and one of its servers.
+#include "tests/support/fault_proxy.h"
+#include "tests/torture/scenario.h"
+
+namespace outbox::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Wire {
+ public:
+  /// answer_bytes_max: cuts come after each count of bytes up to this one, in turn.
+  Wire(World& world, FaultProxy& proxy, Outboxd& relay, std::size_t first_cut, std::size_t answer_bytes_max)
+      : world_(world), proxy_(proxy), relay_(relay), cut_(first_cut), answer_bytes_max_(answer_bytes_max) {}
+
+  void play() {
+    switch (world_.draw(10)) {
+      case 0:
+        proxy_.cut();
+        break;
+      case 1:
+      case 2:
+      case 3:
+        cut_in_answer();
+        break;
+      case 4:
+        proxy_.half_open(true);
+        pass();
+        if (world_.draw(2) == 0) proxy_.cut();  // or it was a short stall
+        break;
+      case 5:
+        proxy_.swallow_answers(true);
+        pass();
+        proxy_.cut();  // a stream cannot go on with a hole in it
+        break;
+      case 6:
+        proxy_.drip(static_cast<std::size_t>(1 + world_.draw(40)));
+        pass();
+        break;
+      case 7:
+        proxy_.delay(std::chrono::milliseconds(world_.draw(60)),
+                     std::chrono::milliseconds(1 + world_.draw(30)));
+        pass();
+        if (world_.draw(2) == 0) proxy_.cut();  // with bytes under way
+        break;
+      case 8:
+        proxy_.refuse(true);
+        proxy_.cut();
+        pass();
+        break;
+      default:
+        cut_and_kill();
+        break;
+    }
+    proxy_.heal();
+    world_.fault();
+  }
+
+ private:
+  void pass() { world_.pass(std::chrono::milliseconds(5 + world_.draw(60))); }
+
+  bool cut_in_answer() {
+    const auto before = proxy_.accepted();
+    proxy_.cut_after_answers(1 + cut_++ % answer_bytes_max_);
+    return world_.until([&] { return proxy_.accepted() != before; }, 500ms);
+  }
+
+  /// Half an answer, and the relay does not live to see the rest.
+  void cut_and_kill() {
+    (void)cut_in_answer();
+    world_.kill(relay_);
+    world_.may_repeat(1);
+    world_.start(relay_);
+  }
+
+  World& world_;
+  FaultProxy& proxy_;
+  Outboxd& relay_;
+  std::size_t cut_;
+  const std::size_t answer_bytes_max_;
+};
+
+Outcome play(World& world, FaultProxy& proxy, Outboxd& relay, const Round& round,
+             std::size_t answer_bytes_max) {
+  world.start(relay);
+  Wire wire(world, proxy, relay, static_cast<std::size_t>(round.number * round.faults), answer_bytes_max);
+  for (int i = 0; i < round.faults && world.is_faultless(); ++i) {
+    if (!world.progress(static_cast<std::size_t>(1 + world.draw(30)), "a fault on the wire")) break;
+    wire.play();
+  }
+  world.may_repeat(proxy.accepted());  // each session may have ended with a window in doubt
+  return world.finish();
+}
+
+}  // namespace
+
+Outcome spoil_database_wire(const Round& round) {
+  const auto world = postgresql_to_redis(round, {});
+  FaultProxy proxy(round.servers.postgresql().port(), round.seed);
+  const std::string url = world->shop().url();
+  const std::string direct = ":" + std::to_string(round.servers.postgresql().port()) + "/";
+  std::string spoilt = url;
+  spoilt.replace(spoilt.find(direct), direct.size(), ":" + std::to_string(proxy.port()) + "/");
+  return play(*world, proxy, world->add_relay(spoilt), round, 3000);
+}
+
+Outcome spoil_broker_wire(const Round& round) {
+  WorldOptions options;
+  options.seed = round.seed;
+  const int redis = round.servers.redis().port();
+  FaultProxy proxy(redis, round.seed);
+  World world(std::make_unique<SqliteShop>(),
+              std::make_unique<RedisConsumer>(redis, proxy.port(), round.lane), options);
+  Outboxd& relay = world.add_relay("", [](RelayConfig& config) {
+    config.routes[0].more = "[route.redis]\ntimeout = '1s'\nconnect_timeout = '1s'";
+  });
+  return play(world, proxy, relay, round, 300);
+}
+
+}  // namespace outbox::test

@@ -1,0 +1,172 @@
+// Three relays on one database: the holder is stopped beyond its lease and continues, others come and go.
+#include <signal.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <unordered_map>
+
+#include "tests/torture/scenario.h"
+
+namespace outbox::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto lease = 1s;  // the shortest there is
+
+std::string source_of(std::size_t relay) {
+  return "/relay-" + std::to_string(relay);
+}
+
+class Zombies {
+ public:
+  explicit Zombies(World& world) : world_(world) {
+    for (std::size_t i = 0; i < 3; ++i)
+      world_.add_relay("", [&](RelayConfig& config) {
+        config.source = source_of(i);
+        config.http = true;
+      });
+  }
+
+  void start_all() {
+    for (const auto& relay : world_.relays()) world_.start(*relay);
+    for (const auto& relay : world_.relays()) world_.started(*relay);
+  }
+
+  /// One zombie, and what else happens between two of them.
+  void play() {
+    const std::size_t holder = wait_for_holder();
+    if (!world_.progress(static_cast<std::size_t>(1 + world_.draw(50)), "a change of relays")) return;
+    if (world_.draw(3) == 0)
+      stop_for_a_while(holder);
+    else
+      stop_until_replaced(holder);
+    world_.fault();
+    switch (world_.draw(4)) {
+      case 0:
+        return leave(static_cast<std::size_t>(world_.draw(3)));
+      case 1:
+        return die(static_cast<std::size_t>(world_.draw(3)));
+      default:
+        return;
+    }
+  }
+
+ private:
+  Outboxd& relay(std::size_t index) { return *world_.relays()[index]; }
+
+  /// Which of ours holds the lease by the database's word; nobody: 3.
+  std::size_t holder() {
+    std::istringstream owner(world_.shop().ask("SELECT owner FROM outbox_mark WHERE route = 'main'"));
+    std::string part;
+    for (int i = 0; i < 4; ++i) std::getline(owner, part, '/');
+    const pid_t pid = std::atoi(part.c_str());
+    for (std::size_t i = 0; i < 3; ++i)
+      if (relay(i).process().pid() == pid) return i;
+    return 3;
+  }
+
+  std::size_t wait_for_holder() {
+    std::size_t index = 3;
+    if (!world_.until([&] { return (index = holder()) < 3; })) {
+      world_.violation("nobody takes the lease");
+      return 0;
+    }
+    return index;
+  }
+
+  void freeze(std::size_t index) {
+    relay(index).process().signal(SIGSTOP);
+    const std::string path = "/proc/" + std::to_string(relay(index).process().pid()) + "/stat";
+    const auto is_stopped = [&] {
+      std::string line;
+      std::getline(std::ifstream(path) >> std::ws, line);
+      return line.find(") T ") != line.npos;
+    };
+    if (!world_.until(is_stopped)) world_.violation("the relay cannot be stopped");
+  }
+
+  /// What it hands over after it continues was read before it was stopped, and is no more than a window.
+  void check_published(std::size_t index, std::size_t from, std::size_t rows_before) {
+    std::unordered_map<std::string, std::size_t> rows;
+    const auto ids = world_.ledger().ids();
+    for (std::size_t i = 0; i < ids.size(); ++i) rows[ids[i]] = i;
+    std::size_t published = 0;
+    const auto& arrived = world_.consumer().arrived;
+    for (std::size_t i = from; i < arrived.size(); ++i) {
+      const auto source = arrived[i].attributes.find("source");
+      if (source == arrived[i].attributes.end() || source->second != source_of(index)) continue;
+      ++published;
+      const auto row = rows.find(arrived[i].id());
+      if (row != rows.end() && row->second >= rows_before)
+        world_.violation("a relay whose lease was taken published a row from after it was stopped");
+    }
+    if (published > static_cast<std::size_t>(world_.options().window))
+      world_.violation("a relay whose lease was taken published " + std::to_string(published) + " messages");
+  }
+
+  void wait_for_rejoin(std::size_t index) {
+    const Json status = relay(index).status_when([](const Json& now) { return is_in_state(now, "standby"); });
+    if (!is_in_state(status, "standby")) world_.violation("a fenced relay did not rejoin");
+    world_.look();
+  }
+
+  void stop_until_replaced(std::size_t index) {
+    freeze(index);
+    const std::size_t rows_before = world_.ledger().size();
+    const auto is_replaced = [&] {
+      const std::size_t now = holder();
+      return now < 3 && now != index;
+    };
+    if (!world_.until(is_replaced, 20s)) return world_.violation("nobody takes over from a stopped relay");
+    // Its successor goes on with what the zombie may still have in its hands, and with what it never saw.
+    if (!world_.progress(static_cast<std::size_t>(20 + world_.draw(100)), "a take-over")) return;
+    const std::size_t from = world_.consumer().arrived.size();
+    relay(index).process().signal(SIGCONT);
+    wait_for_rejoin(index);
+    check_published(index, from, rows_before);
+    world_.may_repeat(2);  // the successor's, and what the zombie had handed over
+  }
+
+  /// About as long as the lease: it continues just before, while or just after it is replaced.
+  void stop_for_a_while(std::size_t index) {
+    freeze(index);
+    world_.pass(lease + std::chrono::milliseconds(world_.draw(700) - 300));
+    relay(index).process().signal(SIGCONT);
+    world_.may_repeat(2);
+  }
+
+  /// A clean stop hands over at once, and a newcomer is welcome.
+  void leave(std::size_t index) {
+    const int code = relay(index).stop(SIGTERM);
+    if (code != 0) world_.violation("a relay that leaves ended with " + std::to_string(code));
+    if (world_.draw(2) == 0) (void)world_.progress(20, "a relay that left");
+    world_.start(relay(index));
+    world_.started(relay(index));
+  }
+
+  void die(std::size_t index) {
+    world_.kill(relay(index));
+    world_.may_repeat(1);
+    if (world_.draw(2) == 0) (void)world_.progress(20, "a relay that died");
+    world_.start(relay(index));
+    world_.started(relay(index));
+  }
+
+  World& world_;
+};
+
+}  // namespace
+
+Outcome zombies(const Round& round) {
+  WorldOptions options;
+  options.services.pause_max = 40;
+  const auto world = postgresql_to_redis(round, options);
+  Zombies zombies(*world);
+  zombies.start_all();
+  for (int i = 0; i < round.faults && world->is_faultless(); ++i) zombies.play();
+  return world->finish();
+}
+
+}  // namespace outbox::test
