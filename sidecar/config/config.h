@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct Config {
 
   std::string table = "outbox";
   Duration retention = std::chrono::hours(1);
+  std::optional<Duration> dead_retention;  ///< nullopt: dead letters stay until an operator decides
 
   int window = 4096;
   Duration drain_timeout = std::chrono::seconds(10);
@@ -36,6 +38,7 @@ struct Config {
   Duration backoff_min = std::chrono::milliseconds(200);
   Duration backoff_max = std::chrono::minutes(5);
   bool block_on_dead = false;  ///< on_dead = "block"
+  int held_max = 200'000;      ///< rows held per route beyond which it stops reading
 
   std::string http_listen = "127.0.0.1:8477";  ///< empty: off
   std::string http_token;

@@ -25,6 +25,9 @@ Rule integer(std::int64_t min, std::int64_t max) {
 Rule duration(std::int64_t min, std::int64_t max) {
   return {.kind = Kind::duration, .min = min, .max = max};
 }
+Rule duration_or_none(std::int64_t min, std::int64_t max) {
+  return {.kind = Kind::duration, .min = min, .max = max, .can_lack = true};
+}
 Rule choice(std::string_view choices) {
   return {.kind = Kind::choice, .choices = choices};
 }
@@ -39,13 +42,15 @@ std::span<const Key<Config>> config_keys() {
        "[schema.]name of the outbox table"},
       {"outbox", "retention", &Config::retention, duration(0, 3650 * day), "\"1h\"",
        "how long sent rows are kept for replay; \"0s\": removed at once"},
+      {"outbox", "dead_retention", &Config::dead_retention, duration_or_none(0, 3650 * day), "\"\"",
+       "how long dead letters are kept after their last attempt; \"\": until an operator decides"},
       {"relay", "window", &Config::window, integer(1, 1'000'000), "4096",
        "messages in flight per route; the most that a crash can repeat"},
       {"relay", "drain_timeout", &Config::drain_timeout, duration(0, hour), "\"10s\"",
        "how long a stopping relay waits for acknowledgements"},
       {"relay", "lease", &Config::lease, duration(second, hour), "\"10s\"",
        "how long a silent relay keeps its routes before another takes over"},
-      {"relay", "shards", &Config::shards, integer(1, 256), "1",
+      {"relay", "shards", &Config::shards, integer(1, 64), "1",
        "parts, by hash of the key, that relays share a route in; the same for all of them"},
       {"relay", "source", &Config::source, text(check_source), "\"\"",
        "CloudEvents source; default: outboxd/<database name>"},
@@ -57,6 +62,8 @@ std::span<const Key<Config>> config_keys() {
        "longest pause between attempts"},
       {"retry", "on_dead", &Config::block_on_dead, choice("continue|block"), "\"continue\"",
        "after a dead letter its key goes on, or waits for an operator (\"block\")"},
+      {"retry", "held_max", &Config::held_max, integer(1, INT32_MAX), "200000",
+       "held rows of a route; beyond them it stops reading until there are fewer"},
       {"http", "listen", &Config::http_listen, text(check_listen), "\"127.0.0.1:8477\"",
        "address of status, health and metrics; \"\": off; another than loopback needs a token"},
       {"http", "token", &Config::http_token, secret(check_token), "\"\"",
@@ -100,6 +107,8 @@ void assign(Owner& owner, const Key<Owner>& key, Value value) {
         using Target = std::remove_reference_t<decltype(target)>;
         if constexpr (std::is_same_v<Target, int>)
           target = static_cast<int>(std::get<std::int64_t>(value));
+        else if constexpr (std::is_same_v<Target, std::optional<Duration>>)
+          target = std::holds_alternative<Duration>(value) ? Target(std::get<Duration>(value)) : std::nullopt;
         else if constexpr (std::is_enum_v<Target>)
           target = static_cast<Target>(choice_index());
         else if constexpr (std::is_same_v<Target, bool>)

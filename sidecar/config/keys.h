@@ -2,6 +2,7 @@
 // per kind of section; the loader, the environment, the flags and the documentation are all made of these.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,8 +15,9 @@
 namespace outbox {
 
 template <class Owner>
-using Member = std::variant<std::string Owner::*, int Owner::*, Duration Owner::*, bool Owner::*,
-                            Start Owner::*, Attributes Owner::*, std::vector<std::string> Owner::*>;
+using Member =
+    std::variant<std::string Owner::*, int Owner::*, Duration Owner::*, std::optional<Duration> Owner::*,
+                 bool Owner::*, Start Owner::*, Attributes Owner::*, std::vector<std::string> Owner::*>;
 
 template <class Owner>
 struct Key {

@@ -50,6 +50,7 @@ Converted convert_boolean(const Rule& rule, const Given& given) {
 
 Converted convert_duration(const Rule& rule, const Given& given) {
   if (given.node.kind != Node::Kind::text) return wrong_kind(rule, given);
+  if (rule.can_lack && given.node.text.empty()) return {std::string(), ""};
   const auto duration = parse_duration(given.node.text);
   if (!duration) return wrong(rule, "is" + shown(rule, given) + ", no duration");
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(*duration).count();
@@ -172,7 +173,8 @@ std::string allowed(const Rule& rule) {
     case Rule::Kind::boolean:
       return "true | false";
     case Rule::Kind::duration:
-      return "a duration, " + range(rule, +milliseconds) + " (units ms, s, m, h, d, as in \"10s\")";
+      return "a duration, " + range(rule, +milliseconds) + " (units ms, s, m, h, d, as in \"10s\")" +
+             (rule.can_lack ? ", or \"\"" : "");
     case Rule::Kind::list:
       return "a list of text, not empty";
     case Rule::Kind::choice:

@@ -21,7 +21,8 @@ struct Rule {
   std::string_view choices{};  ///< for choice: "a|b|c"
   std::int64_t min = 0;        ///< integer; duration in milliseconds
   std::int64_t max = INT64_MAX;
-  bool secret = false;  ///< never shown
+  bool secret = false;    ///< never shown
+  bool can_lack = false;  ///< duration: "" stands for none
   /// For text, and for each item of a list: what is wrong and what is allowed; empty when it is right.
   std::string (*check)(std::string_view) = nullptr;
 };
@@ -30,6 +31,7 @@ Rule rule_of(const SettingSpec& spec);
 
 std::vector<std::string> choices_of(std::string_view choices);
 
+/// An empty text stands for no duration where the rule allows that.
 using Value = std::variant<std::string, std::int64_t, bool, Duration, std::vector<std::string>>;
 
 struct Given {

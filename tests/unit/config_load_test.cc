@@ -53,6 +53,8 @@ TEST_CASE("the documented defaults are the defaults") {
   CHECK(joined(loaded.faults) == "");
   CHECK(loaded.config.table == fresh.table);
   CHECK(loaded.config.retention == fresh.retention);
+  CHECK(loaded.config.dead_retention == fresh.dead_retention);
+  CHECK(loaded.config.held_max == fresh.held_max);
   CHECK(loaded.config.window == fresh.window);
   CHECK(loaded.config.drain_timeout == fresh.drain_timeout);
   CHECK(loaded.config.lease == fresh.lease);
@@ -111,7 +113,7 @@ TEST_CASE("all faults are told at once, in the order of file, environment and fl
         "FILE:5:9: relay.lease: is out of range \"1ms\", allowed: a duration, 1s to 1h (units ms, s, m, h, "
         "d, as in \"10s\")");
   CHECK(loaded.faults[3] == "FILE:7:6: route.main.to: is an integer, allowed: text");
-  CHECK(loaded.faults[4] == "environment: OUTBOXD_RELAY_SHARDS: is 0, allowed: an integer, 1 to 256");
+  CHECK(loaded.faults[4] == "environment: OUTBOXD_RELAY_SHARDS: is 0, allowed: an integer, 1 to 64");
   CHECK(loaded.faults[5] ==
         "environment: OUTBOXD_RELAY_WINDO: unknown variable, did you mean OUTBOXD_RELAY_WINDOW?");
   CHECK(loaded.faults[6] ==
@@ -142,6 +144,25 @@ TEST_CASE("each kind of value is held to its rule") {
   CHECK(holds(faults_of("[retry]\nbackoff_min = \"10m\"\n"),
               "retry.backoff_max: is less than retry.backoff_min, allowed: at least 10m"));
   CHECK(faults_of("[outbox]\nretention = \"0s\"\n[http]\nlisten = \"\"\n[relay]\nsource = \"\"\n") == "");
+}
+
+TEST_CASE("dead letters are kept until an operator decides, or for as long as the file says") {
+  const std::string rest = "[database]\nurl = \"sqlite:a\"\n[[route]]\nto = \"file:x\"\n";
+  CHECK_FALSE(load({.file = rest}).config.dead_retention);
+  CHECK_FALSE(load({.file = "[outbox]\ndead_retention = \"\"\n" + rest}).config.dead_retention);
+  CHECK(load({.file = "[outbox]\ndead_retention = \"30d\"\n" + rest}).config.dead_retention == 720h);
+  CHECK_FALSE(load({.file = "[outbox]\ndead_retention = \"30d\"\n" + rest,
+                    .environment = {{"OUTBOXD_OUTBOX_DEAD_RETENTION", ""}}})
+                  .config.dead_retention);
+  CHECK(holds(faults_of("[outbox]\ndead_retention = \"never\"\n"),
+              "outbox.dead_retention: is \"never\", no duration"));
+}
+
+TEST_CASE("held rows have a bound of at least one, shards one of 64") {
+  CHECK(holds(faults_of("[retry]\nheld_max = 0\n"), "retry.held_max: is 0, allowed: an integer, 1 to "));
+  CHECK(faults_of("[retry]\nheld_max = 1\n") == "");
+  CHECK(holds(faults_of("[relay]\nshards = 65\n"), "relay.shards: is 65, allowed: an integer, 1 to 64"));
+  CHECK(faults_of("[relay]\nshards = 64\n") == "");
 }
 
 TEST_CASE("another address than loopback needs a token") {
