@@ -54,6 +54,25 @@ void append_reasons(std::string& text, const Json& object, const std::string& su
     if (reason.is_string()) text += "  " + subject + printable(reason.get<std::string>()) + "\n";
 }
 
+void append_blocked_keys(std::vector<std::vector<std::string>>& rows, const Json& route) {
+  const auto keys = route.find("blocked_keys");
+  if (keys == route.end() || !keys->is_array()) return;
+  for (const Json& key : *keys)
+    if (key.is_object())
+      rows.push_back({text_of(route, "name"), text_of(key, "key"), text_of(key, "state"),
+                      text_of(key, "rows"), age_text(number_of(key, "age_seconds")), text_of(key, "attempts"),
+                      text_of(key, "seq"), text_of(key, "id"), text_of(key, "last_error")});
+}
+
+std::string blocked_keys_text(const Json& routes) {
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& route : routes)
+    if (route.is_object()) append_blocked_keys(rows, route);
+  if (rows.empty()) return "";
+  return "\nkeys that wait for their first row:\n" +
+         table({"ROUTE", "KEY", "STATE", "ROWS", "SINCE", "ATTEMPTS", "SEQ", "ID", "LAST ERROR"}, rows);
+}
+
 }  // namespace
 
 std::string status_text(const Json& status) {
@@ -85,7 +104,7 @@ std::string status_text(const Json& status) {
   }
   return text + "\n" +
          table({"ROUTE", "STATE", "PENDING", "OLDEST", "HELD", "SENT", "FAILED", "LEASE", "TO"}, rows) +
-         remarks;
+         remarks + blocked_keys_text(*routes);
 }
 
 std::string age_text(double seconds) {

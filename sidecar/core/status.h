@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/message.h"
+#include "core/store.h"
 #include "core/verdict.h"
 
 namespace outbox {
@@ -71,6 +72,18 @@ struct LeaseStatus {
   bool mine = false;
 };
 
+/// A key whose rows wait for its first held row.
+struct BlockedKeyStatus {
+  std::string key;
+  std::int64_t seq = 0;  ///< of that row
+  std::string id;
+  HeldState state = HeldState::retrying;
+  int attempts = 0;
+  std::string last_error;
+  double age_seconds = 0;  ///< since that row was held
+  std::int64_t rows = 0;   ///< that wait, itself included
+};
+
 struct RouteStatus {
   std::string name;
   std::string to;  ///< redacted
@@ -80,7 +93,8 @@ struct RouteStatus {
   std::int64_t pending = 0;
   bool pending_exact = false;  ///< false: as of the last measurement, or not measured yet
   double oldest_pending_age_seconds = 0;
-  std::map<std::string, std::int64_t> held;  ///< by state
+  std::map<std::string, std::int64_t> held;    ///< by state
+  std::vector<BlockedKeyStatus> blocked_keys;  ///< those that have waited longest first; a bounded number
   std::uint64_t sent_total = 0;
   std::uint64_t sent_bytes_total = 0;
   std::uint64_t failed_total = 0;

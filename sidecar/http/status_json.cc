@@ -5,6 +5,7 @@
 
 #include "core/store.h"
 #include "http/names.h"
+#include "http/operator_json.h"
 
 namespace outbox {
 namespace {
@@ -29,6 +30,12 @@ Json failures_of(const RouteStatus& route) {
   return failures;
 }
 
+Json blocked_keys_of(const RouteStatus& route) {
+  Json keys = Json::array();
+  for (const BlockedKeyStatus& key : route.blocked_keys) keys.push_back(blocked_key_json(key));
+  return keys;
+}
+
 Json leases_of(const RouteStatus& route) {
   Json leases = Json::array();
   for (const LeaseStatus& lease : route.leases)
@@ -47,6 +54,7 @@ Json route_json(const RouteStatus& route) {
           {"pending_exact", route.pending_exact},
           {"oldest_pending_age_seconds", route.oldest_pending_age_seconds},
           {"held", held_of(route)},
+          {"blocked_keys", blocked_keys_of(route)},
           {"inflight", route.inflight},
           {"sent_total", route.sent_total},
           {"sent_bytes_total", route.sent_bytes_total},

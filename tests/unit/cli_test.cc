@@ -280,6 +280,22 @@ TEST_CASE("a status of any shape can be shown, and cannot command the terminal")
                           Json{{"database", "x"}, {"reasons", {1, "\x1b"}}},
                           Json{{"routes", {{{"held", 3}, {"leases", {1}}, {"name", 7}}}}}})
     CHECK_FALSE(holds(cli::status_text(odd), "\x1b"));
+  const Json blocked = {{"routes",
+                         {{{"name", "orders"},
+                           {"held", {{"retrying", 1}, {"dead", 2}, {"blocked", 0}}},
+                           {"blocked_keys",
+                            {{{"key", "customer-3"},
+                              {"seq", 17},
+                              {"id", "id-17"},
+                              {"state", "retrying"},
+                              {"attempts", 4},
+                              {"last_error", "no\x1b"},
+                              {"age_seconds", 200},
+                              {"rows", 6}},
+                             5}}}}}};
+  CHECK(holds(cli::status_text(blocked), "1 retrying, 2 dead"));
+  CHECK(holds(cli::status_text(blocked),
+              "orders  customer-3  retrying  6     3 min 20 s  4         17   id-17  no?"));
   CHECK(cli::age_text(0.84) == "0.8 s");
   CHECK(cli::age_text(200) == "3 min 20 s");
   CHECK(cli::age_text(2 * 86400 + 4 * 3600) == "2 d 4 h");

@@ -19,12 +19,13 @@ TEST_CASE("a fresh status has every name of the contract") {
   const Json& route = json.at("routes").at(0);
   for (const char* name :
        {"name", "to", "state", "reasons", "connected", "pending", "oldest_pending_age_seconds", "held",
-        "sent_total", "failed_total", "last_error", "last_success_at", "leases"}) {
+        "blocked_keys", "sent_total", "failed_total", "last_error", "last_success_at", "leases"}) {
     CAPTURE(name);
     CHECK(route.contains(name));
   }
   CHECK(json["reasons"].is_array());
   CHECK(route["leases"].is_array());
+  CHECK(route["blocked_keys"].is_array());
   CHECK(route["last_error"].is_null());
   CHECK(route["last_success_at"].is_null());
   CHECK(route["held"] ==
@@ -56,6 +57,26 @@ TEST_CASE("values arrive as they are") {
   CHECK(shown["sent_total"] == 18'446'744'073'709'551'615u);
   CHECK(shown["last_error"] == "line\n\"quoted\"");
   CHECK(shown["leases"] == Json::array({{{"shard", 2}, {"owner", "host-1"}, {"epoch", 41}, {"mine", true}}}));
+}
+
+TEST_CASE("a blocked key is shown with its first row, and every lease with its shard") {
+  Status status = fresh_status();
+  status.routes[0].blocked_keys = {{"customer-3", 17, "id-17", HeldState::retrying, 4, "refused", 12.5, 6},
+                                   {"customer-4", 18, "", HeldState::dead, 10, "", 0, 1}};
+  status.routes[0].leases = {{0, "host-1", 3, true}, {1, "host-2", 5, false}};
+  const Json route = Json::parse(status_json(status)).at("routes").at(0);
+  CHECK(route["blocked_keys"][0] == Json{{"key", "customer-3"},
+                                         {"seq", 17},
+                                         {"id", "id-17"},
+                                         {"state", "retrying"},
+                                         {"attempts", 4},
+                                         {"last_error", "refused"},
+                                         {"age_seconds", 12.5},
+                                         {"rows", 6}});
+  CHECK(route["blocked_keys"][1]["state"] == "dead");
+  CHECK(route["blocked_keys"][1]["last_error"].is_null());
+  CHECK(route["leases"].size() == 2);
+  CHECK(route["leases"][1]["shard"] == 1);
 }
 
 TEST_CASE("bytes that are not UTF-8 do not break the status") {

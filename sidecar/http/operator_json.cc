@@ -1,0 +1,118 @@
+#include "http/operator_json.h"
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+namespace outbox {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
+Json text_or_null(const std::optional<std::string>& text) {
+  return text ? Json(*text) : Json(nullptr);
+}
+
+bool is_utf8(const std::string& text) {
+  try {
+    (void)Json(text).dump();
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::string_view group = bytes.substr(at, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < 3; ++i)
+      bits = bits << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0);
+    for (std::size_t i = 0; i < 4; ++i) text += i <= group.size() ? digits[bits >> (18 - 6 * i) & 63] : '=';
+  }
+  return text;
+}
+
+Json headers_of(const MessageDetails& message) {
+  Json headers = Json::parse(message.headers, nullptr, false);
+  return headers.is_discarded() ? Json(message.headers) : headers;
+}
+
+}  // namespace
+
+Json blocked_key_json(const BlockedKeyStatus& key) {
+  return {{"key", key.key},
+          {"seq", key.seq},
+          {"id", text_or_null(key.id)},
+          {"state", name_of(key.state)},
+          {"attempts", key.attempts},
+          {"last_error", text_or_null(key.last_error)},
+          {"age_seconds", key.age_seconds},
+          {"rows", key.rows}};
+}
+
+Json held_json(const HeldEntry& entry) {
+  return {{"route", entry.route},
+          {"seq", entry.seq},
+          {"shard", entry.shard},
+          {"id", text_or_null(entry.id)},
+          {"topic", text_or_null(entry.topic)},
+          {"key", text_or_null(entry.key)},
+          {"state", name_of(entry.state)},
+          {"attempts", entry.attempts},
+          {"next_attempt_at", text_or_null(entry.next_attempt_at)},
+          {"last_error", text_or_null(entry.last_error)},
+          {"held_at", text_or_null(entry.held_at)},
+          {"first_failed_at", text_or_null(entry.first_failed_at)},
+          {"last_failed_at", text_or_null(entry.last_failed_at)}};
+}
+
+Json message_json(const MessageDetails& message, bool with_payload) {
+  Json routes = Json::array();
+  for (const auto& [route, state] : message.routes) routes.push_back({{"route", route}, {"state", state}});
+  Json json = {{"seq", message.seq},
+               {"id", message.id},
+               {"topic", message.topic},
+               {"key", text_or_null(message.key)},
+               {"type", text_or_null(message.type)},
+               {"content_type", message.content_type},
+               {"headers", headers_of(message)},
+               {"created_at", text_or_null(message.created_at)},
+               {"deliver_at", text_or_null(message.deliver_at)},
+               {"payload_bytes", message.payload_bytes},
+               {"routes", routes}};
+  if (!with_payload) return json;
+  if (is_utf8(message.payload))
+    json["payload"] = message.payload;
+  else
+    json["payload_base64"] = base64(message.payload);
+  return json;
+}
+
+Json matched_json(const Matched& matched) {
+  return {{"matched", matched.matched}, {"changed", matched.changed}};
+}
+
+std::string json_text(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+BlockedKeyStatus blocked_key_status(const BlockedKey& key) {
+  return {key.key,
+          key.seq,
+          key.id,
+          key.state,
+          key.attempts,
+          key.last_error,
+          std::chrono::duration<double>(key.age).count(),
+          key.rows};
+}
+
+}  // namespace outbox

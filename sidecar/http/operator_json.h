@@ -1,0 +1,30 @@
+// What operators see of held rows, messages and blocked keys, as JSON: the same over HTTP and on the command
+// line. Pure.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "core/operator.h"
+#include "core/status.h"
+#include "core/upkeep.h"
+
+namespace outbox {
+
+[[nodiscard]] nlohmann::ordered_json blocked_key_json(const BlockedKeyStatus& key);
+
+/// A time that is not set is null.
+[[nodiscard]] nlohmann::ordered_json held_json(const HeldEntry& entry);
+
+/// The payload is there when `with_payload`: as `payload` where it is UTF-8, else as `payload_base64`.
+/// Headers that are no JSON are shown as text.
+[[nodiscard]] nlohmann::ordered_json message_json(const MessageDetails& message, bool with_payload);
+
+[[nodiscard]] nlohmann::ordered_json matched_json(const Matched& matched);
+
+/// Two spaces deep, ending with a line end; bytes that are not UTF-8 are replaced.
+[[nodiscard]] std::string json_text(const nlohmann::ordered_json& json);
+
+[[nodiscard]] BlockedKeyStatus blocked_key_status(const BlockedKey& key);
+
+}  // namespace outbox
