@@ -13,6 +13,12 @@ std::string checked(PGconn* connection, PGresult* raw) {
   return PQntuples(raw) > 0 && PQnfields(raw) > 0 ? PQgetvalue(raw, 0, 0) : "";
 }
 
+template <class Port>
+std::unique_ptr<Port> opened(Result<std::unique_ptr<Port>> port) {
+  if (!port) throw std::runtime_error(port.error().text);
+  return std::move(*port);
+}
+
 }  // namespace
 
 Sql::Sql(const std::string& url) : connection_(PQconnectdb(url.c_str()), &PQfinish) {
@@ -59,15 +65,19 @@ PostgresqlFixture::PostgresqlFixture(PostgresqlServer& server, bool migrated) : 
 }
 
 std::unique_ptr<Store> PostgresqlFixture::store_at(const std::string& url, const std::string& table) {
-  auto store = postgresql_adapter().open_store({url, table});
-  if (!store) throw std::runtime_error(store.error().text);
-  return std::move(*store);
+  return opened(postgresql_adapter().open_store({url, table}));
 }
 
 std::unique_ptr<Admin> PostgresqlFixture::admin_at(const std::string& url, const std::string& table) {
-  auto admin = postgresql_adapter().open_admin({url, table});
-  if (!admin) throw std::runtime_error(admin.error().text);
-  return std::move(*admin);
+  return opened(postgresql_adapter().open_admin({url, table}));
+}
+
+std::unique_ptr<Operator> PostgresqlFixture::oper_at(const std::string& url, const std::string& table) {
+  return opened(postgresql_adapter().open_operator({url, table}));
+}
+
+std::unique_ptr<Upkeep> PostgresqlFixture::upkeep_at(const std::string& url, const std::string& table) {
+  return opened(postgresql_adapter().open_upkeep({url, table}));
 }
 
 void PostgresqlFixture::migrate(Admin& admin) {

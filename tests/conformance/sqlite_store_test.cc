@@ -41,6 +41,9 @@ class SqliteStoreFixture final : public StoreFixture {
  public:
   std::unique_ptr<Store> store() override { return outbox_.store(); }
   std::unique_ptr<Admin> admin() override { return outbox_.admin(); }
+  std::unique_ptr<Operator> oper() override { return outbox_.oper(); }
+  std::unique_ptr<Upkeep> upkeep() override { return outbox_.upkeep(); }
+  void execute(const std::string& sql) override { outbox_.execute(sql); }
   std::unique_ptr<ServiceWriter> writer() override {
     return std::make_unique<SqliteWriter>(outbox_.service(std::chrono::seconds(5)));
   }

@@ -11,20 +11,6 @@
 namespace outbox::test {
 namespace {
 
-LeaseHolder refused(Store& store, const LeaseRequest& request) {
-  auto acquired = store.acquire(request);
-  REQUIRE_MESSAGE(acquired, acquired.error().text);
-  REQUIRE(std::holds_alternative<LeaseHolder>(*acquired));
-  return std::get<LeaseHolder>(*acquired);
-}
-
-Granted granted(Store& store, const LeaseRequest& request) {
-  auto acquired = store.acquire(request);
-  REQUIRE_MESSAGE(acquired, acquired.error().text);
-  REQUIRE(std::holds_alternative<Granted>(*acquired));
-  return std::get<Granted>(*acquired);
-}
-
 /// The owner string of a process that has just ended.
 std::string dead_owner() {
   std::array<int, 2> ends{};
@@ -46,30 +32,30 @@ std::string dead_owner() {
 void check_held(StoreFixture& fixture) {
   Holder first = holder_of(fixture, "relay-1");
   const auto second = fixture.store();
-  const LeaseHolder holder = refused(*second, request_of("relay-2"));
+  const LeaseHolder holder = refusal_of(*second, request_of("relay-2"));
   CHECK(holder.owner == "relay-1");
   CHECK(holder.epoch == first.lease.epoch);
-  CHECK(refused(*second, request_of("relay-2")) == holder);  // asking does not move it
+  CHECK(refusal_of(*second, request_of("relay-2")) == holder);  // asking does not move it
 
   REQUIRE(first.store->renew(first.lease));
-  const LeaseHolder renewed = refused(*second, request_of("relay-2"));
+  const LeaseHolder renewed = refusal_of(*second, request_of("relay-2"));
   CHECK(renewed.beat != holder.beat);
   REQUIRE(first.store->settle(first.lease, first.mark, {}));
-  CHECK(refused(*second, request_of("relay-2")).beat != renewed.beat);
+  CHECK(refusal_of(*second, request_of("relay-2")).beat != renewed.beat);
 }
 
 void check_release(StoreFixture& fixture) {
   Holder first = holder_of(fixture, "relay-1");
   REQUIRE(first.store->release(first.lease));
   const auto second = fixture.store();
-  CHECK(granted(*second, request_of("relay-2")).lease.epoch > first.lease.epoch);
-  CHECK(refused(*first.store, request_of("relay-1")).owner == "relay-2");
+  CHECK(grant_of(*second, request_of("relay-2")).lease.epoch > first.lease.epoch);
+  CHECK(refusal_of(*first.store, request_of("relay-1")).owner == "relay-2");
 }
 
 void check_same_owner(StoreFixture& fixture) {
   Holder first = holder_of(fixture, "relay-1");
   const auto second = fixture.store();
-  const Granted again = granted(*second, request_of("relay-1"));
+  const Granted again = grant_of(*second, request_of("relay-1"));
   CHECK(again.lease.epoch > first.lease.epoch);
   CHECK(first.store->renew(first.lease).error().fault == Fault::fenced);
   CHECK(second->renew(again.lease));
@@ -79,18 +65,18 @@ void check_expired(StoreFixture& fixture) {
   Holder first = holder_of(fixture, "relay-1");
   const auto second = fixture.store();
   LeaseRequest request = request_of("relay-2");
-  const LeaseHolder seen = refused(*second, request);
+  const LeaseHolder seen = refusal_of(*second, request);
   REQUIRE(first.store->renew(first.lease));
   request.expired = seen;
-  const LeaseHolder now = refused(*second, request);  // it has moved: it is alive
+  const LeaseHolder now = refusal_of(*second, request);  // it has moved: it is alive
   for (const LeaseHolder& wrong :
        {LeaseHolder{"relay-3", now.epoch, now.beat}, LeaseHolder{now.owner, now.epoch + 1, now.beat},
         LeaseHolder{now.owner, now.epoch, now.beat - 1}}) {
     request.expired = wrong;
-    CHECK(refused(*second, request) == now);
+    CHECK(refusal_of(*second, request) == now);
   }
   request.expired = now;
-  const Granted taken = granted(*second, request);
+  const Granted taken = grant_of(*second, request);
   CHECK(taken.lease.epoch > first.lease.epoch);
   CHECK(first.store->renew(first.lease).error().fault == Fault::fenced);
 }
@@ -104,9 +90,9 @@ void check_fenced(StoreFixture& fixture) {
 
   const auto store = fixture.store();
   LeaseRequest request = request_of("relay-2");
-  request.expired = refused(*store, request);
-  const Granted taken = granted(*store, request);
-  const LeaseHolder before = refused(*fixture.store(), request_of("relay-3"));
+  request.expired = refusal_of(*store, request);
+  const Granted taken = grant_of(*store, request);
+  const LeaseHolder before = refusal_of(*fixture.store(), request_of("relay-3"));
 
   Hold hold = hold_of(batch->messages[0], HeldState::dead);
   hold.last_error = "no";
@@ -115,8 +101,8 @@ void check_fenced(StoreFixture& fixture) {
   CHECK(old.store->renew(old.lease).error().fault == Fault::fenced);
   CHECK(old.store->release(old.lease).error().fault == Fault::fenced);
 
-  CHECK(refused(*fixture.store(), request_of("relay-3")) == before);
-  const Granted again = granted(*store, request_of("relay-2"));
+  CHECK(refusal_of(*fixture.store(), request_of("relay-3")) == before);
+  const Granted again = grant_of(*store, request_of("relay-2"));
   CHECK(again.mark == taken.mark);
   CHECK(fixture.admin()->backlog("orders")->pending == 2);
 }
@@ -126,8 +112,8 @@ void check_gone(StoreFixture& fixture) {
   REQUIRE(provably_gone(owner));
   Holder first = holder_of(fixture, owner);
   const auto second = fixture.store();
-  CHECK(granted(*second, request_of(this_owner())).lease.epoch > first.lease.epoch);
-  CHECK(refused(*fixture.store(), request_of("relay-3")).owner == this_owner());
+  CHECK(grant_of(*second, request_of(this_owner())).lease.epoch > first.lease.epoch);
+  CHECK(refusal_of(*fixture.store(), request_of("relay-3")).owner == this_owner());
 }
 
 void check_holds(StoreFixture& fixture) {
@@ -163,10 +149,10 @@ void check_routes(StoreFixture& fixture) {
   CHECK(routes->front().epoch == holder.lease.epoch);
   CHECK_FALSE(routes->front().paused);
   REQUIRE(admin->set_paused("orders", true));
-  CHECK(granted(*holder.store, request_of("relay-1")).paused);
+  CHECK(grant_of(*holder.store, request_of("relay-1")).paused);
   CHECK(admin->routes()->front().paused);
   REQUIRE(admin->set_paused("orders", false));
-  CHECK_FALSE(granted(*holder.store, request_of("relay-1")).paused);
+  CHECK_FALSE(grant_of(*holder.store, request_of("relay-1")).paused);
 }
 
 void check_send(StoreFixture& fixture) {

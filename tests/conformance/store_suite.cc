@@ -305,16 +305,32 @@ LeaseRequest request_of(const std::string& owner) {
   return request;
 }
 
-Holder holder_of(StoreFixture& fixture, const std::string& owner, Start start) {
-  Holder holder{fixture.store(), {}, {}};
-  LeaseRequest request = request_of(owner);
-  request.start = start;
-  auto acquired = holder.store->acquire(request);
+LeaseHolder refusal_of(Store& store, const LeaseRequest& request) {
+  auto acquired = store.acquire(request);
+  REQUIRE_MESSAGE(acquired, acquired.error().text);
+  REQUIRE(std::holds_alternative<LeaseHolder>(*acquired));
+  return std::get<LeaseHolder>(*acquired);
+}
+
+Granted grant_of(Store& store, const LeaseRequest& request) {
+  auto acquired = store.acquire(request);
   REQUIRE_MESSAGE(acquired, acquired.error().text);
   REQUIRE(std::holds_alternative<Granted>(*acquired));
-  holder.lease = std::get<Granted>(*acquired).lease;
-  holder.mark = std::get<Granted>(*acquired).mark;
+  return std::get<Granted>(*acquired);
+}
+
+Holder holder_of(StoreFixture& fixture, const LeaseRequest& request) {
+  Holder holder{fixture.store(), {}, {}};
+  const Granted grant = grant_of(*holder.store, request);
+  holder.lease = grant.lease;
+  holder.mark = grant.mark;
   return holder;
+}
+
+Holder holder_of(StoreFixture& fixture, const std::string& owner, Start start) {
+  LeaseRequest request = request_of(owner);
+  request.start = start;
+  return holder_of(fixture, request);
 }
 
 Hold hold_of(const Message& message, HeldState state) {

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "core/admin.h"
+#include "core/operator.h"
 #include "core/store.h"
+#include "core/upkeep.h"
 
 namespace outbox::test {
 
@@ -46,7 +48,11 @@ class StoreFixture {
   virtual ~StoreFixture() = default;
   virtual std::unique_ptr<Store> store() = 0;
   virtual std::unique_ptr<Admin> admin() = 0;
+  virtual std::unique_ptr<Operator> oper() = 0;
+  virtual std::unique_ptr<Upkeep> upkeep() = 0;
   virtual std::unique_ptr<ServiceWriter> writer() = 0;
+  /// SQL that every database understands, on the service's database, as somebody who may do anything there.
+  virtual void execute(const std::string& sql) = 0;
   /// True: several writers may have transactions open at a time.
   [[nodiscard]] virtual bool has_concurrent_writers() const { return true; }
 };
@@ -55,6 +61,12 @@ class StoreFixture {
 void store_suite(StoreFixture& fixture);
 /// A part of it.
 void store_lease_suite(StoreFixture& fixture);
+/// What is held, through the Store port; looks at it through Operator::held().
+void store_held_suite(StoreFixture& fixture);
+/// Shards of a route, and what is held when their number changes.
+void store_shard_suite(StoreFixture& fixture);
+void operator_suite(StoreFixture& fixture);
+void upkeep_suite(StoreFixture& fixture);
 
 /// A store that holds the lease of route "orders", and where it stands.
 struct Holder {
@@ -64,6 +76,11 @@ struct Holder {
 };
 Holder holder_of(StoreFixture& fixture, const std::string& owner = "relay-1", Start start = Start::oldest);
 LeaseRequest request_of(const std::string& owner);
+/// Takes the lease; the test fails when it is not granted, or for refusal_of(), when it is.
+Granted grant_of(Store& store, const LeaseRequest& request);
+LeaseHolder refusal_of(Store& store, const LeaseRequest& request);
+/// The same with a store of its own.
+Holder holder_of(StoreFixture& fixture, const LeaseRequest& request);
 Hold hold_of(const Message& message, HeldState state);
 
 /// Reads until nothing more is there and moves the holder's mark along, without saving it. The payloads, in

@@ -1,0 +1,377 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/shard.h"
+#include "tests/conformance/held_rows.h"
+
+namespace outbox::test {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+using enum HeldState;
+
+LeaseRequest route_request(const std::string& route, std::vector<std::string> topics = {"*"}) {
+  LeaseRequest request = request_of("relay-1");
+  request.route = route;
+  request.topics = std::move(topics);
+  return request;
+}
+
+std::vector<ServiceRow> rows_of(int count) {
+  std::vector<ServiceRow> rows;
+  for (int i = 0; i < count; ++i) rows.push_back({.payload = std::to_string(i)});
+  return rows;
+}
+
+/// Reads everything and saves the mark.
+void settle_all(Holder& holder) {
+  read_all(holder);
+  REQUIRE(holder.store->settle(holder.lease, holder.mark, {}));
+}
+
+/// All that retention removes, in chunks.
+std::size_t removed(Upkeep& upkeep, const Retention& retention) {
+  std::size_t rows = 0;
+  for (;;) {
+    const auto chunk = upkeep.remove_sent(retention);
+    REQUIRE_MESSAGE(chunk, chunk.error().text);
+    rows += chunk->rows;
+    if (!chunk->more) return rows;
+  }
+}
+
+/// The rows that are still there, of the first `count`.
+std::string there(StoreFixture& fixture, std::int64_t count) {
+  const auto oper = fixture.oper();
+  std::string text;
+  for (std::int64_t seq = 1; seq <= count; ++seq) {
+    const auto found = oper->message(std::nullopt, seq, false);
+    REQUIRE_MESSAGE(found, found.error().text);
+    if (*found) text += (text.empty() ? "" : " ") + std::to_string(seq);
+  }
+  return text;
+}
+
+Retention kept_for(Duration sent, std::size_t rows_max = 1000) {
+  return {sent, std::nullopt, rows_max};
+}
+
+void check_routes(StoreFixture& fixture) {
+  const auto upkeep = fixture.upkeep();
+  CHECK(upkeep->routes()->empty());
+  const Holder orders = holder_of(fixture, route_request("orders")),
+               audit = holder_of(fixture, route_request("audit"));
+  const auto routes = upkeep->routes();
+  REQUIRE_MESSAGE(routes, routes.error().text);
+  REQUIRE(routes->size() == 2);
+  CHECK((*routes)[0].route == "audit");
+  CHECK((*routes)[1].route == "orders");
+  CHECK((*routes)[1].owner == "relay-1");
+  CHECK((*routes)[1].epoch == orders.lease.epoch);
+  CHECK_FALSE((*routes)[1].paused);
+}
+
+void check_backlog(StoreFixture& fixture) {
+  const auto upkeep = fixture.upkeep();
+  fixture.writer()->commit_rows(
+      {{.topic = "order.made"}, {.topic = "cart.made"}, {.topic = "order.paid"}, {.topic = "order%"}});
+  CHECK(upkeep->backlog("orders")->pending == 4);  // nobody has said yet what it takes
+  Holder holder = holder_of(fixture, route_request("orders", {"order.*", "x_y"}));
+  auto backlog = upkeep->backlog("orders");
+  REQUIRE_MESSAGE(backlog, backlog.error().text);
+  CHECK(backlog->pending == 2);
+  CHECK(backlog->oldest_age >= Duration::zero());
+  CHECK(backlog->oldest_age < hours(1));
+  fixture.writer()->commit_rows({{.topic = "xzy"}, {.topic = "x_y"}});
+  CHECK(upkeep->backlog("orders")->pending == 3);
+  settle_all(holder);
+  CHECK(upkeep->backlog("orders")->pending == 0);
+  CHECK(upkeep->backlog("orders")->oldest_age == Duration::zero());
+}
+
+void check_backlog_shards(StoreFixture& fixture) {
+  LeaseRequest request = request_of("relay-1");
+  request.shards = 2;
+  Holder first = holder_of(fixture, request);
+  request.shard = 1;
+  Holder second = holder_of(fixture, request);
+  fixture.writer()->commit_rows(rows_of(5));
+  settle_all(first);
+  CHECK(fixture.upkeep()->backlog("orders")->pending == 5);  // as far as the slowest of them tells
+  settle_all(second);
+  CHECK(fixture.upkeep()->backlog("orders")->pending == 0);
+}
+
+void check_held(StoreFixture& fixture) {
+  Shelf shelf(fixture);
+  shelf.hold({{.key = "a", .state = retrying},
+              {.key = "a", .state = blocked},
+              {.key = "a", .state = blocked},
+              {.state = dead}});
+  const auto upkeep = fixture.upkeep();
+  const auto held = upkeep->held("orders");
+  REQUIRE_MESSAGE(held, held.error().text);
+  CHECK(*held == std::map<HeldState, std::int64_t>{{retrying, 1}, {blocked, 2}, {dead, 1}});
+  CHECK(upkeep->held("nowhere")->empty());
+}
+
+void check_blocked_keys(StoreFixture& fixture) {
+  Shelf shelf(fixture);
+  shelf.hold(
+      {{.key = "a", .state = retrying, .attempts = 4, .last_error = "no"}, {.key = "a", .state = blocked}});
+  shelf.hold({{.key = "b", .state = dead, .blocks = true},
+              {.key = "b", .state = blocked},
+              {.key = "b", .state = blocked},
+              {.state = retrying},
+              {.key = "c", .state = dead}});
+  const auto upkeep = fixture.upkeep();
+  const auto keys = upkeep->blocked_keys("orders", 10);
+  REQUIRE_MESSAGE(keys, keys.error().text);
+  REQUIRE(keys->size() == 2);
+  const BlockedKey &first = (*keys)[0], &second = (*keys)[1];
+  CHECK(first.key == "a");
+  CHECK(first.seq == 1);
+  CHECK(first.id == shelf.entry(1).id);
+  CHECK(first.state == retrying);
+  CHECK(first.attempts == 4);
+  CHECK(first.last_error == "no");
+  CHECK(first.age >= Duration::zero());
+  CHECK(first.age < hours(1));
+  CHECK(first.rows == 2);
+  CHECK(second.key == "b");
+  CHECK(second.state == dead);
+  CHECK(second.rows == 3);
+  CHECK(upkeep->blocked_keys("orders", 1)->size() == 1);
+}
+
+void check_retention(StoreFixture& fixture) {
+  const auto upkeep = fixture.upkeep();
+  Shelf shelf(fixture);
+  shelf.hold(
+      {{.key = "a"}, {.key = "a", .state = retrying}, {}, {.state = dead}, {}, {.state = unrouted}, {}});
+  fixture.writer()->commit_rows(rows_of(2));
+  CHECK(removed(*upkeep, kept_for(hours(1))) == 0);  // younger
+  CHECK(there(fixture, 9) == "1 2 3 4 5 6 7 8 9");
+  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 4);
+  CHECK(there(fixture, 9) == "2 4 6 8 9");
+  settle_all(shelf.holder);
+  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 2);
+  CHECK(there(fixture, 9) == "2 4 6");
+  shelf.remove({{2, "a"}});
+  HeldFilter filter;
+  filter.state = unrouted;
+  REQUIRE(fixture.oper()->change_held(HeldAction::discard, filter, 10, false, "tester"));
+  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 2);
+  CHECK(there(fixture, 9) == "4");
+  CHECK(shelf.held() == "4 dead");
+}
+
+void check_retention_routes(StoreFixture& fixture) {
+  const auto upkeep = fixture.upkeep();
+  fixture.writer()->commit_rows(rows_of(3));
+  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 0);  // nobody has begun
+  Holder orders = holder_of(fixture, route_request("orders"));
+  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 0);
+  settle_all(orders);
+  Holder audit = holder_of(fixture, route_request("audit", {"none"}));
+  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 0);  // the slowest has not passed them
+  settle_all(audit);
+  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 3);
+  CHECK(there(fixture, 3).empty());
+}
+
+void check_retention_shards(StoreFixture& fixture) {
+  LeaseRequest request = request_of("relay-1");
+  request.shards = 2;
+  Holder first = holder_of(fixture, request);
+  request.shard = 1;
+  Holder second = holder_of(fixture, request);
+  fixture.writer()->commit_rows(rows_of(4));
+  settle_all(first);
+  CHECK(removed(*fixture.upkeep(), kept_for(Duration::zero())) == 0);
+  settle_all(second);
+  CHECK(removed(*fixture.upkeep(), kept_for(Duration::zero())) == 4);
+}
+
+void check_retention_chunks(StoreFixture& fixture) {
+  const auto upkeep = fixture.upkeep();
+  Shelf shelf(fixture);
+  std::vector<Wanted> rows(250);
+  rows[3].state = rows[120].state = dead;
+  shelf.hold(rows);
+  const auto chunk = upkeep->remove_sent(kept_for(Duration::zero(), 100));
+  REQUIRE_MESSAGE(chunk, chunk.error().text);
+  CHECK(chunk->rows == 99);
+  CHECK(chunk->more);
+  CHECK(there(fixture, 102) == "4 101 102");
+  CHECK(removed(*upkeep, kept_for(Duration::zero(), 100)) == 149);
+  CHECK(there(fixture, 250) == "4 121");
+  // it begins anew: what could not be removed then can be now
+  shelf.remove({{4, std::nullopt}, {121, std::nullopt}});
+  CHECK(removed(*upkeep, kept_for(Duration::zero(), 100)) == 2);
+  fixture.writer()->commit_rows(rows_of(1));
+  settle_all(shelf.holder);
+  CHECK(removed(*upkeep, kept_for(Duration::zero(), 100)) == 1);
+}
+
+void check_retention_dead(StoreFixture& fixture) {
+  const auto upkeep = fixture.upkeep();
+  Shelf shelf(fixture);
+  shelf.hold({{.key = "a", .state = dead},
+              {.key = "b", .state = dead, .blocks = true},
+              {.key = "b", .state = blocked},
+              {.state = retrying},
+              {.state = unrouted}});
+  CHECK(removed(*upkeep, {Duration::zero(), hours(1), 100}) == 0);
+  CHECK(shelf.held() == "1 dead, 2 dead, 3 blocked, 4 retrying, 5 unrouted");
+  CHECK(removed(*upkeep, {hours(1), Duration::zero(), 100}) ==
+        0);  // the letter goes, its row stays as long as others
+  CHECK(shelf.held() == "2 dead, 3 blocked, 4 retrying, 5 unrouted");
+  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 1);
+  CHECK(there(fixture, 5) == "2 3 4 5");
+}
+
+void check_unrouted_topics(StoreFixture& fixture) {
+  Shelf shelf(fixture);
+  const auto upkeep = fixture.upkeep();
+  CHECK(upkeep->unrouted_topics()->empty());
+  shelf.hold({{.state = unrouted, .topic = "odd"},
+              {.state = unrouted, .topic = "odd"},
+              {.state = unrouted, .topic = "even"},
+              {.state = dead, .topic = "dead"}});
+  auto topics = upkeep->unrouted_topics();
+  REQUIRE_MESSAGE(topics, topics.error().text);
+  std::ranges::sort(*topics);
+  CHECK(*topics == std::vector<std::string>{"even", "odd"});
+}
+
+void check_adopt(StoreFixture& fixture) {
+  Shelf shelf(fixture, route_request("orders", {"orders"}));
+  const auto upkeep = fixture.upkeep();
+  shelf.hold({{.key = "a", .state = unrouted, .topic = "odd.1", .attempts = 0},
+              {.key = "a", .state = unrouted, .topic = "odd.2", .attempts = 0},
+              {.key = "a", .state = unrouted, .topic = "even", .attempts = 0},
+              {.state = unrouted, .topic = "odd.1", .attempts = 0},
+              {.key = "a"}});
+  CHECK(*upkeep->adopt("nowhere", {"odd.*"}) == 0);  // it has no mark
+  CHECK(*upkeep->adopt("orders", {"other"}) == 0);
+  CHECK(shelf.held() == "1 unrouted, 2 unrouted, 3 unrouted, 4 unrouted");
+  const std::int64_t version = upkeep->routes()->front().held_version;
+  const auto adopted = upkeep->adopt("orders", {"none", "odd.*"});
+  REQUIRE_MESSAGE(adopted, adopted.error().text);
+  CHECK(*adopted == 3);
+  CHECK(upkeep->routes()->front().held_version > version);
+  CHECK(shelf.held() == "1 retrying, 2 blocked, 3 unrouted, 4 retrying");
+  const HeldBatch batch = shelf.read();
+  CHECK(batch.rows.messages.size() == 3);
+  CHECK(shelf.keys().blocked.size() == 1);
+  CHECK(shelf.keys().rows_total == 4);
+  CHECK(*upkeep->adopt("orders", {"odd.*"}) == 0);
+}
+
+void check_adopt_other_route(StoreFixture& fixture) {
+  // held by one route, adopted by another: held there, or let go when that one will come across it by itself
+  const auto upkeep = fixture.upkeep();
+  Shelf shelf(fixture, route_request("orders", {"orders"}));
+  shelf.hold(
+      {{.key = "a", .state = unrouted, .topic = "odd"}, {.key = "b", .state = unrouted, .topic = "odd"}});
+  LeaseRequest request = route_request("audit", {"odd"});
+  request.shards = 3;
+  Holder audit = holder_of(fixture, request);
+  CHECK(*upkeep->adopt("audit", {"odd"}) == 2);
+  CHECK(shelf.held().empty());
+  CHECK(fixture.upkeep()->backlog("audit")->pending == 2);
+
+  shelf.hold(
+      {{.key = "c", .state = unrouted, .topic = "odd"}, {.key = "d", .state = unrouted, .topic = "odd"}});
+  for (request.shard = 0; request.shard < 3; ++request.shard) {
+    Holder passed = holder_of(fixture, request);
+    settle_all(passed);
+  }
+  CHECK(*upkeep->adopt("audit", {"odd"}) == 2);
+  HeldFilter filter;
+  filter.route = "audit";
+  CHECK(shelf.held(filter) == "3 retrying, 4 retrying");
+  CHECK(shelf.held() == "3 retrying, 4 retrying");
+  CHECK(shelf.entry(3).shard == shard_of("c", 3, 3));
+  CHECK(shelf.entry(4).shard == shard_of("d", 4, 3));
+}
+
+void check_members(StoreFixture& fixture) {
+  const auto first = fixture.upkeep(), second = fixture.upkeep();
+  const auto owners = [](const std::vector<RelayMember>& members) {
+    std::set<std::string> names;
+    for (const RelayMember& member : members) names.insert(member.owner);
+    return names;
+  };
+  const auto beat = [](const std::vector<RelayMember>& members, const std::string& owner) {
+    const auto found = std::ranges::find(members, owner, &RelayMember::owner);
+    REQUIRE(found != members.end());
+    return found->beat;
+  };
+  const auto alone = first->join("relay-1");
+  REQUIRE_MESSAGE(alone, alone.error().text);
+  CHECK(owners(*alone) == std::set<std::string>{"relay-1"});
+  const auto both = second->join("relay-2");
+  REQUIRE_MESSAGE(both, both.error().text);
+  CHECK(owners(*both) == std::set<std::string>{"relay-1", "relay-2"});
+  CHECK(beat(*both, "relay-1") == beat(*alone, "relay-1"));  // only its own call moves it
+  const auto again = first->join("relay-1");
+  CHECK(beat(*again, "relay-1") != beat(*both, "relay-1"));
+  CHECK(beat(*again, "relay-2") == beat(*both, "relay-2"));
+  REQUIRE(second->leave("relay-2"));
+  REQUIRE(second->leave("relay-2"));
+  CHECK(owners(*first->join("relay-1")) == std::set<std::string>{"relay-1"});
+}
+
+}  // namespace
+
+void upkeep_suite(StoreFixture& fixture) {
+  SUBCASE("routes are listed with their leases") {
+    check_routes(fixture);
+  }
+  SUBCASE("the backlog is what the route takes and has not settled") {
+    check_backlog(fixture);
+  }
+  SUBCASE("the backlog is that of the slowest shard") {
+    check_backlog_shards(fixture);
+  }
+  SUBCASE("what is held is counted by state") {
+    check_held(fixture);
+  }
+  SUBCASE("keys that wait are told with the row that they wait for") {
+    check_blocked_keys(fixture);
+  }
+  SUBCASE("retention keeps what is held, unsettled or young") {
+    check_retention(fixture);
+  }
+  SUBCASE("retention keeps what another route has not passed") {
+    check_retention_routes(fixture);
+  }
+  SUBCASE("retention keeps what another shard has not passed") {
+    check_retention_shards(fixture);
+  }
+  SUBCASE("retention goes chunk by chunk, and then from the start") {
+    check_retention_chunks(fixture);
+  }
+  SUBCASE("dead letters go when that is wanted, unless they block") {
+    check_retention_dead(fixture);
+  }
+  SUBCASE("the topics that no route takes are told once each") {
+    check_unrouted_topics(fixture);
+  }
+  SUBCASE("a route adopts rows that nobody took") {
+    check_adopt(fixture);
+  }
+  SUBCASE("a route adopts what another one holds") {
+    check_adopt_other_route(fixture);
+  }
+  SUBCASE("relays see each other, and each moves its own beat") {
+    check_members(fixture);
+  }
+}
+
+}  // namespace outbox::test
