@@ -95,7 +95,7 @@ Findings judge_arrivals(const Expectations& expected, const std::vector<Received
     const Received& message = arrived[at];
     const auto found = expected.find(message.id());
     const auto key = message.attributes.find("partitionkey");
-    if (found == expected.end() || found->second.due == Due::forbidden ||
+    if (found == expected.end() || found->second.due == Due::forbidden || found->second.due == Due::refused ||
         message.payload != found->second.payload ||
         (key == message.attributes.end() ? "" : key->second) != found->second.key) {
       ++findings.uncommitted;

@@ -29,7 +29,12 @@ struct LedgerRow {
 };
 
 /// What must become of a row, once the database has been asked.
-enum class Due { forbidden, allowed, required };
+enum class Due {
+  forbidden,
+  allowed,
+  required,
+  refused,  ///< no broker will take it: it must become a dead letter
+};
 
 struct Expected {
   std::string key, payload;

@@ -68,5 +68,6 @@ Outcome spoil_broker_wire(const Round& round);
 Outcome fill_file_disk(const Round& round);
 Outcome fill_state_disk(const Round& round);
 Outcome shift_clock(const Round& round);
+Outcome hold_rows(const Round& round);
 
 }  // namespace outbox::test

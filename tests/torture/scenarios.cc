@@ -66,7 +66,7 @@ std::span<const Scenario> scenarios() {
                .what = "one of three relays stopped beyond its lease, others die, leave and join",
                .postgresql = true,
                .redis = true,
-               .faults = 300,
+               .faults = 450,
                .faults_short = 4,
                .per_round = 10,
                .jobs = 4,

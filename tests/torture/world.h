@@ -31,6 +31,8 @@ struct WorldOptions {
   int window = 64;
   std::size_t backlog_max = 300;  ///< services rest when so many rows are ahead of the consumer
   bool may_forget = false;        ///< the database may forget commits when it crashes
+  /// Which rows nobody will ever accept, by id: they must become dead letters.
+  std::function<bool(const std::string& id)> is_poison = {};
   ServicesOptions services = {};  ///< its seed is the round's
 };
 

@@ -1,0 +1,51 @@
+// A broker that turns messages away: rows are held, retried, or die, and the relay is killed meanwhile.
+#include "tests/support/eventually.h"
+#include "tests/torture/flaky_redis.h"
+#include "tests/torture/scenario.h"
+
+namespace outbox::test {
+namespace {
+
+class FlakyConsumer : public Consumer {
+ public:
+  explicit FlakyConsumer(unsigned seed) : redis_(seed) {}
+
+  void catch_up() override { redis_.copy_to(arrived); }
+  void settle() override {
+    if (!eventually([&] { return redis_.connections() == 0; }))
+      throw std::runtime_error("the connection of a killed relay stays");
+    catch_up();
+  }
+  [[nodiscard]] std::string url() const override {
+    return "redis://127.0.0.1:" + std::to_string(redis_.port());
+  }
+
+ private:
+  FlakyRedis redis_;
+};
+
+}  // namespace
+
+Outcome hold_rows(const Round& round) {
+  WorldOptions options;
+  options.seed = round.seed;
+  options.is_poison = FlakyRedis::is_poison;
+  std::unique_ptr<Shop> shop;
+  if (round.number % 2 == 0)
+    shop = std::make_unique<SqliteShop>();
+  else
+    shop = round.servers.new_shop();
+  World world(std::move(shop), std::make_unique<FlakyConsumer>(round.seed), options);
+  Outboxd& relay = world.add_relay("", [](RelayConfig& config) { config.attempts_max = 8; });
+  for (int i = 0; i < round.faults && world.is_faultless(); ++i) {
+    world.start(relay);
+    if (!world.progress(static_cast<std::size_t>(world.draw(200)), "kill -9 with rows held")) break;
+    world.kill(relay);
+    world.fault();
+    world.crashed();
+  }
+  if (!relay.is_running()) world.start(relay);
+  return world.finish();
+}
+
+}  // namespace outbox::test
