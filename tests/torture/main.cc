@@ -58,8 +58,13 @@ class Run {
  private:
   void work(int lane) {
     for (int number = next_++; number < rounds_; number = next_++) {
-      const Round round{servers_, options_.seed + static_cast<unsigned>(number), number,
-                        std::min(scenario_.per_round, wanted_ - number * scenario_.per_round), lane};
+      const unsigned seed = options_.seed + static_cast<unsigned>(number);
+      const Round round{servers_,
+                        seed,
+                        static_cast<int>(seed % 1'000'000),
+                        std::min(scenario_.per_round, wanted_ - number * scenario_.per_round),
+                        scenario_.per_round,
+                        lane};
       Outcome outcome;
       try {
         outcome = scenario_.play(round);

@@ -10,83 +10,81 @@ using namespace std::chrono_literals;
 class Wire {
  public:
   /// answer_bytes_max: cuts come after each count of bytes up to this one, in turn.
-  Wire(World& world, FaultProxy& proxy, Outboxd& relay, std::size_t first_cut, std::size_t answer_bytes_max)
-      : world_(world), proxy_(proxy), relay_(relay), cut_(first_cut), answer_bytes_max_(answer_bytes_max) {}
+  Wire(World& world, FaultProxy& proxy, Outboxd& relay, int answer_bytes_max)
+      : world_(world), proxy_(proxy), relay_(relay), answer_bytes_max_(answer_bytes_max) {}
 
-  void play() {
-    switch (world_.draw(10)) {
-      case 0:
-        proxy_.cut();
-        break;
-      case 1:
-      case 2:
-      case 3:
-        cut_in_answer();
-        break;
-      case 4:
-        proxy_.half_open(true);
-        pass();
-        if (world_.draw(2) == 0) proxy_.cut();  // or it was a short stall
-        break;
-      case 5:
-        proxy_.swallow_answers(true);
-        pass();
-        proxy_.cut();  // a stream cannot go on with a hole in it
-        break;
-      case 6:
-        proxy_.drip(static_cast<std::size_t>(1 + world_.draw(40)));
-        pass();
-        break;
-      case 7:
-        proxy_.delay(std::chrono::milliseconds(world_.draw(60)),
-                     std::chrono::milliseconds(1 + world_.draw(30)));
-        pass();
-        if (world_.draw(2) == 0) proxy_.cut();  // with bytes under way
-        break;
-      case 8:
-        proxy_.refuse(true);
-        proxy_.cut();
-        pass();
-        break;
-      default:
-        cut_and_kill();
-        break;
-    }
+  /// `turn` counts through all rounds, so that no count of bytes is left out.
+  void play(int turn) {
+    if (turn % 5 < 2)
+      cut_in_answer(turn / 5 * 2 + turn % 5);
+    else
+      spoil();
     proxy_.heal();
     world_.fault();
   }
 
  private:
-  void pass() { world_.pass(std::chrono::milliseconds(5 + world_.draw(60))); }
-
-  bool cut_in_answer() {
-    const auto before = proxy_.accepted();
-    proxy_.cut_after_answers(1 + cut_++ % answer_bytes_max_);
-    return world_.until([&] { return proxy_.accepted() != before; }, 500ms);
+  void spoil() {
+    switch (world_.draw(7)) {
+      case 0:
+        proxy_.cut();
+        break;
+      case 1:
+        proxy_.half_open(true);
+        pass();
+        if (world_.draw(2) == 0) proxy_.cut();  // or it was a short stall
+        break;
+      case 2:
+        proxy_.swallow_answers(true);
+        pass();
+        proxy_.cut();  // a stream cannot go on with a hole in it
+        break;
+      case 3:
+        proxy_.drip(static_cast<std::size_t>(1 + world_.draw(40)));
+        pass();
+        break;
+      case 4:
+        proxy_.delay(std::chrono::milliseconds(world_.draw(60)),
+                     std::chrono::milliseconds(1 + world_.draw(30)));
+        pass();
+        if (world_.draw(2) == 0) proxy_.cut();  // with bytes under way
+        break;
+      case 5:
+        proxy_.refuse(true);
+        proxy_.cut();
+        pass();
+        break;
+      default:  // half an answer, and the relay does not live to see the rest
+        cut_in_answer(world_.draw(answer_bytes_max_));
+        world_.kill(relay_);
+        world_.may_repeat(1);
+        world_.start(relay_);
+        break;
+    }
   }
 
-  /// Half an answer, and the relay does not live to see the rest.
-  void cut_and_kill() {
-    (void)cut_in_answer();
-    world_.kill(relay_);
-    world_.may_repeat(1);
-    world_.start(relay_);
+  void pass() { world_.pass(std::chrono::milliseconds(5 + world_.draw(60))); }
+
+  void cut_in_answer(int number) {
+    const auto before = proxy_.accepted();
+    const bool in_new_session = number / answer_bytes_max_ % 2 == 1;  // among its first bytes
+    if (in_new_session) proxy_.cut();
+    proxy_.cut_after_answers(static_cast<std::size_t>(1 + number % answer_bytes_max_));
+    (void)world_.until([&] { return proxy_.accepted() > before + (in_new_session ? 1 : 0); }, 300ms);
   }
 
   World& world_;
   FaultProxy& proxy_;
   Outboxd& relay_;
-  std::size_t cut_;
-  const std::size_t answer_bytes_max_;
+  const int answer_bytes_max_;
 };
 
-Outcome play(World& world, FaultProxy& proxy, Outboxd& relay, const Round& round,
-             std::size_t answer_bytes_max) {
+Outcome play(World& world, FaultProxy& proxy, Outboxd& relay, const Round& round, int answer_bytes_max) {
   world.start(relay);
-  Wire wire(world, proxy, relay, static_cast<std::size_t>(round.number * round.faults), answer_bytes_max);
+  Wire wire(world, proxy, relay, answer_bytes_max);
   for (int i = 0; i < round.faults && world.is_faultless(); ++i) {
     if (!world.progress(static_cast<std::size_t>(1 + world.draw(30)), "a fault on the wire")) break;
-    wire.play();
+    wire.play(round.number * round.per_round + i);
   }
   world.may_repeat(proxy.accepted());  // each session may have ended with a window in doubt
   return world.finish();
@@ -101,7 +99,7 @@ Outcome spoil_database_wire(const Round& round) {
   const std::string direct = ":" + std::to_string(round.servers.postgresql().port()) + "/";
   std::string spoilt = url;
   spoilt.replace(spoilt.find(direct), direct.size(), ":" + std::to_string(proxy.port()) + "/");
-  return play(*world, proxy, world->add_relay(spoilt), round, 3000);
+  return play(*world, proxy, world->add_relay(spoilt), round, 1000);
 }
 
 Outcome spoil_broker_wire(const Round& round) {
@@ -114,7 +112,7 @@ Outcome spoil_broker_wire(const Round& round) {
   Outboxd& relay = world.add_relay("", [](RelayConfig& config) {
     config.routes[0].more = "[route.redis]\ntimeout = '1s'\nconnect_timeout = '1s'";
   });
-  return play(world, proxy, relay, round, 300);
+  return play(world, proxy, relay, round, 250);
 }
 
 }  // namespace outbox::test

@@ -32,9 +32,10 @@ class Servers {
 struct Round {
   Servers& servers;
   unsigned seed = 1;
-  int number = 0;  ///< 0, 1, 2, ... within the scenario
+  int number = 1;  ///< that of the seed, so that a round played again is the same one
   int faults = 1;  ///< wanted
-  int lane = 0;    ///< different for rounds that run at the same time
+  int per_round = 1;
+  int lane = 0;  ///< different for rounds that run at the same time
 };
 
 struct Scenario {

@@ -46,14 +46,24 @@ void Services::serve(unsigned seed) {
   }
 }
 
-std::vector<std::size_t> Services::write(Session& session, const std::string& key, int count) {
+/// An expression, in the database's own words.
+std::string Services::moment_in(int milliseconds) const {
+  if (milliseconds == 0) return "NULL";
+  const std::string seconds = std::to_string(milliseconds / 1000.0);
+  if (shop_.url().starts_with("sqlite:"))
+    return "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+" + seconds + " seconds')";
+  return "now() + interval '" + seconds + " s'";
+}
+
+/// delay: milliseconds until they may be delivered.
+std::vector<std::size_t> Services::write(Session& session, const std::string& key, int count, int delay) {
   std::vector<std::size_t> rows;
-  std::string sql = "INSERT INTO outbox (id, topic, message_key, payload) VALUES ";
+  std::string sql = "INSERT INTO outbox (id, topic, message_key, payload, deliver_at) VALUES ";
   for (int i = 0; i < count; ++i) {
     rows.push_back(ledger_.add(key));
     const LedgerRow row = ledger_.row(rows.back());
     sql += (i > 0 ? ", ('" : "('") + row.id + "', 'orders', " + (key.empty() ? "NULL" : "'" + key + "'") +
-           ", '" + row.payload + "')";
+           ", '" + row.payload + "', " + moment_in(delay) + ")";
   }
   session.run(sql);
   return rows;
@@ -73,7 +83,10 @@ void Services::transaction(Session& session, std::mt19937& random) {
     }
     session.run("UPDATE account SET number = number + 1 WHERE key = '" + key + "'");
     const int count = 1 + static_cast<int>(random() % static_cast<unsigned>(options_.rows_max));
-    for (const std::size_t row : write(session, key, count)) rows.push_back(row);
+    const bool is_scheduled =
+        options_.scheduled > 0 && random() % static_cast<unsigned>(options_.scheduled) == 0;
+    const int delay = is_scheduled ? 1 + static_cast<int>(random() % 100) : 0;
+    for (const std::size_t row : write(session, key, count, delay)) rows.push_back(row);
     if (random() % 20 == 0) pause(random() % 5000);
     if (commits) {
       // Written down before it is said, so that a commit without an answer is not forgotten.

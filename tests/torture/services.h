@@ -17,6 +17,7 @@ struct ServicesOptions {
   unsigned seed = 1;
   int rows_max = 8;                ///< per transaction
   int pause_max = 0;               ///< milliseconds between two transactions
+  int scheduled = 60;              ///< one in so many transactions is to be delivered a little later; 0: none
   std::vector<std::string> setup;  ///< statements for each new session
 };
 
@@ -36,7 +37,8 @@ class Services {
  private:
   void serve(unsigned seed);
   void transaction(Session& session, std::mt19937& random);
-  std::vector<std::size_t> write(Session& session, const std::string& key, int count);
+  std::vector<std::size_t> write(Session& session, const std::string& key, int count, int delay = 0);
+  [[nodiscard]] std::string moment_in(int milliseconds) const;
 
   Shop& shop_;
   Ledger& ledger_;
