@@ -147,7 +147,7 @@ RelayDriver& RelayDriver::read_fails(Fault fault) {
 
 RelayDriver& RelayDriver::settled() {
   answered(settling_);
-  return step(SettleAnswer{});
+  return step(SettleAnswer{Settled{}});
 }
 
 RelayDriver& RelayDriver::settle_fails(Fault fault) {
