@@ -65,6 +65,21 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string storable(std::string_view text, std::size_t characters_max) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size() && characters_max > 0; --characters_max) {
+    const auto* first = reinterpret_cast<const unsigned char*>(text.data()) + at;
+    const bool ascii = *first < 0x80;
+    const std::size_t length = ascii ? 1 : sequence_length(first, text.size() - at);
+    if (length == 0 || *first == 0)
+      result += '?';
+    else
+      result += text.substr(at, length);
+    at += length == 0 ? 1 : length;
+  }
+  return result;
+}
+
 void append_base64(std::string& to, std::string_view bytes) {
   static constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   const std::size_t start = to.size();

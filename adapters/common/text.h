@@ -10,6 +10,10 @@ namespace outbox {
 /// Strictly: no overlong forms, no surrogates, nothing beyond U+10FFFF.
 bool is_utf8(std::string_view text);
 
+/// What every database takes as text: at most so many characters, UTF-8 without NUL. A byte that is neither
+/// becomes '?'.
+std::string storable(std::string_view text, std::size_t characters_max);
+
 /// Appends RFC 4648 base64 with padding.
 void append_base64(std::string& to, std::string_view bytes);
 

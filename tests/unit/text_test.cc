@@ -135,5 +135,14 @@ TEST_CASE("what is shown to people is one short line of ASCII") {
   CHECK(printable("0123456789ab", 10) == "0123456789...");
 }
 
+TEST_CASE("what a database is to store is text of limited length") {
+  CHECK(storable("plain, ключ, 😀", 100) == "plain, ключ, 😀");
+  CHECK(storable(std::string("a\0b", 3), 100) == "a?b");
+  CHECK(storable("\xff\xc3(\xe2\x82", 100) == "?" "?(?" "?");
+  CHECK(storable("ключ", 2) == "кл");
+  CHECK(storable("", 5).empty());
+  CHECK(storable("abc", 0).empty());
+}
+
 }  // namespace
 }  // namespace outbox
