@@ -1,3 +1,4 @@
 DROP TABLE outbox_audit;
+DROP TABLE outbox_relay;
 DROP TABLE outbox_held;
 DROP TABLE outbox_mark;

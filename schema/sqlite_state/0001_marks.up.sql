@@ -11,6 +11,8 @@ CREATE TABLE outbox_mark (
   last_id  TEXT,                           -- the id of the row at seq: tells when the database was put back in time
   paused   INTEGER NOT NULL DEFAULT 0,
   saved_at TEXT,                           -- when the mark last moved
+  topics   TEXT NOT NULL DEFAULT '["*"]',  -- what the route takes, as GLOB patterns; for outbox_status
+  held_version INTEGER NOT NULL DEFAULT 0, -- moves when an operator has changed what is held
   PRIMARY KEY (route, shard)
 ) WITHOUT ROWID;
 
@@ -21,15 +23,31 @@ CREATE TABLE outbox_held (
   shard           INTEGER NOT NULL DEFAULT 0,
   message_key     TEXT,
   state           TEXT NOT NULL CHECK (state IN ('retrying', 'blocked', 'scheduled', 'dead', 'unrouted')),
+  blocks          INTEGER NOT NULL,        -- 1: later rows of its key wait for it
   attempts        INTEGER NOT NULL DEFAULT 0,
-  next_attempt_at TEXT,
+  next_attempt_at TEXT,                    -- of a blocked row: not before this time, once its turn has come
+  timed_at        TEXT,                    -- when next_attempt_at was set: in the future, if the clock was put back
   last_error      TEXT,
   held_at         TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  first_failed_at TEXT,
+  last_failed_at  TEXT,
   PRIMARY KEY (route, seq)
 ) WITHOUT ROWID;
 
-CREATE INDEX outbox_held_due ON outbox_held (route, shard, state, next_attempt_at);
-CREATE INDEX outbox_held_key ON outbox_held (route, message_key, seq);
+-- What is due next, and what would wait too long because the clock was put back.
+CREATE INDEX outbox_held_due ON outbox_held (route, shard, next_attempt_at) WHERE state IN ('retrying', 'scheduled');
+CREATE INDEX outbox_held_timed ON outbox_held (route, shard, timed_at) WHERE state = 'retrying';
+-- The queue of a key, and who is at its head.
+CREATE INDEX outbox_held_queue ON outbox_held (route, message_key, seq, shard) WHERE blocks = 1;
+CREATE INDEX outbox_held_head ON outbox_held (route, message_key, seq) WHERE state IN ('retrying', 'scheduled');
+CREATE INDEX outbox_held_state ON outbox_held (state, route, seq, shard);
+
+-- The relays that share out the shards.
+CREATE TABLE outbox_relay (
+  owner   TEXT PRIMARY KEY,
+  beat    INTEGER NOT NULL,                -- moves while it lives
+  seen_at TEXT NOT NULL                    -- when it last moved
+) WITHOUT ROWID;
 
 -- What operators did.
 CREATE TABLE outbox_audit (

@@ -155,6 +155,11 @@ Result<Transaction> Transaction::begin(Connection& connection, std::string_view 
   return Transaction(connection);
 }
 
+Result<Transaction> Transaction::begin_reading(Connection& connection, std::string_view what) {
+  if (auto begun = connection.execute("BEGIN DEFERRED", what); !begun) return begun.error();
+  return Transaction(connection);
+}
+
 Transaction::~Transaction() {
   // SQLite has rolled back by itself after some failures; a second time does no harm.
   if (connection_) sqlite3_exec(connection_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);

@@ -106,6 +106,8 @@ class Statement {
 class Transaction {
  public:
   static Result<Transaction> begin(Connection& connection, std::string_view what);
+  /// What is read within it is of one moment.
+  static Result<Transaction> begin_reading(Connection& connection, std::string_view what);
   Transaction(Transaction&& other) noexcept : connection_(std::exchange(other.connection_, nullptr)) {}
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();

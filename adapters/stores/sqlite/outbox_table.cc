@@ -11,10 +11,10 @@
 #include <limits>
 #include <system_error>
 
-#include "adapters/common/batch_builder.h"
 #include "adapters/common/timestamp.h"
 #include "adapters/stores/sqlite/change_watch.h"
 #include "adapters/stores/sqlite/shape.h"
+#include "adapters/stores/sqlite/wall_clock.h"
 
 namespace outbox::sqlite {
 namespace {
@@ -25,10 +25,6 @@ constexpr auto busy = std::chrono::milliseconds(250);
 
 // Columns of the read statement, in its order.
 enum Column { seq, id, topic, message_key, type, payload, content_type, headers, deliver_at, created_at };
-
-Timestamp clock_now() {
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
 
 /// A column's value, valid until the statement's next step.
 struct Cell {
@@ -132,14 +128,13 @@ Result<OutboxTable> OutboxTable::open(const std::string& path, const std::string
 
 Result<void> OutboxTable::prepare() {
   const std::string from = " FROM main." + quoted_name(table_);
-  if (auto done = connection_.prepare_into(
-          read_,
-          "SELECT seq, id, topic, message_key, type, payload, content_type, headers, deliver_at, "
-          "created_at" +
-              from + " WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-          "open");
+  const std::string columns =
+      "SELECT seq, id, topic, message_key, type, payload, content_type, headers, deliver_at, created_at" +
+      from;
+  if (auto done = connection_.prepare_into(read_, columns + " WHERE seq > ?1 ORDER BY seq LIMIT ?2", "open");
       !done)
     return done;
+  if (auto done = connection_.prepare_into(row_, columns + " WHERE seq = ?1", "open"); !done) return done;
   if (auto done = connection_.prepare_into(id_of_, "SELECT id" + from + " WHERE seq = ?1", "open"); !done)
     return done;
   return connection_.prepare_into(version_, "PRAGMA main.data_version", "open");
@@ -153,7 +148,7 @@ Result<Batch> OutboxTable::read(std::int64_t after, const ReadLimit& limit) {
   int code = SQLITE_ROW;
   std::optional<Timestamp> now;  // once the first step has fixed what is seen: no row is younger
   while ((code = read_.step()) == SQLITE_ROW && !builder.full()) {
-    if (!now) now = clock_now();
+    if (!now) now = wall_clock();
     builder.add(RowReader(read_.handle(), *now).view());
   }
   read_.reset();
@@ -164,6 +159,54 @@ Result<Batch> OutboxTable::read(std::int64_t after, const ReadLimit& limit) {
   batch.end.seq = last;
   batch.more = code == SQLITE_ROW;
   return batch;
+}
+
+Result<std::vector<AgedRow>> OutboxTable::rows_between(std::int64_t after, std::int64_t before,
+                                                       std::size_t rows_max) {
+  auto statement =
+      connection_.prepare("SELECT seq, created_at, length(payload) FROM main." + quoted_name(table_) +
+                              " WHERE seq > ?1 AND seq < ?2 ORDER BY seq LIMIT ?3",
+                          "retention");
+  if (!statement) return statement.error();
+  statement->bind(1, after).bind(2, before).bind(3, static_cast<std::int64_t>(rows_max));
+  std::vector<AgedRow> rows;
+  int code = SQLITE_ROW;
+  while ((code = statement->step()) == SQLITE_ROW)
+    rows.push_back({statement->number(0), parse_timestamp(statement->text(1)), statement->number(2)});
+  if (code != SQLITE_DONE) return connection_.error_of(code, "retention");
+  return rows;
+}
+
+Result<void> OutboxTable::add_row(const HeldRow& row, BatchBuilder& batch) {
+  const int code = row_.bind(1, row.seq).step();
+  if (code == SQLITE_ROW) {
+    batch.add(RowReader(row_.handle(), wall_clock()).view());
+  } else if (code == SQLITE_DONE) {
+    RowView gone;
+    gone.seq = row.seq;
+    gone.key = row.key;
+    gone.defect = "its row is no longer in the outbox: somebody has removed it, and nothing is left to send";
+    batch.add(gone);
+  }
+  row_.reset();
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return connection_.error_of(code, "read");
+  return {};
+}
+
+Result<std::optional<std::string>> OutboxTable::loss_behind(std::int64_t mark,
+                                                            const std::optional<std::string>& last_id) {
+  if (mark <= 0) return std::optional<std::string>();
+  auto id = id_of(mark);
+  if (!id) return id.error();
+  const std::string place = "the mark is at seq " + std::to_string(mark);
+  const std::string outcome = ": the database was replaced or restored";
+  if (*id && last_id && **id != *last_id)
+    return std::optional(place + ", where another row stands than the one that was sent" + outcome);
+  if (*id) return std::optional<std::string>();
+  auto drawn = drawn_seq();
+  if (!drawn) return drawn.error();
+  if (*drawn < mark) return std::optional(place + ", which the database has not reached" + outcome);
+  return std::optional<std::string>();
 }
 
 Result<std::int64_t> OutboxTable::version() {

@@ -6,11 +6,20 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "adapters/common/batch_builder.h"
 #include "adapters/stores/sqlite/database.h"
 #include "core/store.h"
 
 namespace outbox::sqlite {
+
+/// What retention asks of a row.
+struct AgedRow {
+  std::int64_t seq = 0;
+  std::optional<Timestamp> created_at;  ///< nullopt: it is no date
+  std::int64_t bytes = 0;               ///< of its payload
+};
 
 class OutboxTable {
  public:
@@ -27,6 +36,9 @@ class OutboxTable {
   /// Rows with a seq above `after`. Batch::window stays empty.
   Result<Batch> read(std::int64_t after, const ReadLimit& limit);
 
+  /// Rows between two marks, without either.
+  Result<std::vector<AgedRow>> rows_between(std::int64_t after, std::int64_t before, std::size_t rows_max);
+
   /// A number that changes with every commit of another connection.
   Result<std::int64_t> version();
 
@@ -35,6 +47,14 @@ class OutboxTable {
 
   /// The highest seq that was ever drawn, rows that are gone included; 0 when none was.
   Result<std::int64_t> drawn_seq();
+
+  /// Adds the row as it is now; where it is gone, one with the key and a defect that says so.
+  Result<void> add_row(const HeldRow& row, BatchBuilder& batch);
+
+  /// What tells that this is not the database for which the mark was saved, or an older state of it; nullopt:
+  /// nothing does. Rows that were never sent may then lie behind the mark.
+  Result<std::optional<std::string>> loss_behind(std::int64_t mark,
+                                                 const std::optional<std::string>& last_id);
 
   /// The id of a row, as the table has it; nullopt when there is no such row.
   Result<std::optional<std::string>> id_of(std::int64_t seq);
@@ -53,7 +73,7 @@ class OutboxTable {
 
   Connection connection_;
   std::string table_;
-  Statement read_, version_, id_of_;
+  Statement read_, row_, version_, id_of_;
   std::size_t rows_expected_ = 64;
   std::optional<std::int64_t> durable_version_;  // everything up to it is on the disk
 };

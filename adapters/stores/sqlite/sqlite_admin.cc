@@ -215,7 +215,7 @@ Result<void> SqliteAdmin::set_paused(const std::string& route, bool paused) {
   const int code = statement->bind(1, route).bind(2, std::int64_t{paused}).run();
   if (code != SQLITE_DONE) return (*relay)->connection().error_of(code, "pause");
   if (sqlite3_changes((*relay)->connection().handle()) == 0) return unknown;
-  if (auto noted = (*relay)->audit(paused ? "pause" : "resume", route, ""); !noted) return noted;
+  if (auto noted = (*relay)->audit("outboxd", paused ? "pause" : "resume", route, "{}"); !noted) return noted;
   return transaction->commit("pause");
 }
 

@@ -4,13 +4,14 @@
 #include <chrono>
 #include <utility>
 
-#include "adapters/common/owner.h"
+#include "adapters/common/batch_builder.h"
+#include "adapters/stores/sqlite/held_rows.h"
+#include "adapters/stores/sqlite/leases.h"
 
 namespace outbox {
 namespace {
 
 using sqlite::ChangeWatch;
-using sqlite::MarkRow;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
@@ -36,12 +37,6 @@ class Recheck {
  private:
   Duration next_{}, left_{};
 };
-
-bool may_take(const MarkRow& row, const LeaseRequest& request) {
-  if (row.owner.empty() || row.owner == request.owner) return true;
-  if (request.expired && *request.expired == LeaseHolder{row.owner, row.epoch, row.beat}) return true;
-  return provably_gone(row.owner);
-}
 
 }  // namespace
 
@@ -83,70 +78,8 @@ Result<void> SqliteStore::open() {
 
 Result<Acquired> SqliteStore::acquire(const LeaseRequest& request) {
   if (auto opened = open(); !opened) return opened.error();
-  return ending(take_lease(request));
-}
-
-Result<Acquired> SqliteStore::take_lease(const LeaseRequest& request) {
-  sqlite::StateFile& state = session_->state;
-  auto transaction = state.begin("acquire");
-  if (!transaction) return transaction.error();
-  auto row = state.load(request.route, request.shard);
-  if (!row) return row.error();
-  if (*row && !may_take(**row, request))
-    return Acquired(LeaseHolder{(*row)->owner, (*row)->epoch, (*row)->beat});
-
-  auto grant = granted(request, std::move(*row));
-  if (!grant) return grant.error();
-  if (auto stored = state.store(request.route, request.shard, *grant); !stored) return stored.error();
-  if (auto committed = transaction->commit("acquire"); !committed) return committed.error();
   session_->version_read = session_->version_reported = -1;
-  return Acquired(
-      Granted{{request.route, request.shard, grant->epoch}, {"", grant->seq.value_or(0)}, grant->paused});
-}
-
-/// The row as it is once the lease is given: the next epoch, and a mark that fits the database.
-Result<MarkRow> SqliteStore::granted(const LeaseRequest& request, std::optional<MarkRow> found) {
-  MarkRow row = std::move(found).value_or(MarkRow{});
-  row.owner = request.owner;
-  ++row.epoch;
-  ++row.beat;
-  if (row.seq) {
-    auto loss = loss_behind(row);
-    if (!loss) return loss.error();
-    if (!*loss) return row;
-    if (auto noted = session_->state.audit("mark_reset", request.route, **loss); !noted) return noted.error();
-    row.seq = 0;
-    row.last_id.reset();
-    return row;
-  }
-  row.seq = 0;
-  if (request.start == Start::oldest) return row;
-  auto newest = session_->table.newest_seq();
-  if (!newest) return newest.error();
-  auto id = session_->table.id_of(*newest);
-  if (!id) return id.error();
-  row.seq = *newest;
-  row.last_id = std::move(*id);
-  return row;
-}
-
-/// What tells that the database is not the one that the mark was saved for, or an older state of it: then
-/// rows that were never sent may lie behind the mark, and the route starts at the oldest row. Repeats rather
-/// than loss.
-Result<std::optional<std::string>> SqliteStore::loss_behind(const MarkRow& row) {
-  const std::int64_t seq = row.seq.value_or(0);
-  if (seq == 0) return std::optional<std::string>();
-  auto id = session_->table.id_of(seq);
-  if (!id) return id.error();
-  const std::string place = "the mark is at seq " + std::to_string(seq);
-  const std::string outcome = ": the database was replaced or restored; starting at its oldest row";
-  if (*id && row.last_id && **id != *row.last_id)
-    return std::optional(place + ", where another row stands than the one that was sent" + outcome);
-  if (*id) return std::optional<std::string>();
-  auto drawn = session_->table.drawn_seq();
-  if (!drawn) return drawn.error();
-  if (*drawn < seq) return std::optional(place + ", which the database has not reached" + outcome);
-  return std::optional<std::string>();
+  return ending(sqlite::take_lease(session_->table, session_->state, request));
 }
 
 Result<void> SqliteStore::renew(const Lease& lease) {
@@ -165,9 +98,7 @@ Result<Batch> SqliteStore::read(const Mark& after, const ReadLimit& limit) {
   // too seldom.
   auto version = session_->table.version();
   if (!version) return ending<Batch>(version.error());
-  if (session_->table.has_moved())
-    return ending<Batch>(Error{Fault::unavailable,
-                               "sqlite.read: " + target_.path + " was removed or replaced; opening it anew"});
+  if (auto there = check_place("read"); !there) return ending<Batch>(there.error());
   session_->version_read = *version;
   return ending(session_->table.read(after.seq, limit));
 }
@@ -179,27 +110,65 @@ Result<Settled> SqliteStore::settle(const Lease& lease, const Mark& mark, const 
   // saved one.
   if (!saved && saved.error().fault != Fault::fenced)
     return ending<Settled>(Error{Fault::unavailable, saved.error().text});
-  if (!saved) return saved.error();
-  return Settled{};
+  return saved;
 }
 
-Result<void> SqliteStore::save(const Lease& lease, const Mark& mark, const HeldWrites& held) {
-  if (auto durable = session_->table.make_durable(); !durable) return durable;
+Result<Settled> SqliteStore::save(const Lease& lease, const Mark& mark, const HeldWrites& held) {
+  if (auto durable = session_->table.make_durable(); !durable) return durable.error();
   auto id = session_->table.id_of(mark.seq);
   if (!id) return id.error();
   auto transaction = session_->state.begin("settle");
   if (!transaction) return transaction.error();
-  if (auto saved = session_->state.save(lease, mark.seq, *id); !saved) return saved;
-  if (auto written = session_->state.hold(lease, held.holds); !written) return written;
-  return transaction->commit("settle");
+  if (auto saved = session_->state.save(lease, mark.seq, *id); !saved) return saved.error();
+  Settled settled;
+  if (!held.empty()) {
+    auto written = sqlite::HeldRows(session_->state.connection()).write(lease, held);
+    if (!written) return written.error();
+    settled = std::move(*written);
+  }
+  if (auto committed = transaction->commit("settle"); !committed) return committed.error();
+  return settled;
 }
 
-Result<HeldKeys> SqliteStore::held_keys(const Lease&) {
-  return HeldKeys{};
+Result<HeldKeys> SqliteStore::held_keys(const Lease& lease) {
+  if (!session_) return no_session();
+  return ending(sqlite::HeldRows(session_->state.connection()).keys(lease));
 }
 
-Result<HeldBatch> SqliteStore::read_held(const Lease&, const ReadLimit&) {
-  return HeldBatch{};
+Result<HeldBatch> SqliteStore::read_held(const Lease& lease, const ReadLimit& limit) {
+  if (!session_) return no_session();
+  if (auto there = check_place("read"); !there) return ending<HeldBatch>(there.error());
+  return ending(due_rows(lease, limit));
+}
+
+/// What is held is in the relay's file, what is in the rows still in the service's.
+Result<HeldBatch> SqliteStore::due_rows(const Lease& lease, const ReadLimit& limit) {
+  auto due =
+      sqlite::HeldRows(session_->state.connection()).due(lease, std::max<std::size_t>(limit.messages_max, 1));
+  if (!due) return due.error();
+  BatchBuilder builder(limit, due->rows.size());
+  HeldBatch result;
+  bool more = due->more;
+  for (const sqlite::DueRow& row : due->rows) {
+    // Who waits behind one that is left out is not due yet, but what is at the head of its queue is.
+    if (builder.full()) {
+      more |= row.head;
+      continue;
+    }
+    if (auto added = session_->table.add_row(row.row, builder); !added) return added.error();
+    result.attempts.push_back(row.attempts);
+  }
+  result.rows = builder.take();
+  result.rows.more = more;
+  result.next_due_in = more ? std::optional(Duration::zero()) : due->next_due_in;
+  return result;
+}
+
+/// A file that was removed or replaced goes on being read under its old name's handle.
+Result<void> SqliteStore::check_place(std::string_view deed) const {
+  if (!session_->table.has_moved()) return {};
+  return Error{Fault::unavailable, "sqlite." + std::string(deed) + ": " + target_.path +
+                                       " was removed or replaced; opening it anew"};
 }
 
 Result<Woken> SqliteStore::wait(Duration timeout) {
@@ -211,9 +180,7 @@ Result<Woken> SqliteStore::wait(Duration timeout) {
   for (bool first = true;; first = false) {
     auto version = session_->table.version();
     if (!version) return ending<Woken>(version.error());
-    if (session_->table.has_moved())
-      return ending<Woken>(Error{
-          Fault::unavailable, "sqlite.wait: " + target_.path + " was removed or replaced; opening it anew"});
+    if (auto there = check_place("wait"); !there) return ending<Woken>(there.error());
     const bool unread = *version != session_->version_read;
     // News that was told already and is still unread waits for the safety poll: a caller who cannot read now
     // must not spin.

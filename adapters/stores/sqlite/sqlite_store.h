@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "adapters/stores/sqlite/change_watch.h"
 #include "adapters/stores/sqlite/outbox_table.h"
@@ -43,10 +44,9 @@ class SqliteStore final : public Store {
   SqliteStore(sqlite::Target target, sqlite::ChangeWatch watch);
 
   Result<void> open();
-  Result<Acquired> take_lease(const LeaseRequest& request);
-  Result<sqlite::MarkRow> granted(const LeaseRequest& request, std::optional<sqlite::MarkRow> row);
-  Result<std::optional<std::string>> loss_behind(const sqlite::MarkRow& row);
-  Result<void> save(const Lease& lease, const Mark& mark, const HeldWrites& held);
+  Result<HeldBatch> due_rows(const Lease& lease, const ReadLimit& limit);
+  Result<void> check_place(std::string_view deed) const;
+  Result<Settled> save(const Lease& lease, const Mark& mark, const HeldWrites& held);
   [[nodiscard]] Error no_session() const;
 
   /// Ends the session unless the failure leaves it whole; hands the result on.

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "adapters/common/text.h"
 #include "adapters/stores/sqlite/target.h"
 #include "schema/embedded.h"
 
@@ -54,8 +55,12 @@ Result<void> StateFile::prepare() {
           release_, sql({"UPDATE outbox_mark SET owner = NULL, beat = beat + 1", mine}), what);
       !done)
     return done;
+  // The row at a mark that stays may be removed meanwhile; its id still tells a restored database.
   return connection_.prepare_into(
-      save_, sql({"UPDATE outbox_mark SET beat = beat + 1, seq = ?4, last_id = ?5, saved_at = ", now, mine}),
+      save_,
+      sql({"UPDATE outbox_mark SET beat = beat + 1, last_id = CASE WHEN seq = ?4 THEN coalesce(?5, last_id) "
+           "ELSE ?5 END, seq = ?4, saved_at = ",
+           now, mine}),
       what);
 }
 
@@ -82,40 +87,84 @@ Result<void> StateFile::migrate() {
   return transaction->commit(what);
 }
 
-Result<std::optional<MarkRow>> StateFile::load(const std::string& route, int shard) {
-  constexpr std::string_view what = "state.acquire";
+Result<std::vector<MarkRow>> StateFile::load(const std::string& route) {
+  constexpr std::string_view what = "state.load";
   auto statement = connection_.prepare(
-      "SELECT owner, epoch, beat, seq, last_id, paused FROM outbox_mark WHERE route = ?1 AND shard = ?2",
+      "SELECT shard, shards, owner, epoch, beat, seq, last_id, paused FROM outbox_mark "
+      "WHERE route = ?1 OR ?1 = '' ORDER BY route, shard",
       what);
   if (!statement) return statement.error();
-  const int code = statement->bind(1, route).bind(2, std::int64_t{shard}).step();
-  if (code == SQLITE_DONE) return std::optional<MarkRow>();
-  if (code != SQLITE_ROW) return connection_.error_of(code, what);
-  MarkRow row;
-  row.owner = statement->string(0);
-  row.epoch = statement->number(1);
-  row.beat = statement->number(2);
-  if (!statement->is_null(3)) row.seq = statement->number(3);
-  if (!statement->is_null(4)) row.last_id = statement->string(4);
-  row.paused = statement->number(5) != 0;
-  return std::optional<MarkRow>(std::move(row));
+  statement->bind(1, route);
+  std::vector<MarkRow> rows;
+  int code = SQLITE_ROW;
+  while ((code = statement->step()) == SQLITE_ROW) {
+    MarkRow& row = rows.emplace_back();
+    row.shard = static_cast<int>(statement->number(0));
+    row.shards = static_cast<int>(statement->number(1));
+    row.owner = statement->string(2);
+    row.epoch = statement->number(3);
+    row.beat = statement->number(4);
+    if (!statement->is_null(5)) row.seq = statement->number(5);
+    if (!statement->is_null(6)) row.last_id = statement->string(6);
+    row.paused = statement->number(7) != 0;
+  }
+  if (code != SQLITE_DONE) return connection_.error_of(code, what);
+  return rows;
 }
 
-Result<void> StateFile::store(const std::string& route, int shard, const MarkRow& row) {
-  constexpr std::string_view what = "state.acquire";
-  auto statement =
-      connection_.prepare(sql({"INSERT INTO outbox_mark (route, shard, owner, epoch, beat, seq, last_id, "
-                               "paused, saved_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ",
-                               now,
-                               ") ON CONFLICT (route, shard) DO UPDATE SET owner = ?3, epoch = ?4, "
-                               "beat = ?5, seq = ?6, last_id = ?7, paused = ?8"}),
-                          what);
+Result<void> StateFile::store(const std::string& route, const MarkRow& row) {
+  auto statement = connection_.prepare(sql({"INSERT INTO outbox_mark (route, shard, shards, owner, epoch, "
+                                            "beat, seq, last_id, paused, saved_at) "
+                                            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ",
+                                            now,
+                                            ") ON CONFLICT (route, shard) DO UPDATE SET shards = ?3, owner = "
+                                            "?4, epoch = ?5, beat = ?6, seq = ?7, "
+                                            "last_id = ?8, paused = ?9"}),
+                                       "state.store");
   if (!statement) return statement.error();
-  statement->bind(1, route).bind(2, std::int64_t{shard}).bind(4, row.epoch).bind(5, row.beat);
-  statement->bind_optional(7, row.last_id).bind(8, std::int64_t{row.paused});
-  if (!row.owner.empty()) statement->bind(3, row.owner);
-  if (row.seq) statement->bind(6, *row.seq);
-  const int code = statement->run();
+  statement->bind(1, route).bind(2, std::int64_t{row.shard}).bind(3, std::int64_t{row.shards});
+  statement->bind(5, row.epoch).bind(6, row.beat).bind_optional(8, row.last_id);
+  statement->bind(9, std::int64_t{row.paused});
+  if (!row.owner.empty()) statement->bind(4, row.owner);
+  if (row.seq) statement->bind(7, *row.seq);
+  return run(*statement, "state.store");
+}
+
+Result<void> StateFile::forget(const std::string& route) {
+  auto statement = connection_.prepare("DELETE FROM outbox_mark WHERE route = ?1", "state.store");
+  if (!statement) return statement.error();
+  return run(statement->bind(1, route), "state.store");
+}
+
+Result<void> StateFile::set_topics(const std::string& route, const std::vector<std::string>& patterns) {
+  // SQLite's GLOB knows more than the route's patterns, in which only * is special.
+  std::string globs = "[";
+  for (const std::string& pattern : patterns) {
+    if (!is_utf8(pattern)) continue;  // JSON cannot hold it; only the view misses it
+    std::string glob;
+    for (const char c : pattern)
+      if (c == '[' || c == '?')
+        glob += {'[', c, ']'};
+      else
+        glob += c;
+    if (globs.size() > 1) globs += ',';
+    append_json_string(globs, glob);
+  }
+  globs += ']';
+  auto statement = connection_.prepare("UPDATE outbox_mark SET topics = ?2 WHERE route = ?1", "state.store");
+  if (!statement) return statement.error();
+  return run(statement->bind(1, route).bind(2, globs), "state.store");
+}
+
+Result<void> StateFile::held_changed(const std::string& route) {
+  auto statement = connection_.prepare(
+      "UPDATE outbox_mark SET held_version = held_version + 1 WHERE route = ?1", "state.store");
+  if (!statement) return statement.error();
+  return run(statement->bind(1, route), "state.store");
+}
+
+Result<void> StateFile::run(Statement& statement, std::string_view what) {
+  const int code = statement.run();
   if (code != SQLITE_DONE) return connection_.error_of(code, what);
   return {};
 }
@@ -152,36 +201,12 @@ Result<void> StateFile::save(const Lease& lease, std::int64_t seq,
   return fenced_run(save_, lease, "settle");
 }
 
-Result<void> StateFile::hold(const Lease& lease, std::span<const Hold> holds) {
-  if (holds.empty()) return {};
-  constexpr std::string_view what = "settle";
+Result<void> StateFile::audit(std::string_view actor, std::string_view action,
+                              const std::optional<std::string>& route, std::string_view detail) {
   auto statement = connection_.prepare(
-      "INSERT OR REPLACE INTO outbox_held (route, seq, shard, message_key, state, attempts, next_attempt_at, "
-      "last_error) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?7), ?8)",
-      what);
+      "INSERT INTO outbox_audit (actor, action, route, detail) VALUES (?1, ?2, ?3, ?4)", "audit");
   if (!statement) return statement.error();
-  for (const Hold& hold : holds) {
-    const auto due =
-        std::chrono::duration_cast<std::chrono::milliseconds>(hold.due_in.value_or(Duration::zero())).count();
-    const std::string shift = std::to_string(static_cast<double>(due) / 1000) + " seconds";
-    statement->bind(1, lease.route).bind(2, hold.seq).bind(3, std::int64_t{lease.shard});
-    statement->bind(4, nullptr).bind(5, name_of(hold.state)).bind(6, std::int64_t{hold.attempts});
-    if (hold.key) statement->bind(4, *hold.key);
-    statement->bind(7, shift).bind(8, hold.last_error);
-    const int code = statement->run();
-    if (code != SQLITE_DONE) return connection_.error_of(code, what);
-  }
-  return {};
-}
-
-Result<void> StateFile::audit(std::string_view action, const std::string& route, const std::string& detail) {
-  auto statement = connection_.prepare(
-      "INSERT INTO outbox_audit (actor, action, route, detail) VALUES ('outboxd', ?1, ?2, ?3)", "audit");
-  if (!statement) return statement.error();
-  const int code = statement->bind(1, action).bind(2, route).bind(3, detail).run();
-  if (code != SQLITE_DONE) return connection_.error_of(code, "audit");
-  return {};
+  return run(statement->bind(1, actor).bind(2, action).bind_optional(3, route).bind(4, detail), "audit");
 }
 
 }  // namespace outbox::sqlite

@@ -1,12 +1,11 @@
-// The relay's own file beside a SQLite database: leases, marks, held rows. Owned by the thread that opened
-// it.
+// The relay's own file beside a SQLite database: leases and marks. Owned by the thread that opened it.
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "adapters/stores/sqlite/database.h"
 #include "core/store.h"
@@ -15,6 +14,8 @@ namespace outbox::sqlite {
 
 /// One row of outbox_mark.
 struct MarkRow {
+  int shard = 0;
+  int shards = 1;     ///< how many the route had when the row was made
   std::string owner;  ///< empty: nobody holds the lease
   std::int64_t epoch = 0;
   std::int64_t beat = 0;
@@ -33,27 +34,36 @@ class StateFile {
 
   Result<Transaction> begin(std::string_view what) { return Transaction::begin(connection_, what); }
 
-  Result<std::optional<MarkRow>> load(const std::string& route, int shard);
+  /// The rows of a route by shard; of every route with "".
+  Result<std::vector<MarkRow>> load(const std::string& route);
 
-  /// Writes the whole row. Within a transaction that has loaded it.
-  Result<void> store(const std::string& route, int shard, const MarkRow& row);
+  /// Writes the row, made where it is missing. Within a transaction that has loaded it.
+  Result<void> store(const std::string& route, const MarkRow& row);
+
+  /// Removes the rows of a route, whose shards are made anew in the same transaction.
+  Result<void> forget(const std::string& route);
+
+  /// What the route takes, for outbox_status.
+  Result<void> set_topics(const std::string& route, const std::vector<std::string>& patterns);
+
+  /// Within the transaction that has changed what is held of the route: its relay looks again.
+  Result<void> held_changed(const std::string& route);
 
   /// Each changes the row only if the lease is still the row's. Errors: fenced; unavailable.
   Result<void> renew(const Lease& lease);
   Result<void> release(const Lease& lease);
   Result<void> save(const Lease& lease, std::int64_t seq, const std::optional<std::string>& last_id);
 
-  /// Within the transaction of save(). Errors: unavailable.
-  Result<void> hold(const Lease& lease, std::span<const Hold> holds);
-
-  /// Leaves a trace for operators in outbox_audit.
-  Result<void> audit(std::string_view action, const std::string& route, const std::string& detail);
+  /// Leaves a trace for operators in outbox_audit; `detail` is a JSON object.
+  Result<void> audit(std::string_view actor, std::string_view action, const std::optional<std::string>& route,
+                     std::string_view detail);
 
  private:
   explicit StateFile(Connection connection) : connection_(std::move(connection)) {}
 
   Result<void> prepare();
   Result<void> migrate();
+  Result<void> run(Statement& statement, std::string_view what);
   Result<void> fenced_run(Statement& statement, const Lease& lease, std::string_view what);
 
   Connection connection_;

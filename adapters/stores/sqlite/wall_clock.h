@@ -1,0 +1,22 @@
+// The clock by which SQLite dates rows, which is this machine's, and how the relay's file writes its dates.
+// Any thread.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "adapters/common/timestamp.h"
+#include "core/message.h"
+
+namespace outbox::sqlite {
+
+inline Timestamp wall_clock() {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+/// All of one length, so that their order as text is their order in time.
+inline std::string wall_text(Timestamp time) {
+  return format_timestamp(std::chrono::floor<std::chrono::milliseconds>(time));
+}
+
+}  // namespace outbox::sqlite
