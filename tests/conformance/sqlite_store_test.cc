@@ -1,4 +1,4 @@
-// The suite of every store, on SQLite.
+// The suites of every store, on SQLite.
 #include <doctest/doctest.h>
 
 #include <memory>
@@ -56,6 +56,26 @@ class SqliteStoreFixture final : public StoreFixture {
 TEST_CASE("SQLite") {
   SqliteStoreFixture fixture;
   store_suite(fixture);
+}
+
+TEST_CASE("SQLite: held rows") {
+  SqliteStoreFixture fixture;
+  store_held_suite(fixture);
+}
+
+TEST_CASE("SQLite: shards") {
+  SqliteStoreFixture fixture;
+  store_shard_suite(fixture);
+}
+
+TEST_CASE("SQLite: operators") {
+  SqliteStoreFixture fixture;
+  operator_suite(fixture);
+}
+
+TEST_CASE("SQLite: upkeep") {
+  SqliteStoreFixture fixture;
+  upkeep_suite(fixture);
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ Finding check_state_place(const std::string& state_path) {
 }  // namespace
 
 Result<std::vector<Finding>> SqliteAdmin::check() {
-  auto connection = database(false);
+  auto connection = files_.to_read();
   if (!connection) return connection.error();
   std::vector<Finding> findings;
   auto mode = journal_mode_of(*connection);
@@ -73,12 +73,12 @@ Result<std::vector<Finding>> SqliteAdmin::check() {
   findings.push_back(
       {Level::ok, "SQLite " + std::string(sqlite3_libversion()) + ", " + connection->file(), ""});
   findings.push_back(*mode);
-  if (auto done = check_table(*connection, target_.table, findings); !done) return done.error();
+  if (auto done = check_table(*connection, files_.table(), findings); !done) return done.error();
   auto applied = migrations();
   if (!applied) return applied.error();
   check_migrations(*applied, findings);
 
-  auto relay = state(*connection);
+  auto relay = files_.state(*connection);
   const std::string state_path = sqlite::state_path_of(connection->file());
   if (!relay) {
     findings.push_back(

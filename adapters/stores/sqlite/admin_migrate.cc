@@ -71,15 +71,15 @@ Error refused(std::string text) {
 }  // namespace
 
 Result<std::vector<AppliedMigration>> SqliteAdmin::migrations() {
-  auto connection = database(false);
-  if (!connection && connection.error().fault == Fault::unavailable && !sqlite::file_exists(target_.path))
+  auto connection = files_.to_read();
+  if (!connection && connection.error().fault == Fault::unavailable && !sqlite::file_exists(files_.path()))
     return std::vector<AppliedMigration>();
   if (!connection) return connection.error();
   return applied_in(*connection);
 }
 
 Result<bool> SqliteAdmin::apply(const Migration& migration) {
-  auto connection = Connection::open(target_.path, Access::create, busy);
+  auto connection = Connection::open(files_.path(), Access::create, busy);
   if (!connection) return connection.error();
   // Before the transaction: the mode cannot be changed within one. Stored in the file, for every service that
   // opens it.
@@ -94,7 +94,7 @@ Result<bool> SqliteAdmin::apply(const Migration& migration) {
   if (const int last = applied->empty() ? 0 : applied->back().version; last != migration.version - 1)
     return refused("migration " + name_of(migration) + " cannot follow " + std::to_string(last));
 
-  if (auto done = connection->execute(sqlite::for_table(migration.up, target_.table), "migrate"); !done)
+  if (auto done = connection->execute(sqlite::for_table(migration.up, files_.table()), "migrate"); !done)
     return refused("migration " + name_of(migration) + " failed, nothing was changed: " + done.error().text +
                    "; if another tool has applied it, go on with that tool");
   if (auto done = record(*connection, migration); !done) return done.error();
@@ -103,16 +103,18 @@ Result<bool> SqliteAdmin::apply(const Migration& migration) {
 }
 
 /// Rows that some route has not sent, or all when no route has begun; within a transaction on both files.
+/// What no route takes is nobody's to send, unless it has still to be found and held as unrouted.
 Result<std::int64_t> SqliteAdmin::unsent(Connection& connection, bool has_state) const {
-  const std::string all = "SELECT count(*) FROM main." + quoted_name(target_.table);
-  std::string sql = all;
+  const std::string rows = files_.rows();
+  std::string sql = "SELECT count(*) FROM " + rows;
   if (has_state) {
-    const std::string view = sqlite::for_table(sqlite_status_view(), target_.table);
-    if (auto done = connection.execute(view, "migrate"); !done) return done.error();
+    if (auto done = files_.create_status_view(connection); !done) return done.error();
     sql =
-        "SELECT CASE WHEN EXISTS (SELECT 1 FROM outboxd.outbox_mark) THEN (SELECT count(DISTINCT seq) FROM "
-        "temp.outbox_status WHERE state <> 'sent') ELSE (" +
-        all + ") END";
+        "SELECT (SELECT count(DISTINCT seq) FROM temp.outbox_status WHERE state <> 'sent') + "
+        "(SELECT count(*) FROM " +
+        rows +
+        " AS o WHERE o.seq > coalesce((SELECT min(coalesce(seq, 0)) FROM outboxd.outbox_mark), 0) AND "
+        "NOT EXISTS (SELECT 1 FROM temp.outbox_status AS s WHERE s.seq = o.seq))";
   }
   auto count = connection.number(sql, "migrate");
   if (!count) return count.error();
@@ -122,19 +124,14 @@ Result<std::int64_t> SqliteAdmin::unsent(Connection& connection, bool has_state)
 }
 
 Result<void> SqliteAdmin::revert(const Migration& migration, bool force) {
-  auto connection = database(true);
+  auto connection = files_.to_write();
   if (!connection) return connection.error();
-  auto relay = state(*connection);  // brings its tables up to date
+  auto relay = files_.state(*connection);  // brings its tables up to date
   if (!relay) return relay.error();
   const bool has_state = relay->has_value();
   relay->reset();
-  if (has_state) {
-    auto attach = connection->prepare("ATTACH ?1 AS outboxd", "migrate");
-    if (!attach) return attach.error();
-    const std::string path = sqlite::state_path_of(connection->file());
-    if (const int code = attach->bind(1, path).run(); code != SQLITE_DONE)
-      return connection->error_of(code, "migrate");
-  }
+  if (has_state)
+    if (auto attached = files_.attach_state(*connection); !attached) return attached;
   auto transaction = Transaction::begin(*connection, "migrate");
   if (!transaction) return transaction.error();
   auto applied = applied_in(*connection);
@@ -144,13 +141,13 @@ Result<void> SqliteAdmin::revert(const Migration& migration, bool force) {
   auto lost = unsent(*connection, has_state);
   if (!lost) return lost.error();
 
-  if (auto done = connection->execute(sqlite::for_table(migration.down, target_.table), "migrate"); !done)
+  if (auto done = connection->execute(sqlite::for_table(migration.down, files_.table()), "migrate"); !done)
     return done;
-  auto kept = has_table(*connection, target_.table);
+  auto kept = has_table(*connection, files_.table());
   if (!kept) return kept.error();
   if (!*kept && *lost > 0 && !force)
     return refused(
-        std::to_string(*lost) + " rows of " + quoted_name(target_.table) +
+        std::to_string(*lost) + " rows of " + quoted_name(files_.table()) +
         " are not sent and would be dropped; let the relay send them, or use --force. Nothing was changed");
   // The marks belong to the rows. Epochs stay, so that a relay that still runs is fenced.
   if (!*kept && has_state)

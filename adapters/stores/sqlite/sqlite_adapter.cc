@@ -1,5 +1,7 @@
 #include "adapters/stores/sqlite/sqlite_admin.h"
+#include "adapters/stores/sqlite/sqlite_operator.h"
 #include "adapters/stores/sqlite/sqlite_store.h"
+#include "adapters/stores/sqlite/sqlite_upkeep.h"
 #include "adapters/stores/stores.h"
 #include "schema/embedded.h"
 
@@ -10,7 +12,9 @@ StoreAdapter sqlite_adapter() {
           .schemes = {"sqlite"},
           .migrations = sqlite_migrations(),
           .open_store = SqliteStore::create,
-          .open_admin = SqliteAdmin::create};
+          .open_admin = SqliteAdmin::create,
+          .open_operator = SqliteOperator::create,
+          .open_upkeep = SqliteUpkeep::create};
 }
 
 }  // namespace outbox

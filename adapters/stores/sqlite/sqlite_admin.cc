@@ -1,22 +1,18 @@
 #include "adapters/stores/sqlite/sqlite_admin.h"
 
 #include <algorithm>
-#include <chrono>
 #include <set>
 #include <utility>
 
 #include "adapters/common/timestamp.h"
+#include "adapters/stores/sqlite/sqlite_operator.h"
+#include "adapters/stores/sqlite/sqlite_upkeep.h"
 
 namespace outbox {
 namespace {
 
-using sqlite::Access;
 using sqlite::Connection;
-using sqlite::quoted_name;
-using sqlite::StateFile;
 
-// People and scripts wait rather than fail.
-constexpr auto busy = std::chrono::seconds(5);
 // Rows per transaction of send_many(): the WAL stays small, and other writers get their turn.
 constexpr std::int64_t many_rows_max = 100'000;
 
@@ -64,26 +60,7 @@ Result<std::string> headers_json(Connection& connection, const NewRow& row) {
 Result<std::unique_ptr<Admin>> SqliteAdmin::create(const StoreTarget& target) {
   auto parsed = sqlite::parse_target(target);
   if (!parsed) return parsed.error();
-  return std::unique_ptr<Admin>(new SqliteAdmin(std::move(*parsed)));
-}
-
-Result<Connection> SqliteAdmin::database(bool for_writing) const {
-  if (!sqlite::file_exists(target_.path))
-    return Error{Fault::unavailable, "sqlite.open: " + target_.path +
-                                         " does not exist; the service or `outboxd migrate up` creates it"};
-  auto connection = Connection::open(target_.path, Access::existing, busy);
-  if (!connection || for_writing) return connection;
-  // A reader that closes last must not take the lock that a checkpoint needs.
-  sqlite3_db_config(connection->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  if (auto done = connection->execute("PRAGMA query_only = ON", "open"); !done) return done.error();
-  return connection;
-}
-
-Result<std::optional<StateFile>> SqliteAdmin::state(const Connection& database) const {
-  if (!sqlite::file_exists(sqlite::state_path_of(database.file()))) return std::optional<StateFile>();
-  auto file = StateFile::open(database.file(), Access::existing);
-  if (!file) return file.error();
-  return std::optional<StateFile>(std::move(*file));
+  return std::unique_ptr<Admin>(new SqliteAdmin(sqlite::Files(std::move(*parsed))));
 }
 
 Result<std::string> SqliteAdmin::send(const NewRow& row) {
@@ -95,14 +72,14 @@ Result<std::string> SqliteAdmin::send(const NewRow& row) {
     if (!time) return refused("deliver_at is no date; it must look like 2026-01-31T12:00:00Z");
     deliver_at = format_timestamp(*time);
   }
-  auto connection = database(true);
+  auto connection = files_.to_write();
   if (!connection) return connection.error();
   auto headers = headers_json(*connection, row);
   if (!headers) return headers.error();
 
   // A column that is left out takes the table's own default.
   const std::string sql =
-      "INSERT INTO main." + quoted_name(target_.table) +
+      "INSERT INTO " + files_.rows() +
       " (topic, message_key, type, payload, content_type, headers, deliver_at" +
       (id ? ", id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" : ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)") +
       " RETURNING id";
@@ -129,13 +106,13 @@ Result<void> SqliteAdmin::send_many(const NewRow& row, std::int64_t count, std::
     if (!time) return refused("deliver_at is no date; it must look like 2026-01-31T12:00:00Z");
     deliver_at = format_timestamp(*time);
   }
-  auto connection = database(true);
+  auto connection = files_.to_write();
   if (!connection) return connection.error();
   auto headers = headers_json(*connection, row);
   if (!headers) return headers.error();
   auto statement = connection->prepare(
-      "WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) INSERT INTO main." +
-          quoted_name(target_.table) +
+      "WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) INSERT INTO " +
+          files_.rows() +
           " (topic, message_key, type, payload, content_type, headers, deliver_at) "
           "SELECT ?3, CASE WHEN ?4 > 0 THEN 'key-' || (i % ?4) ELSE ?5 END, ?6, ?7, ?8, ?9, ?10 FROM n",
       "send");
@@ -151,72 +128,15 @@ Result<void> SqliteAdmin::send_many(const NewRow& row, std::int64_t count, std::
 }
 
 Result<Backlog> SqliteAdmin::backlog(const std::string& route) {
-  auto connection = database(false);
-  if (!connection) return connection.error();
-  auto relay = state(*connection);
-  if (!relay) return relay.error();
-  std::int64_t mark = 0;
-  if (*relay) {
-    auto statement = (*relay)->connection().prepare(
-        "SELECT min(coalesce(seq, 0)) FROM outbox_mark WHERE route = ?1", "backlog");
-    if (!statement) return statement.error();
-    const int code = statement->bind(1, route).step();
-    if (code != SQLITE_ROW) return (*relay)->connection().error_of(code, "backlog");
-    mark = statement->number(0);
-  }
-  auto statement = connection->prepare(
-      "SELECT count(*), (SELECT created_at FROM main." + quoted_name(target_.table) +
-          " WHERE seq > ?1 ORDER BY seq LIMIT 1) FROM main." + quoted_name(target_.table) + " WHERE seq > ?1",
-      "backlog");
-  if (!statement) return statement.error();
-  const int code = statement->bind(1, mark).step();
-  if (code != SQLITE_ROW) return connection->error_of(code, "backlog");
-  Backlog result;
-  result.pending = statement->number(0);
-  if (const auto oldest = parse_timestamp(statement->text(1))) {
-    const auto now =
-        std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-    result.oldest_age = between(*oldest, now);
-  }
-  return result;
+  return SqliteUpkeep(files_).backlog(route);
 }
 
 Result<std::vector<RouteShard>> SqliteAdmin::routes() {
-  auto connection = database(false);
-  if (!connection) return connection.error();
-  auto relay = state(*connection);
-  if (!relay) return relay.error();
-  std::vector<RouteShard> result;
-  if (!*relay) return result;
-  auto statement = (*relay)->connection().prepare(
-      "SELECT route, shard, owner, epoch, paused FROM outbox_mark ORDER BY route, shard", "routes");
-  if (!statement) return statement.error();
-  int code = SQLITE_ROW;
-  while ((code = statement->step()) == SQLITE_ROW)
-    result.push_back({statement->string(0), static_cast<int>(statement->number(1)), statement->string(2),
-                      statement->number(3), statement->number(4) != 0});
-  if (code != SQLITE_DONE) return (*relay)->connection().error_of(code, "routes");
-  return result;
+  return SqliteUpkeep(files_).routes();
 }
 
 Result<void> SqliteAdmin::set_paused(const std::string& route, bool paused) {
-  auto connection = database(false);
-  if (!connection) return connection.error();
-  auto relay = state(*connection);
-  if (!relay) return relay.error();
-  const Error unknown{Fault::refused,
-                      "sqlite.pause: route " + route + " has never run on " + connection->file()};
-  if (!*relay) return unknown;
-  auto transaction = (*relay)->begin("pause");
-  if (!transaction) return transaction.error();
-  auto statement =
-      (*relay)->connection().prepare("UPDATE outbox_mark SET paused = ?2 WHERE route = ?1", "pause");
-  if (!statement) return statement.error();
-  const int code = statement->bind(1, route).bind(2, std::int64_t{paused}).run();
-  if (code != SQLITE_DONE) return (*relay)->connection().error_of(code, "pause");
-  if (sqlite3_changes((*relay)->connection().handle()) == 0) return unknown;
-  if (auto noted = (*relay)->audit("outboxd", paused ? "pause" : "resume", route, "{}"); !noted) return noted;
-  return transaction->commit("pause");
+  return SqliteOperator(files_).set_paused(route, paused, "outboxd");
 }
 
 }  // namespace outbox

@@ -9,8 +9,7 @@
 #include <vector>
 
 #include "adapters/stores/sqlite/database.h"
-#include "adapters/stores/sqlite/state_file.h"
-#include "adapters/stores/sqlite/target.h"
+#include "adapters/stores/sqlite/files.h"
 #include "core/adapter.h"
 #include "core/admin.h"
 
@@ -32,17 +31,11 @@ class SqliteAdmin final : public Admin {
   Result<void> revert(const Migration& migration, bool force) override;
 
  private:
-  explicit SqliteAdmin(sqlite::Target target) : target_(std::move(target)) {}
-
-  /// The service's database, which must be there. Errors: unavailable.
-  Result<sqlite::Connection> database(bool for_writing) const;
-
-  /// The relay's file; nullopt when there is none yet.
-  Result<std::optional<sqlite::StateFile>> state(const sqlite::Connection& database) const;
+  explicit SqliteAdmin(sqlite::Files files) : files_(std::move(files)) {}
 
   Result<std::int64_t> unsent(sqlite::Connection& connection, bool has_state) const;
 
-  sqlite::Target target_;
+  sqlite::Files files_;
 };
 
 }  // namespace outbox
