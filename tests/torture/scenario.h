@@ -53,6 +53,7 @@ std::span<const Scenario> scenarios();
 
 /// From SQLite to a file.
 std::unique_ptr<World> sqlite_to_file(const Round& round, WorldOptions options = {});
+std::unique_ptr<World> sqlite_to_redis(const Round& round, WorldOptions options = {});
 /// From PostgreSQL to Redis.
 std::unique_ptr<World> postgresql_to_redis(const Round& round, WorldOptions options = {});
 

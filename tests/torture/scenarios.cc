@@ -21,6 +21,13 @@ std::unique_ptr<World> sqlite_to_file(const Round& round, WorldOptions options) 
   return std::make_unique<World>(std::move(shop), std::move(consumer), std::move(options));
 }
 
+std::unique_ptr<World> sqlite_to_redis(const Round& round, WorldOptions options) {
+  options.seed = round.seed;
+  return std::make_unique<World>(std::make_unique<SqliteShop>(),
+                                 std::make_unique<RedisConsumer>(round.servers.redis().port(), 0, round.lane),
+                                 std::move(options));
+}
+
 std::unique_ptr<World> postgresql_to_redis(const Round& round, WorldOptions options) {
   options.seed = round.seed;
   return std::make_unique<World>(round.servers.new_shop(),
