@@ -38,8 +38,10 @@ CREATE TABLE outbox_held (
 CREATE INDEX outbox_held_due ON outbox_held (route, shard, next_attempt_at) WHERE state IN ('retrying', 'scheduled');
 CREATE INDEX outbox_held_timed ON outbox_held (route, shard, timed_at) WHERE state = 'retrying';
 -- The queue of a key, and who is at its head.
-CREATE INDEX outbox_held_queue ON outbox_held (route, message_key, seq, shard) WHERE blocks = 1;
+CREATE INDEX outbox_held_queue ON outbox_held (route, message_key, seq, shard, blocks) WHERE blocks = 1;
 CREATE INDEX outbox_held_head ON outbox_held (route, message_key, seq) WHERE state IN ('retrying', 'scheduled');
+-- Dead letters by age, and everything by state.
+CREATE INDEX outbox_held_dead ON outbox_held (coalesce(last_failed_at, held_at)) WHERE state = 'dead' AND blocks = 0;
 CREATE INDEX outbox_held_state ON outbox_held (state, route, seq, shard);
 
 -- The relays that share out the shards.

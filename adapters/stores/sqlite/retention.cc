@@ -22,7 +22,7 @@ Result<std::size_t> forget_dead(StateFile& state, Duration after, std::size_t ro
   const std::string before =
       wall_text(wall_clock() - std::chrono::duration_cast<std::chrono::microseconds>(after));
   const std::string dead =
-      " FROM outbox_held INDEXED BY outbox_held_state WHERE state = 'dead' AND blocks = 0 AND "
+      " FROM outbox_held INDEXED BY outbox_held_dead WHERE state = 'dead' AND blocks = 0 AND "
       "coalesce(last_failed_at, held_at) <= ?1 LIMIT ?2";
   auto transaction = state.begin(what);
   if (!transaction) return transaction.error();
