@@ -1,0 +1,188 @@
+// Retention beside services that write, and beside databases that are exchanged.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "tests/conformance/sqlite_fixture.h"
+#include "tests/conformance/store_suite.h"
+
+namespace outbox::test {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+std::int64_t count(const SqliteFixture& outbox) {
+  return must(outbox.service(5s).number("SELECT count(*) FROM outbox", "test")).value_or(0);
+}
+
+/// A relay that has sent everything up to here.
+Granted settle_all(Store& store) {
+  const Granted grant = granted(store);
+  must(store.settle(grant.lease, must(store.read({}, plenty)).end, {}));
+  return grant;
+}
+
+std::size_t remove_all(Upkeep& upkeep, const Retention& retention = {}) {
+  std::size_t rows = 0;
+  for (;;) {
+    const Removed removed = must(upkeep.remove_sent(retention));
+    rows += removed.rows;
+    if (!removed.more) return rows;
+  }
+}
+
+TEST_CASE("retention gives way to a service that has a transaction open") {
+  SqliteFixture outbox;
+  outbox.insert(10);
+  auto store = outbox.store();
+  settle_all(*store);
+  auto upkeep = outbox.upkeep();
+  auto service = outbox.service();
+  must(service.execute("BEGIN IMMEDIATE; INSERT INTO outbox (topic, payload) VALUES ('t', '')", "test"));
+  const auto begin = std::chrono::steady_clock::now();
+  const Removed removed = must(upkeep->remove_sent({}));
+  CHECK(std::chrono::steady_clock::now() - begin < 2s);  // it has not waited for the lock
+  CHECK(removed.rows == 0);
+  CHECK(removed.more);
+  must(service.execute("COMMIT", "test"));
+  CHECK(remove_all(*upkeep) == 10);
+  CHECK(count(outbox) == 1);
+}
+
+TEST_CASE("a service that writes all the time meets no lock while rows are removed") {
+  SqliteFixture outbox;
+  outbox.insert(30'000);
+  auto store = outbox.store();
+  settle_all(*store);
+  std::atomic<bool> ending = false;
+  int failures = 0, inserts = 0;
+  std::thread writer([&] {
+    auto service = outbox.service(100ms);
+    while (!ending) {
+      ++inserts;
+      if (!service.execute("INSERT INTO outbox (topic, payload) VALUES ('t', '')", "test")) ++failures;
+    }
+  });
+  auto upkeep = outbox.upkeep();
+  std::size_t removed = 0;
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (removed < 30'000 && std::chrono::steady_clock::now() < deadline)
+    removed += must(upkeep->remove_sent({})).rows;
+  ending = true;
+  writer.join();
+  MESSAGE("inserts beside it: ", inserts);
+  CHECK(removed == 30'000);
+  CHECK(inserts > 0);
+  CHECK(failures == 0);
+  CHECK(count(outbox) == inserts);
+}
+
+TEST_CASE("retention works in the other journal modes too") {
+  SqliteFixture outbox;
+  outbox.execute("PRAGMA journal_mode = DELETE");
+  outbox.insert(5);
+  auto store = outbox.store();
+  settle_all(*store);
+  store.reset();
+  CHECK(remove_all(*outbox.upkeep()) == 5);
+}
+
+TEST_CASE("a chunk of large rows ends before its number is reached") {
+  SqliteFixture outbox;
+  outbox.execute(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) INSERT INTO outbox "
+      "(topic, payload) SELECT 't', zeroblob(1000000) FROM n");
+  auto store = outbox.store();
+  settle_all(*store);
+  auto upkeep = outbox.upkeep();
+  const Removed first = must(upkeep->remove_sent({}));
+  CHECK(first.rows == 5);
+  CHECK(first.more);
+  CHECK(remove_all(*upkeep) == 15);
+}
+
+TEST_CASE("rows with a date to come, or with none, keep no later row in the database") {
+  SqliteFixture outbox;
+  outbox.execute(
+      "INSERT INTO outbox (topic, payload, created_at) VALUES ('t', '', '2999-01-01'), ('t', '', "
+      "'2999-01-01'), "
+      "('t', '', 'yesterday'), ('t', '', '2020-01-01'), ('t', '', '2020-01-01T00:00:00+02:00'), "
+      "('t', '', datetime('now'))");
+  auto store = outbox.store();
+  settle_all(*store);
+  CHECK(remove_all(*outbox.upkeep(), {1h, std::nullopt, 2}) == 3);
+  CHECK(must(outbox.service().number("SELECT sum(seq) FROM outbox", "test")) == 1 + 2 + 6);
+}
+
+TEST_CASE("nothing is removed from a database that the marks were not saved for") {
+  SqliteFixture outbox;
+  outbox.insert(5);
+  outbox.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  fs::copy_file(outbox.path(), outbox.directory() / "backup");
+  outbox.insert(5);
+  {
+    auto store = outbox.store();
+    settle_all(*store);
+  }
+  const auto restore = [&] {
+    for (const char* suffix : {"-wal", "-shm"}) fs::remove(outbox.path() + suffix);
+    fs::copy_file(outbox.directory() / "backup", outbox.path(), fs::copy_options::overwrite_existing);
+  };
+  SUBCASE("while it is shorter than the mark") {
+    restore();
+  }
+  SUBCASE("when it has grown past the mark") {
+    restore();
+    outbox.insert(20);
+  }
+  SUBCASE("when it has grown past the mark, whose row had been removed") {
+    CHECK(remove_all(*outbox.upkeep()) == 10);
+    restore();
+    outbox.insert(20);
+  }
+  const std::int64_t rows = count(outbox);
+  CHECK(remove_all(*outbox.upkeep()) == 0);
+  CHECK(count(outbox) == rows);
+  auto store = outbox.store();
+  CHECK(granted(*store).mark.seq == 0);
+}
+
+TEST_CASE("the mark outlives its row, also when it is saved again") {
+  SqliteFixture outbox;
+  outbox.insert(5);
+  outbox.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  fs::copy_file(outbox.path(), outbox.directory() / "backup");
+  outbox.insert(5);
+  {
+    auto store = outbox.store();
+    const Granted grant = settle_all(*store);
+    CHECK(remove_all(*outbox.upkeep()) == 10);
+    must(store->settle(grant.lease, {"", 10}, {}));
+    CHECK(granted(*store).mark.seq == 10);
+  }
+  for (const char* suffix : {"-wal", "-shm"}) fs::remove(outbox.path() + suffix);
+  fs::copy_file(outbox.directory() / "backup", outbox.path(), fs::copy_options::overwrite_existing);
+  outbox.insert(20);  // other rows have the numbers now
+  auto store = outbox.store();
+  CHECK(granted(*store).mark.seq == 0);
+}
+
+TEST_CASE("numbers of removed rows are not drawn again") {
+  SqliteFixture outbox;
+  outbox.insert(5);
+  auto store = outbox.store();
+  settle_all(*store);
+  CHECK(remove_all(*outbox.upkeep()) == 5);
+  CHECK(count(outbox) == 0);
+  outbox.insert(2);
+  CHECK(seqs_of(must(store->read({"", 5}, plenty))) == std::vector<std::int64_t>{6, 7});
+}
+
+}  // namespace
+}  // namespace outbox::test
