@@ -3,6 +3,7 @@ DROP FUNCTION IF EXISTS outbox_send(text, text, text, text, jsonb, timestamptz);
 DROP FUNCTION IF EXISTS outbox_send(text, jsonb, text, text, jsonb, timestamptz);
 DROP FUNCTION IF EXISTS outbox_send(text, bytea, text, text, jsonb, timestamptz);
 DROP VIEW IF EXISTS outbox_status;
+DROP TABLE IF EXISTS outbox_relay;
 DROP TABLE IF EXISTS outbox_audit;
 DROP TABLE IF EXISTS outbox_held;
 DROP TABLE IF EXISTS outbox_mark;

@@ -35,17 +35,20 @@ CREATE TABLE outbox_mark (
   seq               bigint      NOT NULL DEFAULT 0,
   system_identifier bigint      NOT NULL,
   paused            boolean     NOT NULL DEFAULT false,
+  topics            text[]      NOT NULL DEFAULT '{%}',  -- what the route takes, as patterns of LIKE
+  held_version      bigint      NOT NULL DEFAULT 0,      -- moves when an operator changes what is held
   saved_at          timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (route, shard)
 ) WITH (fillfactor = 10);  -- one small row, updated often: room for its versions on its own page
 
--- Rows that a mark has passed although no broker has accepted them.
+-- Rows that a mark has passed although no broker has accepted them. While `blocks`, later rows of the key wait for it.
 CREATE TABLE outbox_held (
   route           text        NOT NULL,
   seq             bigint      NOT NULL,
   shard           integer     NOT NULL DEFAULT 0,
   message_key     text,
   state           text        NOT NULL CHECK (state IN ('scheduled', 'retrying', 'blocked', 'dead', 'unrouted')),
+  blocks          boolean     NOT NULL,
   attempts        integer     NOT NULL DEFAULT 0,
   next_attempt_at timestamptz,
   last_error      text,
@@ -54,7 +57,11 @@ CREATE TABLE outbox_held (
   last_failed_at  timestamptz,
   PRIMARY KEY (route, seq)
 );
-CREATE INDEX outbox_held_due ON outbox_held (route, shard, state, next_attempt_at);
+-- Whose time has come.
+CREATE INDEX outbox_held_due ON outbox_held (route, shard, next_attempt_at) WHERE state IN ('retrying', 'scheduled');
+-- Who waits behind whom. By the key's hash, because a key may be longer than an index takes.
+CREATE INDEX outbox_held_queue ON outbox_held (route, hashtextextended(message_key, 0), seq) WHERE blocks;
+CREATE INDEX outbox_held_seq ON outbox_held (seq);
 
 -- What operators did.
 CREATE TABLE outbox_audit (
@@ -66,21 +73,32 @@ CREATE TABLE outbox_audit (
   details jsonb       NOT NULL DEFAULT '{}'
 );
 
--- The state of each row for each route.
+-- Which relays there are, to share out the shards.
+CREATE TABLE outbox_relay (
+  owner   text        PRIMARY KEY,
+  beat    bigint      NOT NULL DEFAULT 0,
+  seen_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 10);
+
+-- The state of each row for each route that takes its topic, or that holds it. With several shards a row is sent once
+-- all of them have passed it. A mark that was made on another cluster (a restored dump) has passed nothing here.
 CREATE VIEW outbox_status AS
 SELECT m.route, o.seq, o.id, o.topic, o.message_key,
-       CASE
-         WHEN h.state IS NOT NULL THEN h.state
-         WHEN pg_visible_in_snapshot(o.tx, m.seen) THEN 'sent'
-         WHEN m.upto IS NOT NULL AND o.seq <= m.seq AND pg_visible_in_snapshot(o.tx, m.upto) THEN 'sent'
-         ELSE 'pending'
-       END AS state,
+       CASE WHEN h.state IS NOT NULL THEN h.state WHEN m.passed THEN 'sent' ELSE 'pending' END AS state,
        coalesce(h.attempts, 0) AS attempts,
        h.last_error
 FROM outbox o
-CROSS JOIN outbox_mark m
+CROSS JOIN LATERAL (
+  SELECT k.route,
+         bool_or(o.topic LIKE ANY (k.topics)) AS takes,
+         bool_and(k.system_identifier = (SELECT system_identifier FROM pg_control_system())
+                  AND (pg_visible_in_snapshot(o.tx, k.seen)
+                       OR coalesce(o.seq <= k.seq AND pg_visible_in_snapshot(o.tx, k.upto), false))) AS passed
+  FROM outbox_mark k
+  GROUP BY k.route
+) m
 LEFT JOIN outbox_held h ON h.route = m.route AND h.seq = o.seq
-WHERE m.shard = 0;
+WHERE m.takes OR h.state IS NOT NULL;
 
 -- Wakes sleeping relays. NOTIFY makes commits queue for one lock, so it is sent only while a relay sleeps: a sleeping
 -- relay holds the advisory lock shared, and then it cannot be had exclusively here. It is given back in the same

@@ -9,8 +9,10 @@ GRANT INSERT ON outbox TO :"service";
 GRANT SELECT, DELETE ON outbox TO :"relay";
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_mark TO :"relay";
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_held TO :"relay";
+GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_relay TO :"relay";
 GRANT SELECT, INSERT ON outbox_audit TO :"relay";
 GRANT SELECT ON outbox_status TO :"relay";
 -- For `outboxd send` with the relay's role: GRANT INSERT ON outbox TO :"relay";
+-- Once, for `outboxd mark rebase` after a dump was restored: GRANT UPDATE (tx) ON outbox TO :"relay";
 -- outbox_migration is there when `outboxd migrate` made the tables:
 --   GRANT SELECT ON outbox_migration TO :"relay";

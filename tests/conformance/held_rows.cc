@@ -14,6 +14,10 @@ void Shelf::hold(const std::vector<Wanted>& rows) {
   std::vector<ServiceRow> written;
   for (const Wanted& row : rows) written.push_back({.topic = row.topic, .key = row.key});
   fixture_.writer()->commit_rows(written);
+  take(rows);
+}
+
+void Shelf::take(const std::vector<Wanted>& rows) {
   HeldWrites writes;
   std::size_t next = 0;
   for (bool more = true; more;) {

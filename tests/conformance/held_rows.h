@@ -26,8 +26,10 @@ class Shelf {
  public:
   explicit Shelf(StoreFixture& fixture, const LeaseRequest& request = request_of("relay-1"));
 
-  /// Commits the rows, reads them, and settles them all.
+  /// Commits the rows and takes them.
   void hold(const std::vector<Wanted>& rows);
+  /// Reads the rows that are there, as many, and settles them all.
+  void take(const std::vector<Wanted>& rows);
 
   /// What the relay knows of a row that it holds.
   [[nodiscard]] static Hold hold_of(std::int64_t seq, const std::optional<std::string>& key, HeldState state);

@@ -26,10 +26,6 @@ bool has(const std::vector<Finding>& findings, Finding::Level level, const std::
   });
 }
 
-std::string states(const Sql& sql) {
-  return sql.run("SELECT string_agg(state, ' ' ORDER BY seq) FROM outbox_status WHERE route = 'orders'");
-}
-
 TEST_CASE("PostgreSQL: a service needs INSERT and nothing else") {
   PostgresqlFixture fixture;
   const Sql sql(fixture.url);
@@ -113,28 +109,6 @@ TEST_CASE("PostgreSQL: the granted rights are enough for a relay, and each missi
   CHECK(has(*fixture.admin()->check(), Finding::Level::warning, "superuser"));
 }
 
-TEST_CASE("PostgreSQL: the status view tells the state of each row") {
-  PostgresqlFixture fixture;
-  const Sql sql(fixture.url);
-  const auto writer = fixture.writer();
-  for (int i = 0; i < 4; ++i) writer->commit_rows({{}});
-  Holder holder = holder_of(fixture);
-  CHECK(states(sql) == "pending pending pending pending");
-  const auto batch = holder.store->read(holder.mark, {10, 1000});
-  REQUIRE(batch);
-  REQUIRE(holder.store->settle(holder.lease, {batch->window, batch->messages[1].seq}, {}));
-  CHECK(states(sql) == "sent sent pending pending");
-  Hold hold = hold_of(batch->messages[2], HeldState::retrying);
-  hold.attempts = 2;
-  hold.last_error = "no";
-  REQUIRE(holder.store->settle(holder.lease, batch->end, {{hold}, {}, {}}));
-  writer->commit_rows({{}});
-  CHECK(states(sql) == "sent sent retrying sent pending");
-  CHECK(sql.run("SELECT attempts || last_error FROM outbox_status WHERE state = 'retrying'") == "2no");
-  CHECK(sql.run("SELECT first_failed_at IS NOT NULL AND next_attempt_at IS NOT NULL FROM outbox_held") ==
-        "t");
-}
-
 TEST_CASE("PostgreSQL: another schema and another name work all the way") {
   PostgresqlFixture fixture(PostgresqlServer::shared(), false);
   const Sql sql(fixture.url);
@@ -148,7 +122,7 @@ TEST_CASE("PostgreSQL: another schema and another name work all the way") {
   CHECK(sql.run("SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = "
                 "'app'::regnamespace AND "
                 "relkind IN ('r', 'v')") ==
-        "Order Events outbox_audit outbox_held outbox_mark outbox_migration outbox_status");
+        "Order Events outbox_audit outbox_held outbox_mark outbox_migration outbox_relay outbox_status");
   sql.run("SELECT app.outbox_send('t', 'hello')");
   NewRow row;
   row.topic = "t";

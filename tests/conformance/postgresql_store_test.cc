@@ -47,6 +47,26 @@ TEST_CASE("PostgreSQL") {
   store_suite(fixture);
 }
 
+TEST_CASE("PostgreSQL: what is held") {
+  PostgresqlFixture fixture;
+  store_held_suite(fixture);
+}
+
+TEST_CASE("PostgreSQL: shards") {
+  PostgresqlFixture fixture;
+  store_shard_suite(fixture);
+}
+
+TEST_CASE("PostgreSQL: operators") {
+  PostgresqlFixture fixture;
+  operator_suite(fixture);
+}
+
+TEST_CASE("PostgreSQL: upkeep") {
+  PostgresqlFixture fixture;
+  upkeep_suite(fixture);
+}
+
 TEST_CASE("PostgreSQL: a crash of the server ends the session, and a new one goes on from the saved mark") {
   PostgresqlServer server({.fsync = true, .settings = {}});
   PostgresqlFixture fixture(server);
@@ -138,19 +158,6 @@ TEST_CASE("PostgreSQL: what is missing is named, with the fix") {
     Holder holder = holder_of(fixture);
     CHECK(read_all(holder).size() == 1);
   }
-}
-
-TEST_CASE("PostgreSQL: marks of another cluster are not gone on from") {
-  PostgresqlFixture fixture;
-  { Holder holder = holder_of(fixture); }
-  const Sql sql(fixture.url);
-  sql.run("UPDATE outbox_mark SET system_identifier = 1");
-  check_misconfigured(fixture.url, {"another PostgreSQL cluster", "UPDATE outbox_mark"});
-  sql.run(
-      "UPDATE outbox_mark SET seen = '1:1:', upto = NULL, seq = 0, system_identifier = (SELECT "
-      "system_identifier FROM "
-      "pg_control_system())");
-  CHECK(PostgresqlFixture::store_at(fixture.url)->acquire(request_of("relay-1")));
 }
 
 TEST_CASE("PostgreSQL: a database's own defaults change nothing") {

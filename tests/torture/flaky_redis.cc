@@ -114,9 +114,9 @@ std::size_t FlakyRedis::connections() {
   return connections_.size();
 }
 
-std::size_t FlakyRedis::hang_ups() {
+std::size_t FlakyRedis::turned_away() {
   const std::lock_guard lock(mutex_);
-  return hang_ups_;
+  return turned_away_;
 }
 
 void FlakyRedis::serve() {
@@ -177,12 +177,16 @@ std::optional<std::string> FlakyRedis::add(const std::vector<std::string>& comma
       if (random_() % 2000 == 0) return "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
       break;
     case Mood::moody:
-      if (++attempts_[id] <= 1 + static_cast<int>(id.back() % 3)) return "-ERR not now\r\n";
+      if (++attempts_[id] <= 1 + static_cast<int>(id.back() % 3)) {
+        ++turned_away_;
+        return "-ERR not now\r\n";
+      }
       break;
     case Mood::refusing:
+      ++turned_away_;
       return "-ERR Elements are too large to be stored\r\n";
     case Mood::murderous:
-      ++hang_ups_;
+      ++turned_away_;
       return std::nullopt;
   }
   accepted_.push_back(std::move(entry));

@@ -79,30 +79,6 @@ Expectations Ledger::expected(const std::vector<std::string>& stored, bool may_f
   return result;
 }
 
-namespace {
-
-/// How many messages may be repeated. A crash leaves at most a window of them published and not behind the
-/// mark. When the next relay dies before it has saved a mark, its own window comes on top, because it reads
-/// rows that were committed meanwhile between those of before.
-class Credit {
- public:
-  Credit(std::size_t window, std::size_t before_any_crash) : window_(window), left_(before_any_crash) {}
-
-  void crash() {
-    // Two windows of new messages: the mark has moved past whatever was left open.
-    left_ = window_ + (fresh_ < 2 * window_ ? left_ : 0);
-    fresh_ = 0;
-  }
-  void fresh() { ++fresh_; }
-  [[nodiscard]] bool repeat() { return left_ > 0 && left_-- > 0; }
-
- private:
-  const std::size_t window_;
-  std::size_t left_, fresh_ = 0;
-};
-
-}  // namespace
-
 Findings judge_arrivals(const Expectations& expected, const std::vector<Received>& arrived,
                         const std::vector<std::size_t>& crashes, std::size_t repeats_max) {
   Findings findings;
@@ -113,10 +89,9 @@ Findings judge_arrivals(const Expectations& expected, const std::vector<Received
   };
   std::unordered_set<std::string> seen;
   std::unordered_map<std::string, long> last;  // by key
-  Credit credit(repeats_max, crashes.empty() ? repeats_max : 0);
-  std::size_t next_crash = 0;
+  std::size_t repeats = 0, next_crash = 0;
   for (std::size_t at = 0; at < arrived.size(); ++at) {
-    for (; next_crash < crashes.size() && crashes[next_crash] <= at; ++next_crash) credit.crash();
+    for (; next_crash < crashes.size() && crashes[next_crash] <= at; ++next_crash) repeats = 0;
     const Received& message = arrived[at];
     const auto found = expected.find(message.id());
     const auto key = message.attributes.find("partitionkey");
@@ -129,13 +104,12 @@ Findings judge_arrivals(const Expectations& expected, const std::vector<Received
     }
     if (!seen.insert(message.id()).second) {
       ++findings.duplicates;
-      if (!credit.repeat()) {
+      if (++repeats > repeats_max) {
         ++findings.too_many;
         example("more repeats than a window", message, at);
       }
       continue;
     }
-    credit.fresh();
     if (found->second.key.empty()) continue;
     long& before = last[found->second.key];
     if (found->second.number < before) {

@@ -85,9 +85,8 @@ struct Findings {
   [[nodiscard]] bool is_faultless() const { return lost + uncommitted + inverted + too_many == 0; }
 };
 
-/// `arrived` in the order of arrival. `crashes`: how many had arrived at each crash, ascending; each of them
-/// may make repeats_max messages arrive again, and where a relay dies before its mark has moved, that adds
-/// up.
+/// `arrived` in the order of arrival. `crashes`: how many had arrived at each crash, ascending; between two
+/// of them at most `repeats_max` may repeat what came before.
 Findings judge_arrivals(const Expectations& expected, const std::vector<Received>& arrived,
                         const std::vector<std::size_t>& crashes, std::size_t repeats_max);
 

@@ -198,6 +198,44 @@ Result<Rows> Connection::collect(const char* what, bool sent) {
   return last;
 }
 
+// https://www.postgresql.org/docs/current/libpq-pipeline-mode.html: what is sent up to a sync is one
+// transaction.
+bool Connection::send_together(const std::vector<Step>& steps) {
+  if (PQenterPipelineMode(connection_.get()) != 1) return false;
+  for (const Step& step : steps)
+    if (PQsendQueryPrepared(connection_.get(), step.statement, static_cast<int>(step.parameters.size()),
+                            step.parameters.data(), nullptr, nullptr, 0) != 1)
+      return false;
+  return PQpipelineSync(connection_.get()) == 1;
+}
+
+Result<std::vector<Rows>> Connection::run_together(const char* what, const std::vector<Step>& steps) {
+  if (!send_together(steps)) return error_of(what, nullptr);
+  std::vector<Rows> results;
+  std::optional<Error> error;
+  std::size_t ended = 0;
+  for (bool synced = false; !synced;) {
+    while (PQisBusy(connection_.get()) != 0)
+      if (!await_input()) return error_of(what, nullptr);
+    PGresult* result = PQgetResult(connection_.get());
+    if (!result) {  // the end of one step
+      if (lost() || ++ended > steps.size()) return error_of(what, nullptr);
+      continue;
+    }
+    Rows rows(result);
+    const ExecStatusType status = PQresultStatus(result);
+    synced = status == PGRES_PIPELINE_SYNC;
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+      results.push_back(std::move(rows));
+    else if (!synced && !error)
+      error = error_of(what, result);
+  }
+  if (PQexitPipelineMode(connection_.get()) != 1) return error_of(what, nullptr);
+  if (error) return *error;
+  assert(results.size() == steps.size());
+  return results;
+}
+
 bool Connection::await_input() {
   if (lost()) return false;
   PQflush(connection_.get());

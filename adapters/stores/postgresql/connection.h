@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "adapters/stores/postgresql/connection_settings.h"
 #include "core/result.h"
@@ -43,6 +44,12 @@ class Rows {
 /// Parameters in text format; nullptr is NULL.
 using Parameters = std::initializer_list<const char*>;
 
+/// A prepared statement among several that run together.
+struct Step {
+  const char* statement;
+  std::vector<const char*> parameters;
+};
+
 class Connection {
  public:
   /// Errors: unavailable; misconfigured (wrong password, no such database or role).
@@ -54,6 +61,10 @@ class Connection {
   Result<Rows> run(const char* what, const std::string& sql, Parameters parameters);
   Result<void> prepare(const char* name, const std::string& sql);
   Result<Rows> run_prepared(const char* what, const char* name, Parameters parameters);
+
+  /// All of them in one transaction and one round trip; the result of each, in text format. An error undoes
+  /// all. The first must be one that returns no rows: for it libpq keeps to what start() asked for before.
+  Result<std::vector<Rows>> run_together(const char* what, const std::vector<Step>& steps);
 
   /// Begins a prepared statement whose rows come one by one, in binary format, so that memory is bounded by
   /// the reader and not by the result. Until next() has said that there are no more, or abandon() was called,
@@ -82,6 +93,7 @@ class Connection {
   Connection(PGconn* connection, std::string place)
       : connection_(connection, &PQfinish), place_(std::move(place)) {}
   Result<Rows> collect(const char* what, bool sent);
+  bool send_together(const std::vector<Step>& steps);
   bool await_input();
 
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;

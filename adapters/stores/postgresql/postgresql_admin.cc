@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "adapters/stores/postgresql/admin_session.h"
+#include "adapters/stores/postgresql/log_queries.h"
 
 namespace outbox::postgresql {
 namespace {
@@ -35,15 +36,16 @@ std::string headers_expression(pqxx::work& tx, const NewRow& row) {
   return "jsonb_object(ARRAY[" + names + "]::text[], ARRAY[" + values + "]::text[])";
 }
 
-/// The rows of the outbox that the mark `m` has not passed, by the index on (tx, seq).
-std::string pending_rows(const std::string& outbox, const std::string& columns) {
-  const std::string select = "SELECT " + columns + " FROM " + outbox + " o, m WHERE ";
-  const std::string not_passed =
-      " AND NOT (m.upto IS NOT NULL AND o.seq <= m.seq AND pg_visible_in_snapshot(o.tx, m.upto))";
-  return select + "o.tx >= pg_snapshot_xmax(m.seen)" + not_passed + " UNION ALL " + select +
-         "o.tx = ANY (ARRAY(SELECT x FROM m m2, pg_snapshot_xip(m2.seen) x WHERE pg_visible_in_snapshot(x, "
-         "pg_current_snapshot())))" +
-         not_passed;
+/// Marks that nobody may go on from.
+Result<void> add_other_cluster(Connection& connection, const Tables& tables, std::vector<Finding>& findings) {
+  auto rows = connection.run("check", "SELECT DISTINCT route FROM " + tables.mark +
+                                          " WHERE system_identifier <> (SELECT system_identifier FROM "
+                                          "pg_control_system()) ORDER BY route");
+  if (!rows) return rows.error();
+  for (int row = 0; row < rows->count(); ++row)
+    findings.push_back({Finding::Level::fault,
+                        "the mark of route " + rows->string(row, 0) + " " + other_cluster, rebase_fix});
+  return {};
 }
 
 /// What keeps a good installation from being a safe or fast one. The relay runs all the same.
@@ -53,8 +55,9 @@ Result<void> add_warnings(Connection& connection, const Tables& tables, const Se
       "check",
       "SELECT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = "
       "$1::regclass AND p.proname = 'outbox_notify' AND t.tgenabled <> 'D'), "
-      "has_table_privilege($1::regclass, 'DELETE')",
-      {tables.outbox.c_str()});
+      "has_table_privilege($1::regclass, 'DELETE'), coalesce(has_table_privilege(to_regclass($2), 'SELECT'), "
+      "false)",
+      {tables.outbox.c_str(), tables.status.c_str()});
   if (!rows) return rows.error();
   if (!rows->boolean(0, 0))
     findings.push_back(
@@ -67,6 +70,12 @@ Result<void> add_warnings(Connection& connection, const Tables& tables, const Se
                         "role " + server.user + " may not DELETE from " + shown(tables.outbox) +
                             ": retention cannot remove sent rows",
                         "GRANT DELETE ON " + tables.outbox + " TO " + quoted_identifier(server.user)});
+  if (!rows->boolean(0, 2))
+    findings.push_back({Finding::Level::warning,
+                        "view " + shown(tables.status) + " is missing, or role " + server.user +
+                            " may not read it: the states of single messages cannot be shown",
+                        "outboxd migrate print has the view; GRANT SELECT ON " + tables.status + " TO " +
+                            quoted_identifier(server.user)});
   if (server.superuser)
     findings.push_back({Finding::Level::warning,
                         "role " + server.user + " is a superuser, which the relay does not need",
@@ -83,17 +92,17 @@ Result<void> add_warnings(Connection& connection, const Tables& tables, const Se
 }  // namespace
 
 PostgresqlAdmin::PostgresqlAdmin(ConnectionSettings settings, TableName table)
-    : settings_(std::move(settings)), table_(std::move(table)) {}
+    : sessions_(std::make_unique<AdminSessions>(std::move(settings), std::move(table))) {}
 PostgresqlAdmin::~PostgresqlAdmin() = default;
 
 Result<std::vector<Finding>> PostgresqlAdmin::check() {
-  auto connection = Connection::open(settings_);
+  auto connection = Connection::open(sessions_->settings());
   if (!connection) return connection.error();
   auto server = describe_server(**connection);
   if (!server) return server.error();
   std::vector<Finding> findings = check_server((*connection)->server_version(), *server);
 
-  auto tables = find_tables(**connection, table_);
+  auto tables = find_tables(**connection, sessions_->table());
   if (!tables) {
     if (tables.error().fault != Fault::misconfigured) return tables.error();
     findings.push_back({Finding::Level::fault, tables.error().text, "run: outboxd migrate up"});
@@ -105,12 +114,16 @@ Result<std::vector<Finding>> PostgresqlAdmin::check() {
     findings.push_back({Finding::Level::ok,
                         "table " + shown(tables->outbox) + ": columns, index and rights are in order", ""});
   findings.insert(findings.end(), table_findings->begin(), table_findings->end());
+  const bool readable = std::ranges::none_of(
+      findings, [](const Finding& finding) { return finding.level == Finding::Level::fault; });
+  if (readable)
+    if (auto done = add_other_cluster(**connection, *tables, findings); !done) return done.error();
   if (auto done = add_warnings(**connection, *tables, *server, findings); !done) return done.error();
   return findings;
 }
 
 Result<std::string> PostgresqlAdmin::send(const NewRow& row) {
-  return attempt("send", [&](Session& session) -> Result<std::string> {
+  return sessions_->attempt("send", [&](AdminSession& session) -> Result<std::string> {
     pqxx::work tx(session.connection);
     // RETURNING would need SELECT; a role that may only INSERT can send as well
     const std::string id =
@@ -127,7 +140,7 @@ Result<std::string> PostgresqlAdmin::send(const NewRow& row) {
 }
 
 Result<void> PostgresqlAdmin::send_many(const NewRow& row, std::int64_t count, std::int64_t keys) {
-  return attempt("send", [&](Session& session) -> Result<void> {
+  return sessions_->attempt("send", [&](AdminSession& session) -> Result<void> {
     for (std::int64_t done = 0; done < count; done += many_rows_max) {
       const std::int64_t last = std::min(count, done + many_rows_max) - 1;
       pqxx::work tx(session.connection);
@@ -147,27 +160,20 @@ Result<void> PostgresqlAdmin::send_many(const NewRow& row, std::int64_t count, s
 }
 
 Result<Backlog> PostgresqlAdmin::backlog(const std::string& route) {
-  return attempt("backlog", [&](Session& session) -> Result<Backlog> {
+  return sessions_->attempt("backlog", [&](AdminSession& session) -> Result<Backlog> {
     pqxx::work tx(session.connection);
-    tx.exec(
-        "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; SET LOCAL jit = "
-        "off");
-    const std::string mark =
-        session.table("outbox_mark") + " WHERE route = " + tx.quote(route) + " AND shard = 0";
-    // a route that has never read has everything before it
+    tx.exec("SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off");
     const pqxx::result rows =
-        tx.exec("WITH m AS MATERIALIZED (SELECT seen, upto, seq FROM " + mark +
-                " UNION ALL SELECT '1:1:'::pg_snapshot, NULL, 0 WHERE NOT EXISTS (SELECT FROM " + mark +
-                ")) "
-                "SELECT count(*), greatest(0, coalesce(extract(epoch FROM clock_timestamp() - "
-                "min(created_at)), 0) * 1e6)::bigint FROM (" +
-                pending_rows(session.outbox, "o.created_at") + ") pending");
+        tx.exec("WITH m AS MATERIALIZED (" + marks_of(session.table("outbox_mark"), tx.quote(route)) +
+                ") SELECT count(*), greatest(0, coalesce(extract(epoch FROM clock_timestamp() - "
+                "min(o.created_at)), 0) * 1e6)::bigint FROM (" +
+                pending_rows(session.outbox, "o.created_at, o.topic") + ") o WHERE " + is_taken);
     return Backlog{rows[0][0].as<std::int64_t>(), std::chrono::microseconds(rows[0][1].as<std::int64_t>())};
   });
 }
 
 Result<std::vector<RouteShard>> PostgresqlAdmin::routes() {
-  return attempt("routes", [&](Session& session) -> Result<std::vector<RouteShard>> {
+  return sessions_->attempt("routes", [&](AdminSession& session) -> Result<std::vector<RouteShard>> {
     pqxx::work tx(session.connection);
     std::vector<RouteShard> routes;
     const pqxx::result rows = tx.exec("SELECT route, shard, owner, epoch, paused FROM " +
@@ -180,7 +186,7 @@ Result<std::vector<RouteShard>> PostgresqlAdmin::routes() {
 }
 
 Result<void> PostgresqlAdmin::set_paused(const std::string& route, bool paused) {
-  return attempt("pause", [&](Session& session) -> Result<void> {
+  return sessions_->attempt("pause", [&](AdminSession& session) -> Result<void> {
     pqxx::work tx(session.connection);
     const pqxx::result changed =
         tx.exec("UPDATE " + session.table("outbox_mark") + " SET paused = " + (paused ? "true" : "false") +

@@ -11,6 +11,8 @@
 
 namespace outbox::postgresql {
 
+class AdminSessions;
+
 class PostgresqlAdmin final : public Admin {
  public:
   PostgresqlAdmin(ConnectionSettings settings, TableName table);
@@ -27,13 +29,7 @@ class PostgresqlAdmin final : public Admin {
   Result<void> revert(const Migration& migration, bool force) override;
 
  private:
-  struct Session;
-  template <class Action>
-  auto attempt(const char* what, Action action) -> decltype(action(std::declval<Session&>()));
-
-  ConnectionSettings settings_;
-  TableName table_;
-  std::unique_ptr<Session> session_;
+  std::unique_ptr<AdminSessions> sessions_;
 };
 
 /// The SQL of a migration for a table that is not called outbox: the lone word outbox, outside quotes,

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "adapters/stores/postgresql/admin_session.h"
+#include "adapters/stores/postgresql/log_queries.h"
 #include "adapters/stores/postgresql/postgresql_admin.h"
 
 namespace outbox::postgresql {
@@ -26,11 +27,13 @@ void enter_schema(pqxx::work& tx, const std::string& schema) {
   tx.exec("SET LOCAL search_path = " + schema);
 }
 
-/// Whether a row would be lost that some route has still to publish.
+/// Whether a row would be lost that some route has still to publish, or that nobody has looked at yet.
 std::string unsent_statement(const std::string& outbox, const std::string& schema) {
   const std::string mark = schema + ".outbox_mark";
-  return "SELECT CASE WHEN EXISTS (SELECT FROM " + mark + ") THEN EXISTS (SELECT FROM " + schema +
-         ".outbox_status WHERE state <> 'sent') ELSE EXISTS (SELECT FROM " + outbox + ") END";
+  return "SELECT EXISTS (SELECT FROM " + schema +
+         ".outbox_status WHERE state <> 'sent') OR EXISTS (SELECT FROM " + outbox +
+         " o WHERE NOT EXISTS (SELECT FROM " + mark + ") OR EXISTS (SELECT FROM " + mark + " k WHERE NOT " +
+         has_passed("k", "o") + "))";
 }
 
 bool is_word(char c) {
@@ -66,7 +69,7 @@ std::string renamed(std::string_view sql, std::string_view table) {
 }
 
 Result<std::vector<AppliedMigration>> PostgresqlAdmin::migrations() {
-  return attempt("migrate", [&](Session& session) -> Result<std::vector<AppliedMigration>> {
+  return sessions_->attempt("migrate", [&](AdminSession& session) -> Result<std::vector<AppliedMigration>> {
     pqxx::work tx(session.connection);
     std::vector<AppliedMigration> applied;
     const std::string record = session.table("outbox_migration");
@@ -83,7 +86,7 @@ Result<std::vector<AppliedMigration>> PostgresqlAdmin::migrations() {
 }
 
 Result<bool> PostgresqlAdmin::apply(const Migration& migration) {
-  return attempt("migrate", [&](Session& session) -> Result<bool> {
+  return sessions_->attempt("migrate", [&](AdminSession& session) -> Result<bool> {
     pqxx::work tx(session.connection);
     tx.exec("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '60s'");
     if (tx.exec("SELECT to_regnamespace(" + tx.quote(session.schema) + ")")[0][0].is_null())
@@ -99,7 +102,7 @@ Result<bool> PostgresqlAdmin::apply(const Migration& migration) {
               "applied_at timestamptz NOT NULL DEFAULT now())");
     const std::string version = std::to_string(migration.version);
     if (!tx.exec("SELECT 1 FROM " + record + " WHERE version = " + version).empty()) return false;
-    tx.exec(renamed(migration.up, table_.table));
+    tx.exec(renamed(migration.up, sessions_->table().table));
     tx.exec("INSERT INTO " + record + " (version, name, checksum) VALUES (" + version + ", " +
             tx.quote(migration.name) + ", " + tx.quote(migration.checksum) + ")");
     tx.commit();
@@ -108,7 +111,7 @@ Result<bool> PostgresqlAdmin::apply(const Migration& migration) {
 }
 
 Result<void> PostgresqlAdmin::revert(const Migration& migration, bool force) {
-  return attempt("migrate", [&](Session& session) -> Result<void> {
+  return sessions_->attempt("migrate", [&](AdminSession& session) -> Result<void> {
     pqxx::work tx(session.connection);
     tx.exec(migration_lock);
     enter_schema(tx, session.schema);
@@ -122,7 +125,7 @@ Result<void> PostgresqlAdmin::revert(const Migration& migration, bool force) {
                          " has rows that are not sent; let a relay send them first (outboxd run --once), or "
                          "drop them with --force"};
     }
-    tx.exec(renamed(migration.down, table_.table));
+    tx.exec(renamed(migration.down, sessions_->table().table));
     const std::string record = session.table("outbox_migration");
     if (exists(tx, record))
       tx.exec("DELETE FROM " + record + " WHERE version = " + std::to_string(migration.version));

@@ -62,12 +62,14 @@ Result<Settled> PostgresqlStore::settle(const Lease& lease, const Mark& mark, co
   return guarded(session_->marks.settle(lease, mark, held));
 }
 
-Result<HeldKeys> PostgresqlStore::held_keys(const Lease&) {
-  return HeldKeys{};
+Result<HeldKeys> PostgresqlStore::held_keys(const Lease& lease) {
+  if (!session_) return session_over();
+  return guarded(session_->held.keys(lease));
 }
 
-Result<HeldBatch> PostgresqlStore::read_held(const Lease&, const ReadLimit&) {
-  return HeldBatch{};
+Result<HeldBatch> PostgresqlStore::read_held(const Lease& lease, const ReadLimit& limit) {
+  if (!session_) return session_over();
+  return guarded(session_->held.read(lease, limit));
 }
 
 Result<Woken> PostgresqlStore::wait(Duration timeout) {
@@ -92,11 +94,14 @@ Result<PostgresqlStore::Session> PostgresqlStore::connect() const {
 
   auto reader = Reader::prepare(connection, *tables);
   if (!reader) return reader.error();
+  auto held = Held::prepare(connection, *tables);
+  if (!held) return held.error();
   auto marks = Marks::prepare(connection, *tables);
   if (!marks) return marks.error();
   auto waiter = Waiter::prepare(connection, *tables, !server->pooled);
   if (!waiter) return waiter.error();
-  return Session{std::move(*opened), std::move(*reader), std::move(*marks), std::move(*waiter)};
+  return Session{std::move(*opened), std::move(*reader), std::move(*held), std::move(*marks),
+                 std::move(*waiter)};
 }
 
 /// Every error but a fenced write ends the session, so that nobody goes on from a position that it does not

@@ -8,6 +8,7 @@
 
 #include "adapters/common/wakeup.h"
 #include "adapters/stores/postgresql/connection_settings.h"
+#include "adapters/stores/postgresql/held.h"
 #include "adapters/stores/postgresql/marks.h"
 #include "adapters/stores/postgresql/reader.h"
 #include "adapters/stores/postgresql/tables.h"
@@ -36,6 +37,7 @@ class PostgresqlStore final : public Store {
   struct Session {
     std::unique_ptr<Connection> connection;
     Reader reader;
+    Held held;
     Marks marks;
     Waiter waiter;
   };

@@ -17,13 +17,6 @@ std::string_view text_at(const PGresult* result, int column) {
   return {PQgetvalue(result, 0, column), static_cast<std::size_t>(PQgetlength(result, 0, column))};
 }
 
-std::int64_t integer_at(const PGresult* result, int column) {
-  std::uint64_t big_endian = 0;
-  if (PQgetlength(result, 0, column) == sizeof big_endian)
-    std::memcpy(&big_endian, PQgetvalue(result, 0, column), sizeof big_endian);
-  return static_cast<std::int64_t>(__builtin_bswap64(big_endian));
-}
-
 Duration between(std::int64_t from, std::int64_t to) {
   std::int64_t difference = 0;
   if (__builtin_sub_overflow(to, from, &difference))
@@ -32,6 +25,13 @@ Duration between(std::int64_t from, std::int64_t to) {
 }
 
 }  // namespace
+
+std::int64_t integer_at(const PGresult* result, int column) {
+  std::uint64_t big_endian = 0;
+  if (PQgetlength(result, 0, column) == sizeof big_endian)
+    std::memcpy(&big_endian, PQgetvalue(result, 0, column), sizeof big_endian);
+  return static_cast<std::int64_t>(__builtin_bswap64(big_endian));
+}
 
 bool is_leading(const PGresult* result) {
   return PQgetisnull(result, 0, Column::seq) != 0;

@@ -32,6 +32,9 @@ struct LeadingRow {
 bool is_leading(const PGresult* result);
 LeadingRow decode_leading(const PGresult* result);
 
+/// A bigint column; 0 when it is null.
+std::int64_t integer_at(const PGresult* result, int column);
+
 /// Views into `result`; ages by `clock`.
 RowView decode_row(const PGresult* result, std::int64_t clock);
 

@@ -28,17 +28,13 @@ constexpr Column outbox_columns[] = {
     {"tx", "xid8"},
 };
 constexpr Column mark_columns[] = {
-    {"route", "text"},
-    {"shard", "integer"},
-    {"owner", "text"},
-    {"epoch", "bigint"},
-    {"beat", "bigint"},
-    {"seen", "pg_snapshot"},
-    {"upto", "pg_snapshot"},
-    {"seq", "bigint"},
-    {"system_identifier", "bigint"},
-    {"paused", "boolean"},
-    {"saved_at", "timestamp with time zone"},
+    {"route", "text"},          {"shard", "integer"},
+    {"shards", "integer"},      {"owner", "text"},
+    {"epoch", "bigint"},        {"beat", "bigint"},
+    {"seen", "pg_snapshot"},    {"upto", "pg_snapshot"},
+    {"seq", "bigint"},          {"system_identifier", "bigint"},
+    {"paused", "boolean"},      {"topics", "text[]"},
+    {"held_version", "bigint"}, {"saved_at", "timestamp with time zone"},
 };
 constexpr Column held_columns[] = {
     {"route", "text"},
@@ -46,13 +42,25 @@ constexpr Column held_columns[] = {
     {"shard", "integer"},
     {"message_key", "text"},
     {"state", "text"},
+    {"blocks", "boolean"},
     {"attempts", "integer"},
     {"next_attempt_at", "timestamp with time zone"},
     {"last_error", "text"},
+    {"held_at", "timestamp with time zone"},
     {"first_failed_at", "timestamp with time zone"},
     {"last_failed_at", "timestamp with time zone"},
 };
-
+constexpr Column relay_columns[] = {
+    {"owner", "text"},
+    {"beat", "bigint"},
+    {"seen_at", "timestamp with time zone"},
+};
+constexpr Column audit_columns[] = {
+    {"actor", "text"},
+    {"action", "text"},
+    {"route", "text"},
+    {"details", "jsonb"},
+};
 // A text of limited length reads as text does.
 bool reads_as(std::string_view type, std::string_view wanted) {
   return type == wanted || (wanted == "text" && type.starts_with("character varying"));
@@ -84,9 +92,11 @@ Result<void> check_columns(Connection& connection, const std::string& table, std
 Result<void> check_grants(Connection& connection, const Tables& tables, const Server& server,
                           std::vector<Finding>& findings) {
   const std::pair<const std::string*, const char*> wanted[] = {
-      {&tables.outbox, "SELECT"}, {&tables.mark, "SELECT"}, {&tables.mark, "INSERT"},
-      {&tables.mark, "UPDATE"},   {&tables.held, "SELECT"}, {&tables.held, "INSERT"},
-      {&tables.held, "UPDATE"},   {&tables.held, "DELETE"},
+      {&tables.outbox, "SELECT"}, {&tables.mark, "SELECT"},  {&tables.mark, "INSERT"},
+      {&tables.mark, "UPDATE"},   {&tables.held, "SELECT"},  {&tables.held, "INSERT"},
+      {&tables.held, "UPDATE"},   {&tables.held, "DELETE"},  {&tables.mark, "DELETE"},
+      {&tables.relay, "SELECT"},  {&tables.relay, "INSERT"}, {&tables.relay, "UPDATE"},
+      {&tables.relay, "DELETE"},  {&tables.audit, "INSERT"},
   };
   for (const auto& [table, right] : wanted) {
     auto rows =
@@ -172,8 +182,10 @@ Result<Tables> find_tables(Connection& connection, const TableName& name) {
                                  : quoted_identifier(name.schema) + "." + quoted_identifier(name.table);
   auto rows = connection.run(
       "check",
-      "SELECT c.oid, n.nspname, to_regclass(quote_ident(n.nspname) || '.outbox_mark') IS NOT NULL, "
-      "to_regclass(quote_ident(n.nspname) || '.outbox_held') IS NOT NULL "
+      "SELECT c.oid, n.nspname, (SELECT string_agg(name, ' ' ORDER BY place) FROM "
+      "unnest(ARRAY['outbox_mark', "
+      "'outbox_held', 'outbox_relay', 'outbox_audit']) WITH ORDINALITY AS t (name, place) "
+      "WHERE to_regclass(quote_ident(n.nspname) || '.' || name) IS NULL) "
       "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)",
       {wanted.c_str()});
   if (!rows) return rows.error();
@@ -184,20 +196,28 @@ Result<Tables> find_tables(Connection& connection, const TableName& name) {
   };
   if (rows->count() == 0) return missing(wanted);
   const std::string schema = quoted_identifier(rows->text(0, 1)) + ".";
-  Tables tables{schema + quoted_identifier(name.table), schema + "outbox_mark", schema + "outbox_held",
-                rows->string(0, 0)};
-  if (!rows->boolean(0, 2)) return missing(tables.mark);
-  if (!rows->boolean(0, 3)) return missing(tables.held);
+  if (!rows->null(0, 2)) return missing(schema + rows->string(0, 2).substr(0, rows->string(0, 2).find(' ')));
+  Tables tables;
+  tables.outbox = schema + quoted_identifier(name.table);
+  tables.mark = schema + "outbox_mark";
+  tables.held = schema + "outbox_held";
+  tables.relay = schema + "outbox_relay";
+  tables.audit = schema + "outbox_audit";
+  tables.status = schema + "outbox_status";
+  tables.outbox_oid = rows->string(0, 0);
   return tables;
 }
 
 Result<std::vector<Finding>> check_tables(Connection& connection, const Tables& tables,
                                           const Server& server) {
   std::vector<Finding> findings;
-  if (auto done = check_columns(connection, tables.outbox, outbox_columns, findings); !done)
-    return done.error();
-  if (auto done = check_columns(connection, tables.mark, mark_columns, findings); !done) return done.error();
-  if (auto done = check_columns(connection, tables.held, held_columns, findings); !done) return done.error();
+  const std::pair<const std::string*, std::span<const Column>> shapes[] = {{&tables.outbox, outbox_columns},
+                                                                           {&tables.mark, mark_columns},
+                                                                           {&tables.held, held_columns},
+                                                                           {&tables.relay, relay_columns},
+                                                                           {&tables.audit, audit_columns}};
+  for (const auto& [table, columns] : shapes)
+    if (auto done = check_columns(connection, *table, columns, findings); !done) return done.error();
   if (auto done = check_index(connection, tables, findings); !done) return done.error();
   if (auto done = check_grants(connection, tables, server, findings); !done) return done.error();
   return findings;

@@ -19,12 +19,22 @@ TableName table_name(std::string_view text);
 
 /// Qualified and quoted, ready for SQL.
 struct Tables {
-  std::string outbox, mark, held;
+  std::string outbox, mark, held, relay, audit;
+  std::string status;  ///< a view for people: may be missing
   std::string outbox_oid;
 };
 
 /// A quoted name as people write it, for texts that nobody runs.
 std::string shown(std::string name);
+
+/// For error texts: what is wrong with a mark that came from elsewhere, and who decides.
+inline constexpr const char* other_cluster =
+    "was made on another PostgreSQL cluster (a restored dump, a move), so its transaction numbers mean "
+    "nothing "
+    "here, and nobody but you knows what was sent since";
+inline constexpr const char* rebase_fix =
+    "run: outboxd mark rebase --from oldest, which publishes every retained row again (or --from now, --seq "
+    "N)";
 
 /// What the server says about itself and about this session.
 struct Server {
