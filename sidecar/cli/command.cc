@@ -1,6 +1,10 @@
 #include "cli/command.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 
 #include "core/url.h"
 
@@ -13,6 +17,18 @@ const Adapter* find(std::span<const Adapter> adapters, const std::string& url) {
   for (const Adapter& adapter : adapters)
     if (std::ranges::find(adapter.schemes, scheme) != adapter.schemes.end()) return &adapter;
   return nullptr;
+}
+
+template <class Port>
+using Opener = std::function<Result<std::unique_ptr<Port>>(const StoreTarget&)>;
+
+template <class Port>
+Result<std::unique_ptr<Port>> open_port(const Context& context, const Config& config,
+                                        Opener<Port> StoreAdapter::*opener) {
+  const StoreAdapter* adapter = store_adapter_for(context, config.database_url);
+  if (!adapter || !(adapter->*opener))
+    return Error{Fault::misconfigured, "no adapter takes this database URL"};
+  return (adapter->*opener)({config.database_url, config.table});
 }
 
 std::string key_and_value(std::string& text) {
@@ -83,10 +99,26 @@ const BrokerAdapter* broker_adapter_for(const Context& context, const std::strin
 }
 
 Result<std::unique_ptr<Admin>> open_admin(const Context& context, const Config& config) {
-  const StoreAdapter* adapter = store_adapter_for(context, config.database_url);
-  if (!adapter || !adapter->open_admin)
-    return Error{Fault::misconfigured, "no adapter takes this database URL"};
-  return adapter->open_admin({config.database_url, config.table});
+  return open_port(context, config, &StoreAdapter::open_admin);
+}
+
+Result<std::unique_ptr<Operator>> open_operator(const Context& context, const Config& config) {
+  return open_port(context, config, &StoreAdapter::open_operator);
+}
+
+Result<std::unique_ptr<Upkeep>> open_upkeep(const Context& context, const Config& config) {
+  return open_port(context, config, &StoreAdapter::open_upkeep);
+}
+
+std::string this_actor() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 4096> memory;
+  ::getpwuid_r(::geteuid(), &entry, memory.data(), memory.size(), &found);
+  const std::string user = found ? found->pw_name : std::to_string(::geteuid());
+  return "cli:" + user + "@" + host.data();
 }
 
 int fail(const Context& context, const Error& error) {

@@ -54,6 +54,12 @@ const BrokerAdapter* broker_adapter_for(const Context& context, const std::strin
 /// The commands' port to the configured database; nothing is connected yet.
 Result<std::unique_ptr<Admin>> open_admin(const Context& context, const Config& config);
 
+Result<std::unique_ptr<Operator>> open_operator(const Context& context, const Config& config);
+Result<std::unique_ptr<Upkeep>> open_upkeep(const Context& context, const Config& config);
+
+/// Who did it, for outbox_audit: cli:<user>@<host>
+std::string this_actor();
+
 /// Says why on the error stream; the exit code for the fault.
 int fail(const Context& context, const Error& error);
 
@@ -70,6 +76,9 @@ void add_status(CLI::App& app, Context& context);
 void add_healthcheck(CLI::App& app, Context& context);
 void add_pause(CLI::App& app, Context& context);
 void add_resume(CLI::App& app, Context& context);
+void add_held(CLI::App& app, Context& context);
+void add_replay(CLI::App& app, Context& context);
+void add_mark(CLI::App& app, Context& context);
 void add_demo(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <ostream>
 #include <set>
 
@@ -12,27 +11,36 @@ struct PauseOptions : CommonOptions {
   std::string route;
 };
 
+/// The routes to change: the one that is named, or all that have a mark.
+Result<std::set<std::string>> chosen_routes(const Context& context, const Config& config,
+                                            const PauseOptions& options) {
+  const auto upkeep = open_upkeep(context, config);
+  if (!upkeep) return upkeep.error();
+  const auto marks = (*upkeep)->routes();
+  if (!marks) return marks.error();
+  std::set<std::string> routes;
+  for (const RouteShard& mark : *marks) routes.insert(mark.route);
+  if (routes.empty())
+    return Error{Fault::refused, "there is no route yet: no relay has run on this database"};
+  if (options.route.empty()) return routes;
+  if (!routes.contains(options.route))
+    return Error{Fault::refused, "there is no route " + options.route +
+                                     suggestion(options.route, {routes.begin(), routes.end()}) +
+                                     "; a route is there once a relay has run it"};
+  return std::set<std::string>{options.route};
+}
+
 int set_paused(const Context& context, const PauseOptions& options, bool paused) {
   const auto config = configure(context, options, Need::database);
   if (!config) return exit_code::configuration;
-  const auto admin = open_admin(context, *config);
-  if (!admin) return fail(context, admin.error());
-
-  const auto marks = (*admin)->routes();
-  if (!marks) return fail(context, marks.error());
-  std::set<std::string> routes;
-  for (const RouteShard& mark : *marks) routes.insert(mark.route);
-  for (const RouteConfig& route : config->routes) routes.insert(route.name);
-  if (!options.route.empty() && !routes.contains(options.route))
-    return fail(context, {Fault::refused, "there is no route " + options.route +
-                                              suggestion(options.route, {routes.begin(), routes.end()})});
-  if (routes.empty())
-    return fail(context, {Fault::refused, "there is no route yet: no relay has run on this database"});
-
-  for (const std::string& route : routes) {
-    if (!options.route.empty() && route != options.route) continue;
-    if (const auto done = (*admin)->set_paused(route, paused); !done) return fail(context, done.error());
-    context.wiring.out << route << (paused ? " paused" : " resumed") << "\n";
+  const auto routes = chosen_routes(context, *config, options);
+  if (!routes) return fail(context, routes.error());
+  const auto database = open_operator(context, *config);
+  if (!database) return fail(context, database.error());
+  for (const std::string& route : *routes) {
+    if (const auto done = (*database)->set_paused(route, paused, this_actor()); !done)
+      return fail(context, done.error());
+    context.wiring.out << printable(route) << (paused ? " paused" : " resumed") << "\n";
   }
   return exit_code::done;
 }

@@ -7,11 +7,14 @@
 #include "cli/relay_client.h"
 #include "cli/status_text.h"
 #include "core/url.h"
+#include "http/operator_json.h"
 
 namespace outbox::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::size_t blocked_keys_max = 20;
 
 struct StatusOptions : CommonOptions {
   bool json = false;
@@ -22,9 +25,25 @@ bool healthy(const Json& status) {
   return state == "running" || state == "paused" || state == "draining";
 }
 
+/// Adds what the route holds to what is known of it.
+Result<void> add_held(Upkeep& upkeep, const std::string& name, Json& route) {
+  const auto counts = upkeep.held(name);
+  if (!counts) return counts.error();
+  const auto keys = upkeep.blocked_keys(name, blocked_keys_max);
+  if (!keys) return keys.error();
+  Json held = Json::object();
+  for (const auto& [state, rows] : *counts) held[std::string(name_of(state))] = rows;
+  Json blocked = Json::array();
+  for (const BlockedKey& key : *keys) blocked.push_back(blocked_key_json(blocked_key_status(key)));
+  route["held"] = std::move(held);
+  route["blocked_keys"] = std::move(blocked);
+  return {};
+}
+
 /// One route as far as the database knows it.
-Result<Json> route_of_database(Admin& admin, const std::string& name, const std::vector<RouteShard>& marks) {
-  const auto backlog = admin.backlog(name);
+Result<Json> route_of_database(Upkeep& upkeep, const std::string& name,
+                               const std::vector<RouteShard>& marks) {
+  const auto backlog = upkeep.backlog(name);
   if (!backlog) return backlog.error();
   Json leases = Json::array();
   bool paused = false, held = true, marked = false;
@@ -38,18 +57,20 @@ Result<Json> route_of_database(Admin& admin, const std::string& name, const std:
   const double age = std::chrono::duration<double>(backlog->oldest_age).count();
   Json reasons = Json::array();
   if (!marked || !held) reasons.push_back("no relay holds its lease");
-  return Json{
+  Json route = {
       {"name", name},          {"state", paused ? "paused" : marked && held ? "leased" : "unattended"},
       {"reasons", reasons},    {"pending", backlog->pending},
       {"pending_exact", true}, {"oldest_pending_age_seconds", age},
       {"leases", leases}};
+  if (const auto added = add_held(upkeep, name, route); !added) return added.error();
+  return route;
 }
 
 /// What /status says, as far as the database knows it.
 Result<Json> status_of_database(const Context& context, const Config& config, const std::string& why) {
-  const auto admin = open_admin(context, config);
-  if (!admin) return admin.error();
-  const auto marks = (*admin)->routes();
+  const auto upkeep = open_upkeep(context, config);
+  if (!upkeep) return upkeep.error();
+  const auto marks = (*upkeep)->routes();
   if (!marks) return marks.error();
   std::set<std::string> names;
   for (const RouteShard& mark : *marks) names.insert(mark.route);
@@ -59,7 +80,7 @@ Result<Json> status_of_database(const Context& context, const Config& config, co
   Json routes = Json::array();
   bool attended = !names.empty();
   for (const std::string& name : names) {
-    auto route = route_of_database(**admin, name, *marks);
+    auto route = route_of_database(**upkeep, name, *marks);
     if (!route) return route.error();
     attended &= (*route)["state"] != "unattended";
     routes.push_back(std::move(*route));

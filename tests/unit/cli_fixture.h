@@ -11,6 +11,7 @@
 
 #include "cli/cli.h"
 #include "core/admin.h"
+#include "tests/unit/fake_operator.h"
 
 namespace outbox::test {
 
@@ -19,7 +20,7 @@ struct FakeDatabase {
   std::optional<Error> error;
   std::vector<AppliedMigration> applied;
   std::vector<NewRow> sent;
-  std::vector<RouteShard> marks;
+  FakeRows rows;  ///< what operators see
   std::vector<Finding> findings = {{Finding::Level::ok, "table outbox", ""}};
   bool unsent = false;
 };
@@ -39,12 +40,8 @@ class FakeAdmin : public Admin {
     return {};
   }
   Result<Backlog> backlog(const std::string&) override { return Backlog{5, std::chrono::seconds(3)}; }
-  Result<std::vector<RouteShard>> routes() override { return or_error(database_.marks); }
-  Result<void> set_paused(const std::string& route, bool paused) override {
-    for (RouteShard& mark : database_.marks)
-      if (mark.route == route) mark.paused = paused;
-    return {};
-  }
+  Result<std::vector<RouteShard>> routes() override { return or_error(database_.rows.marks); }
+  Result<void> set_paused(const std::string&, bool) override { return {}; }
   Result<std::vector<AppliedMigration>> migrations() override { return or_error(database_.applied); }
   Result<bool> apply(const Migration& migration) override {
     database_.applied.push_back(
@@ -105,14 +102,21 @@ inline Ran outboxd(const std::vector<std::string>& arguments, const CliSetup& se
                                         Migration{2, "more", "c2", "CREATE 2;", "DROP 2;"}};
   FakeDatabase own;
   FakeDatabase* database = setup.database ? setup.database : &own;
-  const std::array stores = {StoreAdapter{"fake",
-                                          {"fake"},
-                                          migrations,
-                                          nullptr,
-                                          [database](const StoreTarget&) -> Result<std::unique_ptr<Admin>> {
-                                            return std::unique_ptr<Admin>(new FakeAdmin(*database));
-                                          },
-                                          {}}};
+  const std::array stores = {
+      StoreAdapter{"fake",
+                   {"fake"},
+                   migrations,
+                   nullptr,
+                   [database](const StoreTarget&) -> Result<std::unique_ptr<Admin>> {
+                     return std::unique_ptr<Admin>(new FakeAdmin(*database));
+                   },
+                   {},
+                   [database](const StoreTarget&) -> Result<std::unique_ptr<Operator>> {
+                     return std::unique_ptr<Operator>(new FakeOperator(database->rows));
+                   },
+                   [database](const StoreTarget&) -> Result<std::unique_ptr<Upkeep>> {
+                     return std::unique_ptr<Upkeep>(new FakeUpkeep(database->rows));
+                   }}};
   const std::array brokers = {
       BrokerAdapter{"fakes",
                     {"fakes"},

@@ -40,6 +40,13 @@ TEST_CASE("help is given on the output and is a success") {
                                              {"healthcheck", "--help"},
                                              {"pause", "--help"},
                                              {"resume", "--help"},
+                                             {"held", "--help"},
+                                             {"held", "list", "--help"},
+                                             {"held", "show", "--help"},
+                                             {"held", "requeue", "--help"},
+                                             {"held", "discard", "--help"},
+                                             {"replay", "--help"},
+                                             {"mark", "rebase", "--help"},
                                              {"version", "--help"}}) {
     const Ran ran = outboxd(arguments);
     CAPTURE(arguments.front());
@@ -201,10 +208,16 @@ TEST_CASE("the SQL is printed without any database") {
 TEST_CASE("a database that is not there is exit code 69 for every command that needs one") {
   FakeDatabase fake;
   fake.error = Error{Fault::unavailable, "fake: connection refused (shop)"};
+  fake.rows.error = fake.error;
   for (const std::vector<std::string>& arguments :
        std::vector<std::vector<std::string>>{{"migrate", "up"},
                                              {"migrate", "status"},
                                              {"pause"},
+                                             {"held", "list"},
+                                             {"held", "show", "7"},
+                                             {"held", "requeue", "--all"},
+                                             {"held", "discard", "--seq", "7"},
+                                             {"mark", "rebase", "--from", "now"},
                                              {"send", "--topic", "t", "--payload", "x"},
                                              {"status", "--listen", ""}}) {
     auto all = arguments;
@@ -237,30 +250,6 @@ TEST_CASE("check has a line for everything, and the exit code of the worst") {
   CHECK(holds(wrong.out, "fault    database (fake:x): column tx is missing; fix: outboxd migrate up\n"));
   CHECK(outboxd({"check", "--to", "fakes:b"}, {.database = &fake}).code == 78);
   CHECK(holds(outboxd({"check", "--defaults"}).out, "[relay]"));
-}
-
-TEST_CASE("pause and resume go to one route or to all") {
-  FakeDatabase fake;
-  fake.marks = {{"orders", 0, "", 1, false}, {"audit", 0, "", 1, false}};
-  CHECK(outboxd({"pause", "--db", "fake:x"}, {.database = &fake}).out == "audit paused\norders paused\n");
-  CHECK(outboxd({"resume", "--db", "fake:x", "--route", "orders"}, {.database = &fake}).out ==
-        "orders resumed\n");
-  const Ran unknown = outboxd({"pause", "--db", "fake:x", "--route", "order"}, {.database = &fake});
-  CHECK(unknown.code == 1);
-  CHECK(holds(unknown.err, "there is no route order, did you mean orders?"));
-}
-
-TEST_CASE("status without a relay says what the database knows") {
-  FakeDatabase fake;
-  fake.marks = {{"orders", 0, "host-1", 3, false}};
-  const Ran held = outboxd({"status", "--db", "fake:x", "--listen", ""}, {.database = &fake});
-  CHECK(held.code == 0);
-  CHECK(holds(held.out, "orders  leased  5        3.0 s"));
-  fake.marks[0].owner.clear();
-  const Ran unattended = outboxd({"status", "--db", "fake:x", "--listen", "", "--json"}, {.database = &fake});
-  CHECK(unattended.code == 1);
-  CHECK(nlohmann::json::parse(unattended.out)["routes"][0]["pending"] == 5);
-  CHECK(outboxd({"status", "--listen", ""}).code == 1);
 }
 
 TEST_CASE("the version is told in words and as JSON") {
