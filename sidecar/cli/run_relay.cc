@@ -1,7 +1,9 @@
 #include "cli/run_relay.h"
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,11 +18,41 @@
 namespace outbox {
 namespace {
 
+/// Where operators find the database, which a reload may move. Any thread.
+class OperatorDatabase {
+ public:
+  OperatorDatabase(const Adapters& adapters, const Config& config) : stores_(adapters.stores) { set(config); }
+
+  void set(const Config& config) {
+    const std::lock_guard lock(mutex_);
+    target_ = {config.database_url, config.table};
+  }
+
+  Result<std::unique_ptr<Operator>> open() const {
+    const std::lock_guard lock(mutex_);
+    const std::string scheme = scheme_of(target_.url);
+    for (const StoreAdapter& adapter : stores_)
+      if (std::ranges::find(adapter.schemes, scheme) != adapter.schemes.end() && adapter.open_operator)
+        return adapter.open_operator(target_);
+    return Error{Fault::misconfigured, "no adapter lets operators at this database"};
+  }
+
+ private:
+  const std::span<const StoreAdapter> stores_;
+  mutable std::mutex mutex_;
+  StoreTarget target_;
+};
+
 /// The process at work, which a reload replaces by the next one, and what is asked of it meanwhile.
 class Service : public StatusSource {
  public:
-  Service(std::unique_ptr<RelayProcess> process, const Reload& reload, const Adapters& adapters, bool once)
-      : process_(std::move(process)), reload_(reload), adapters_(adapters), once_(once) {}
+  Service(std::unique_ptr<RelayProcess> process, const Reload& reload, const Adapters& adapters,
+          std::shared_ptr<OperatorDatabase> database, bool once)
+      : process_(std::move(process)),
+        reload_(reload),
+        adapters_(adapters),
+        database_(std::move(database)),
+        once_(once) {}
 
   /// True when nothing was left unsent.
   bool run() {
@@ -40,18 +72,21 @@ class Service : public StatusSource {
     process_->request_stop();
   }
 
-  void reload() {
+  Result<void> reload() {
+    const std::lock_guard one_at_a_time(reload_mutex_);
     const auto config = reload_();
-    if (!config) return reloaded(false, "the file has faults; going on with the configuration as it was");
+    if (!config) return not_reloaded("the file has faults; going on with the configuration as it was");
     auto next = assemble(*config, adapters_, once_);
-    if (!next) return reloaded(false, next.error().text + "; going on with the configuration as it was");
+    if (!next) return not_reloaded(next.error().text + "; going on with the configuration as it was");
     const std::lock_guard lock(mutex_);
-    if (stopping_) return;
+    if (stopping_) return Error{Fault::refused, "the relay is stopping"};
     next_ = std::move(*next);
+    database_->set(*config);
     process_->request_stop();
     reload_success_ = true;
     log_line(Level::info, "config.reloaded",
              {{"routes", config->routes.size()}, {"next", "[http] and [log] need a restart"}});
+    return {};
   }
 
   [[nodiscard]] Status status() const override {
@@ -69,12 +104,14 @@ class Service : public StatusSource {
   [[nodiscard]] std::vector<std::string> unsent() const { return process_->unsent(); }
 
  private:
-  void reloaded(bool success, const std::string& error) {
+  Result<void> not_reloaded(const std::string& error) {
     log_line(Level::error, "config.reload", {{"error", error}});
     const std::lock_guard lock(mutex_);
-    reload_success_ = success;
+    reload_success_ = false;
+    return Error{Fault::refused, error};
   }
 
+  std::mutex reload_mutex_;  ///< taken first
   mutable std::mutex mutex_;
   std::unique_ptr<RelayProcess> process_;
   std::unique_ptr<RelayProcess> next_;
@@ -82,8 +119,18 @@ class Service : public StatusSource {
   bool reload_success_ = true;
   const Reload& reload_;
   const Adapters& adapters_;
+  const std::shared_ptr<OperatorDatabase> database_;
   const bool once_;
 };
+
+/// What HTTP lets operators do with this process and its database.
+Administration administration(const std::shared_ptr<OperatorDatabase>& database, Service& service) {
+  return {[database] { return database->open(); },
+          [&service](const std::string& actor) {
+            log_line(Level::info, "config.reload", {{"by", actor}});
+            return service.reload();
+          }};
+}
 
 int refuse(const Error& error) {
   log_line(Level::error, "relay.refused", {{"error", error.text}});
@@ -96,15 +143,17 @@ int run_relay(const Config& config, const Reload& reload, const Adapters& adapte
   Signals signals;
   auto process = assemble(config, adapters, once);
   if (!process) return refuse(process.error());
-  Service service(std::move(*process), reload, adapters, once);
+  const auto database = std::make_shared<OperatorDatabase>(adapters, config);
+  Service service(std::move(*process), reload, adapters, database, once);
 
   std::unique_ptr<HttpServer> http;
   if (!config.http_listen.empty() && !once) {
-    auto started = HttpServer::start(config.http_listen, config.http_token, service);
+    auto started = HttpServer::start(config.http_listen, config.http_token, service, {},
+                                     administration(database, service));
     if (!started) return refuse(started.error());
     http = std::move(*started);
   }
-  signals.listen({[&] { service.stop(); }, [&] { service.reload(); }});
+  signals.listen({[&] { service.stop(); }, [&] { (void)service.reload(); }});
   log_line(Level::info, "relay.started",
            {{"version", version()},
             {"database", redacted(config.database_url)},

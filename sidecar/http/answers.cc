@@ -8,11 +8,14 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <string_view>
 #include <utility>
 
+#include "http/bearer.h"
 #include "http/dashboard.h"
 #include "http/metrics_text.h"
+#include "http/operator_work.h"
 #include "http/probes.h"
 #include "http/status_json.h"
 
@@ -58,26 +61,6 @@ class MemoryStream final : public httplib::Stream {
   size_t read_ = 0;
 };
 
-/// Takes the same time wherever the first difference is.
-bool same_secret(std::string_view given, std::string_view expected) {
-  unsigned char difference = given.size() == expected.size() ? 0 : 1;
-  for (size_t index = 0; index < expected.size(); ++index) {
-    const char other = index < given.size() ? given[index] : '\0';
-    difference = static_cast<unsigned char>(difference | (expected[index] ^ other));
-  }
-  return difference == 0;
-}
-
-bool has_bearer(std::string_view authorization, std::string_view token) {
-  constexpr std::string_view scheme = "bearer ";
-  if (authorization.size() < scheme.size()) return false;
-  for (size_t index = 0; index < scheme.size(); ++index)
-    if ((authorization[index] | 0x20) != (scheme[index] | 0x20)) return false;
-  authorization.remove_prefix(scheme.size());
-  authorization.remove_prefix(std::min(authorization.find_first_not_of(' '), authorization.size()));
-  return same_secret(authorization, token);
-}
-
 /// Lets the page's own script and style run, and nothing that somebody might bring into it.
 std::string random_nonce() {
   std::array<unsigned char, 16> bytes{};
@@ -100,8 +83,11 @@ bool takes_get(const std::string& path) {
 
 class HttpAnswers::Endpoints : private httplib::Server {
  public:
-  Endpoints(const StatusSource& source, HttpAnswersOptions options)
-      : source_(source), options_(std::move(options)) {
+  Endpoints(const StatusSource& source, HttpAnswersOptions options, std::shared_ptr<Mailbox> mailbox)
+      : source_(source),
+        options_(std::move(options)),
+        operators_(options_.administration, {options_.token, options_.listen_host, options_.limits.body_max},
+                   options_.limits.work_time, std::move(mailbox)) {
     set_default_headers({{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}});
     set_keep_alive_timeout(options_.idle_seconds);
     set_keep_alive_max_count(static_cast<size_t>(options_.requests_max));
@@ -122,13 +108,15 @@ class HttpAnswers::Endpoints : private httplib::Server {
     add_pages();
   }
 
-  std::string answer(const RequestHead& head) {
-    authorization_ = head.authorization;
-    MemoryStream stream(std::string(head.line) + "\r\n\r\n");
+  HttpOutcome answer(const HttpRequest& request) {
+    request_ = &request;
+    for_operators_.reset();
+    MemoryStream stream(std::string(request.head.line) + "\r\n\r\n");
     bool closed = false;
-    process(*this, stream, head.close, closed);
-    authorization_ = {};
-    return stream.take_answer();
+    process(*this, stream, request.head.close, closed);
+    request_ = nullptr;
+    if (for_operators_) return *std::exchange(for_operators_, std::nullopt);
+    return {stream.take_answer(), false};
   }
 
  private:
@@ -141,9 +129,12 @@ class HttpAnswers::Endpoints : private httplib::Server {
       self.process_request(stream, "", 0, "", 0, close, closed, nullptr);
   }
 
-  /// True: the request is answered. Methods first: without a token mutations do not exist, and none is built
-  /// yet.
-  bool refuse(const httplib::Request& request, httplib::Response& response) const {
+  /// True: the request is answered.
+  bool refuse(const httplib::Request& request, httplib::Response& response) {
+    if (OperatorApi::is_path_of_ours(request.path)) {
+      for_operators_ = operators_.take(*request_, request.method, request.path, request.params);
+      return true;  // what cpp-httplib writes is dropped
+    }
     if (request.method != "GET" && request.method != "HEAD") {
       response.status = 404;
       if (takes_get(request.path)) {
@@ -153,7 +144,8 @@ class HttpAnswers::Endpoints : private httplib::Server {
       return true;
     }
     const bool shows_data = request.path == "/" || request.path == "/status" || request.path == "/metrics";
-    if (!shows_data || options_.read_token.empty() || has_bearer(authorization_, options_.read_token))
+    if (!shows_data || options_.read_token.empty() ||
+        has_bearer(request_->head.authorization, options_.read_token))
       return false;
     response.status = 401;
     response.set_header("WWW-Authenticate", "Bearer");
@@ -207,22 +199,25 @@ class HttpAnswers::Endpoints : private httplib::Server {
 
   const StatusSource& source_;
   HttpAnswersOptions options_;
-  std::string_view authorization_;  ///< of the request being answered
+  OperatorWork operators_;
+  const HttpRequest* request_ = nullptr;      ///< that is being answered
+  std::optional<HttpOutcome> for_operators_;  ///< its answer, when it is for /v1
 };
 
-HttpAnswers::HttpAnswers(const StatusSource& source, HttpAnswersOptions options)
-    : endpoints_(std::make_unique<Endpoints>(source, std::move(options))) {}
+HttpAnswers::HttpAnswers(const StatusSource& source, HttpAnswersOptions options,
+                         std::shared_ptr<Mailbox> mailbox)
+    : endpoints_(std::make_unique<Endpoints>(source, std::move(options), std::move(mailbox))) {}
 HttpAnswers::HttpAnswers(HttpAnswers&&) noexcept = default;
 HttpAnswers::~HttpAnswers() = default;
 
-std::string HttpAnswers::to(const RequestHead& request) noexcept {
+HttpOutcome HttpAnswers::to(const HttpRequest& request) noexcept {
   try {
-    std::string answer = endpoints_->answer(request);
-    if (!answer.empty()) return answer;
+    HttpOutcome outcome = endpoints_->answer(request);
+    if (!outcome.answer.empty()) return outcome;
   } catch (const std::exception&) {
     // Out of memory in cpp-httplib itself: handlers' exceptions it has turned into a 500 already.
   }
-  return std::string(internal_error);
+  return {std::string(internal_error), false};
 }
 
 }  // namespace outbox

@@ -1,7 +1,7 @@
 #include "http/connections.h"
 
+#include <netdb.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,28 +30,43 @@ constexpr std::string_view head_too_large =
     "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Type: text/plain\r\n"
     "Content-Length: 30\r\n\r\nthe request head is too large\n";
 
+constexpr std::string_view go_ahead = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/// While an answer is being made only the end of the connection counts, which poll() reports unasked.
+short awaited(bool is_waiting, bool is_writing) {
+  return is_waiting ? short{0} : is_writing ? short{POLLOUT} : short{POLLIN};
+}
+
+std::string text_of(const sockaddr_storage& address, socklen_t size) {
+  std::array<char, NI_MAXHOST> text{};
+  if (::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, text.data(), text.size(), nullptr, 0,
+                    NI_NUMERICHOST) != 0)
+    return "unknown";
+  return text.data();
+}
+
 bool again() {
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
 }  // namespace
 
-Connections::Connections(Listener listener, const HttpLimits& limits, Answer answer)
+Connections::Connections(Listener listener, const HttpLimits& limits, std::shared_ptr<Mailbox> mailbox,
+                         Answer answer)
     : listener_(std::move(listener)),
       limits_(limits),
       answer_(std::move(answer)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      mailbox_(std::move(mailbox)) {
   assert(limits_.connections_max > 0);
 }
 
 Connections::~Connections() {
   for (Connection& connection : connections_) close(connection);
-  if (wake_ >= 0) ::close(wake_);
 }
 
 void Connections::stop() noexcept {
   stopping_ = true;
-  ::eventfd_write(wake_, 1);
+  mailbox_->ring();
 }
 
 void Connections::run() {
@@ -68,20 +83,20 @@ void Connections::run() {
 /// One turn: waits for something to do, gives every connection at most one request's worth of it, then lets
 /// new ones in.
 void Connections::wait() {
-  std::vector<pollfd> sockets = {{wake_, POLLIN, 0},
+  std::vector<pollfd> sockets = {{mailbox_->descriptor(), POLLIN, 0},
                                  {now_ < accept_again_ ? -1 : listener_.socket(), POLLIN, 0}};
   for (const Connection& connection : connections_)
-    sockets.push_back(
-        {connection.socket, static_cast<short>(connection.phase == Phase::writing ? POLLOUT : POLLIN), 0});
+    sockets.push_back({connection.socket,
+                       awaited(connection.phase == Phase::waiting, connection.phase == Phase::writing), 0});
   ::poll(sockets.data(), sockets.size(), time_left());
   now_ = Clock::now();
 
   auto events = sockets.begin() + 2;
   for (Connection& connection : connections_) {
-    const bool has_request = connection.phase == Phase::reading && head_length(connection.input);
-    if ((events++)->revents != 0 || has_request) advance(connection);
-    if (connection.phase != Phase::closed && now_ >= connection.deadline) close(connection);
+    if ((events++)->revents != 0 || has_request(connection)) advance(connection);
+    check_deadline(connection);
   }
+  if (sockets[0].revents != 0) give_late_answers();
   if (sockets[1].revents != 0) accept_all();
 }
 
@@ -89,7 +104,7 @@ void Connections::wait() {
 int Connections::time_left() const {
   auto next = now_ < accept_again_ ? accept_again_ : Clock::time_point::max();
   for (const Connection& connection : connections_) {
-    if (connection.phase == Phase::reading && head_length(connection.input)) return 0;
+    if (has_request(connection)) return 0;
     next = std::min(next, connection.deadline);
   }
   if (next == Clock::time_point::max()) return -1;
@@ -104,7 +119,10 @@ void Connections::accept_all() {
 }
 
 bool Connections::accept_one() {
-  const int socket = ::accept4(listener_.socket(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  const int socket = ::accept4(listener_.socket(), reinterpret_cast<sockaddr*>(&address), &size,
+                               SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (socket < 0) {
     if (errno == ECONNABORTED || errno == EINTR) return true;
     // Out of descriptors or memory. An old connection makes room, as when all places are taken; if there is
@@ -117,6 +135,7 @@ bool Connections::accept_one() {
     close_oldest();
   Connection connection;
   connection.socket = socket;
+  connection.peer = text_of(address, size);
   connection.since = now_;
   connection.deadline = now_ + limits_.head_time;
   connections_.push_back(std::move(connection));
@@ -138,6 +157,9 @@ void Connections::advance(Connection& connection) {
     case Phase::reading:
       read(connection);
       break;
+    case Phase::waiting:
+      close(connection);  // nothing but the end of the connection is awaited
+      break;
     case Phase::writing:
       write(connection);
       break;
@@ -152,16 +174,23 @@ void Connections::advance(Connection& connection) {
 void Connections::read(Connection& connection) {
   const bool was_empty = connection.input.empty();
   std::array<char, 4096> bytes;
-  const std::size_t room = std::min(bytes.size(), limits_.head_max - connection.input.size());
+  const std::size_t input_max = std::max(limits_.head_max, connection.request_length);
+  const std::size_t room = std::min(bytes.size(), input_max - std::min(input_max, connection.input.size()));
   if (room > 0 && !connection.input_ended) {
     const ssize_t count = ::recv(connection.socket, bytes.data(), room, 0);
     if (count < 0 && !again()) return close(connection);
     if (count == 0) connection.input_ended = true;
     if (count > 0) connection.input.append(bytes.data(), static_cast<std::size_t>(count));
   }
-  // From the first byte on, the whole head has one deadline: dripping does not extend it.
+  // From the first byte on, the whole request has one deadline: dripping does not extend it.
   if (was_empty && !connection.input.empty()) connection.deadline = now_ + limits_.head_time;
   answer_next(connection);
+}
+
+bool Connections::has_request(const Connection& connection) {
+  if (connection.phase != Phase::reading) return false;
+  if (connection.request_length > 0) return connection.input.size() >= connection.request_length;
+  return head_length(connection.input).has_value();
 }
 
 void Connections::answer_next(Connection& connection) {
@@ -172,15 +201,46 @@ void Connections::answer_next(Connection& connection) {
     if (connection.input_ended) close(connection);
     return;
   }
-  ++connection.requests;
   const auto head = read_head(std::string_view(connection.input).substr(0, *length));
   if (!head) return send(connection, std::string(unreadable), true);
-  RequestHead request = *head;
-  request.close = request.close || connection.requests >= limits_.requests_max;
-  std::string output = answer_(request);
-  const bool close = request.close;
-  connection.input.erase(0, *length);
-  send(connection, std::move(output), close);
+  const bool reads_body = head->is_post() && head->content_length <= limits_.body_max;
+  const std::size_t body_length = reads_body ? head->content_length : 0;
+  const bool is_new = connection.request_length == 0;
+  connection.request_length = *length + body_length;
+  if (connection.input.size() < connection.request_length) {
+    if (connection.input_ended) return close(connection);
+    if (is_new && head->expects_continue)
+      (void)::send(connection.socket, go_ahead.data(), go_ahead.size(), MSG_NOSIGNAL);
+    return;
+  }
+  ++connection.requests;
+  answer(connection, *head, std::string_view(connection.input).substr(*length, body_length));
+}
+
+void Connections::answer(Connection& connection, RequestHead head, std::string_view body) {
+  head.close = head.close || connection.requests >= limits_.requests_max;
+  const bool close = head.close;
+  HttpOutcome outcome = answer_({head, body, connection.peer, ++tickets_});
+  connection.input.erase(0, std::exchange(connection.request_length, 0));
+  if (!outcome.later) return send(connection, std::move(outcome.answer), close);
+  connection.output = std::move(outcome.answer);
+  connection.ticket = tickets_;
+  connection.close_after = close;
+  connection.phase = Phase::waiting;
+  connection.deadline = now_ + limits_.work_time;
+}
+
+void Connections::give_late_answers() {
+  for (Mailbox::Late& late : mailbox_->take())
+    for (Connection& connection : connections_)
+      if (connection.phase == Phase::waiting && connection.ticket == late.ticket)
+        send(connection, std::move(late.answer), connection.close_after);
+}
+
+void Connections::check_deadline(Connection& connection) {
+  if (connection.phase == Phase::closed || now_ < connection.deadline) return;
+  if (connection.phase == Phase::waiting) return send(connection, std::move(connection.output), true);
+  close(connection);
 }
 
 void Connections::send(Connection& connection, std::string output, bool close) {

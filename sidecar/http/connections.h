@@ -5,11 +5,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <list>
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "http/listener.h"
+#include "http/mailbox.h"
 #include "http/request_head.h"
 
 namespace outbox {
@@ -18,19 +22,34 @@ namespace outbox {
 struct HttpLimits {
   std::size_t connections_max = 128;            ///< one more: the one that has waited longest is closed
   std::size_t head_max = 8192;                  ///< bytes of a request's head; more: 431
+  std::size_t body_max = 64 * 1024;             ///< bytes of a POST's body; more are not read
   int requests_max = 1000;                      ///< per connection
-  std::chrono::milliseconds head_time{5000};    ///< first byte to complete head, however they drip
+  std::chrono::milliseconds head_time{5000};    ///< first byte to complete request, however they drip
   std::chrono::milliseconds idle_time{15000};   ///< between two requests
   std::chrono::milliseconds answer_time{5000};  ///< until the client has taken the whole answer
   std::chrono::milliseconds linger_time{1000};  ///< for the client to see an answer before the close
+  std::chrono::milliseconds work_time{10000};   ///< for an answer that comes later; then 504
+};
+
+/// Views stay valid until the answer is given.
+struct HttpRequest {
+  RequestHead head;
+  std::string_view body;  ///< of a POST that has one of at most body_max bytes
+  std::string_view peer;  ///< the client's address
+  std::uint64_t ticket = 0;
+};
+
+struct HttpOutcome {
+  std::string answer;
+  bool later = false;  ///< the answer will be put into the mailbox; `answer` is for when it is not in time
 };
 
 class Connections {
  public:
   /// One complete request in, the bytes of its answer out. Must not wait: every other client would.
-  using Answer = std::function<std::string(const RequestHead&)>;
+  using Answer = std::function<HttpOutcome(const HttpRequest&)>;
 
-  Connections(Listener listener, const HttpLimits& limits, Answer answer);
+  Connections(Listener listener, const HttpLimits& limits, std::shared_ptr<Mailbox> mailbox, Answer answer);
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
   ~Connections();
@@ -43,13 +62,16 @@ class Connections {
 
  private:
   using Clock = std::chrono::steady_clock;
-  enum class Phase { reading, writing, lingering, closed };
+  enum class Phase { reading, waiting, writing, lingering, closed };
 
   struct Connection {
     int socket = -1;
     Phase phase = Phase::reading;
     std::string input;
     std::string output;
+    std::string peer;
+    std::size_t request_length = 0;  ///< of head and body together; 0: the head is not complete
+    std::uint64_t ticket = 0;        ///< of the request that waits for its answer
     std::size_t written = 0;
     std::size_t discarded = 0;
     int requests = 0;
@@ -65,6 +87,10 @@ class Connections {
   void advance(Connection& connection);
   void read(Connection& connection);
   void answer_next(Connection& connection);
+  void answer(Connection& connection, RequestHead head, std::string_view body);
+  void give_late_answers();
+  [[nodiscard]] static bool has_request(const Connection& connection);
+  void check_deadline(Connection& connection);
   void send(Connection& connection, std::string output, bool close);
   void write(Connection& connection);
   void finish_answer(Connection& connection);
@@ -76,7 +102,8 @@ class Connections {
   Listener listener_;
   HttpLimits limits_;
   Answer answer_;
-  int wake_;
+  std::shared_ptr<Mailbox> mailbox_;
+  std::uint64_t tickets_ = 0;
   std::atomic<bool> stopping_ = false;
   Clock::time_point now_;
   Clock::time_point accept_again_;  ///< no accept before: the process has run out of descriptors

@@ -1,6 +1,7 @@
 #include "http/request_head.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace outbox {
 namespace {
@@ -38,6 +39,22 @@ bool has_word(std::string_view list, std::string_view word) {
   return false;
 }
 
+bool take_once(std::string_view value, std::string_view& target) {
+  if (!target.empty()) return false;
+  target = value;
+  return true;
+}
+
+bool take_length(std::string_view value, RequestHead& head) {
+  std::size_t length = 0;
+  const char* const end = value.data() + value.size();
+  const auto [rest, error] = std::from_chars(value.data(), end, length);
+  if (value.empty() || error != std::errc{} || rest != end) return false;
+  if (head.content_length != 0 && head.content_length != length) return false;
+  head.content_length = length;
+  return true;
+}
+
 /// False: the header makes the whole head unreadable.
 bool take_header(std::string_view line, RequestHead& head) {
   const auto colon = line.find(':');
@@ -46,13 +63,13 @@ bool take_header(std::string_view line, RequestHead& head) {
   if (name.find_first_of(" \t") != std::string_view::npos) return false;
   const std::string_view value = trimmed(line.substr(colon + 1));
   if (same_name(name, "connection") && has_word(value, "close")) head.close = true;
-  // No endpoint takes a body. Instead of reading one to find the next request, the connection ends.
-  if (same_name(name, "transfer-encoding")) head.close = true;
-  if (same_name(name, "content-length") && value != "0") head.close = true;
-  if (same_name(name, "authorization")) {
-    if (!head.authorization.empty()) return false;
-    head.authorization = value;
-  }
+  if (same_name(name, "transfer-encoding")) head.has_transfer_encoding = true;
+  if (same_name(name, "origin")) head.has_origin = true;
+  if (same_name(name, "expect") && same_name(value, "100-continue")) head.expects_continue = true;
+  if (same_name(name, "content-length")) return take_length(value, head);
+  if (same_name(name, "authorization")) return take_once(value, head.authorization);
+  if (same_name(name, "host")) return take_once(value, head.host);
+  if (same_name(name, "content-type")) return take_once(value, head.content_type);
   return true;
 }
 
@@ -77,6 +94,10 @@ std::optional<RequestHead> read_head(std::string_view bytes) {
     else if (!take_header(line, head))
       return std::nullopt;
   }
+  // With both, two readers could disagree about where the next request begins.
+  if (head.has_transfer_encoding && head.content_length != 0) return std::nullopt;
+  // The connection ends with a request that has a body: nothing has to be found behind it.
+  if (head.has_transfer_encoding || head.content_length != 0) head.close = true;
   if (std::ranges::count(head.line, ' ') != 2) return std::nullopt;
   if (head.line.ends_with(" HTTP/1.0"))
     head.close = true;

@@ -11,7 +11,15 @@ namespace outbox {
 struct RequestHead {
   std::string_view line;           ///< "GET /livez HTTP/1.1"
   std::string_view authorization;  ///< the header's value; empty: none
-  bool close = false;              ///< the connection ends with the answer
+  std::string_view host;           ///< ditto
+  std::string_view content_type;   ///< ditto
+  std::size_t content_length = 0;
+  bool has_transfer_encoding = false;
+  bool has_origin = false;
+  bool expects_continue = false;  ///< the client waits for a go-ahead before it sends the body
+  bool close = false;             ///< the connection ends with the answer
+
+  [[nodiscard]] bool is_post() const { return line.starts_with("POST "); }
 };
 
 /// The length of the head with its blank line; nullopt while it is not complete.

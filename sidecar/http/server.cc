@@ -12,11 +12,12 @@ namespace outbox {
 
 class HttpServer::Serving {
  public:
-  Serving(Listener listener, HttpAnswers answers, const HttpLimits& limits)
+  Serving(Listener listener, const StatusSource& source, HttpAnswersOptions options, const HttpLimits& limits)
       : port_(listener.port()),
-        answers_(std::move(answers)),
-        connections_(std::move(listener), limits,
-                     [this](const RequestHead& head) { return answers_.to(head); }),
+        mailbox_(std::make_shared<Mailbox>()),
+        answers_(source, std::move(options), mailbox_),
+        connections_(std::move(listener), limits, mailbox_,
+                     [this](const HttpRequest& request) { return answers_.to(request); }),
         thread_([this] {
           ::pthread_setname_np(::pthread_self(), "http");
           connections_.run();
@@ -31,13 +32,15 @@ class HttpServer::Serving {
 
  private:
   int port_;
+  std::shared_ptr<Mailbox> mailbox_;
   HttpAnswers answers_;
   Connections connections_;
   std::thread thread_;
 };
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& listen, const std::string& token,
-                                                      const StatusSource& source, const HttpLimits& limits) {
+                                                      const StatusSource& source, const HttpLimits& limits,
+                                                      Administration administration) {
   auto listener = listen_on(listen);
   if (!listener) return listener.error();
   if (!listener->is_loopback() && token.empty())
@@ -46,9 +49,13 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& listen,
         "http.listen: " + listen + " is not a loopback address: set http.token, or listen on 127.0.0.1"};
   HttpAnswersOptions options;
   if (!listener->is_loopback()) options.read_token = token;
+  options.token = token;
+  options.listen_host = listen.substr(0, listen.rfind(':'));
+  options.administration = std::move(administration);
+  options.limits = limits;
   options.idle_seconds = static_cast<int>(std::chrono::ceil<std::chrono::seconds>(limits.idle_time).count());
   options.requests_max = limits.requests_max;
-  auto serving = std::make_unique<Serving>(*std::move(listener), HttpAnswers(source, std::move(options)), limits);
+  auto serving = std::make_unique<Serving>(*std::move(listener), source, std::move(options), limits);
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(serving)));
 }
 

@@ -1,4 +1,5 @@
-// The HTTP server: probes, status, metrics, dashboard. Owned by main; its one thread is its own.
+// The HTTP server: probes, status, metrics, dashboard, and what operators do. Owned by main; its one thread
+// is its own.
 #pragma once
 
 #include <memory>
@@ -6,6 +7,7 @@
 
 #include "core/result.h"
 #include "core/status.h"
+#include "http/administration.h"
 #include "http/connections.h"
 
 namespace outbox {
@@ -13,12 +15,14 @@ namespace outbox {
 class HttpServer {
  public:
   /// Listens on "host:port" (port 0: the system chooses) and serves until stop(). On another address than
-  /// loopback a token is required, and /, /status and /metrics ask for it. `source` must outlive the server.
-  /// Errors: misconfigured (address, missing token); unavailable (the port is in use).
+  /// loopback a token is required, and /, /status and /metrics ask for it. What is under /v1 asks for it
+  /// wherever there is one. `source` must outlive the server. Errors: misconfigured (address, missing token);
+  /// unavailable (the port is in use).
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> start(const std::string& listen,
                                                                  const std::string& token,
                                                                  const StatusSource& source,
-                                                                 const HttpLimits& limits = {});
+                                                                 const HttpLimits& limits = {},
+                                                                 Administration administration = {});
 
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

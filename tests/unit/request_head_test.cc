@@ -28,10 +28,24 @@ TEST_CASE("the line and the token are read as they were sent") {
   CHECK_FALSE(read->close);
 }
 
+TEST_CASE("what says who asks and what the body is, is read") {
+  const std::string bytes = head(
+      "host: localhost:8477\r\norigin: null\r\nCONTENT-TYPE: application/json\r\n"
+      "Expect: 100-Continue\r\nContent-Length: 12\r\n",
+      "POST /v1/reload HTTP/1.1");
+  const auto read = read_head(bytes);
+  REQUIRE(read);
+  CHECK(read->is_post());
+  CHECK(read->host == "localhost:8477");
+  CHECK(read->has_origin);
+  CHECK(read->content_type == "application/json");
+  CHECK(read->expects_continue);
+  CHECK(read->content_length == 12);
+}
+
 TEST_CASE("a connection ends when the client says so, with HTTP/1.0, and after a request with a body") {
-  for (const std::string headers :
-       {"Connection: close\r\n", "connection: x, CLOSE\r\n", "Content-Length: 5\r\n",
-        "Content-Length: 0, 5\r\n", "Transfer-Encoding: chunked\r\n"}) {
+  for (const std::string headers : {"Connection: close\r\n", "connection: x, CLOSE\r\n",
+                                    "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"}) {
     CAPTURE(headers);
     const std::string bytes = head(headers);
     REQUIRE(read_head(bytes));
@@ -44,7 +58,10 @@ TEST_CASE("a connection ends when the client says so, with HTTP/1.0, and after a
 TEST_CASE("a head that two readers could read differently is refused") {
   for (const std::string headers :
        {"X: a\nY: b\r\n", "X : a\r\n", " X: folded\r\n", "no colon\r\n", ": empty name\r\n",
-        "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n", "X: a\rb\r\n"}) {
+        "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n", "Host: a\r\nHost: b\r\n",
+        "Content-Length: 0, 5\r\n", "Content-Length: 4\r\nContent-Length: 5\r\n", "Content-Length: x\r\n",
+        "Content-Length: \r\n", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: 99999999999999999999\r\n", "X: a\rb\r\n"}) {
     CAPTURE(headers);
     const std::string bytes = head(headers);
     CHECK_FALSE(read_head(bytes));

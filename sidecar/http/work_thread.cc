@@ -1,0 +1,82 @@
+#include "http/work_thread.h"
+
+#include <pthread.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace outbox {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// How long the end of the process waits for a database that may be gone for good.
+constexpr auto farewell = std::chrono::seconds(2);
+
+}  // namespace
+
+struct WorkThread::State {
+  struct Work {
+    std::function<void()> run;
+    Clock::time_point expires;
+  };
+
+  explicit State(std::size_t most) : waiting_max(most) {}
+
+  void run() {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      changed.wait(lock, [this] { return stopping || !waiting.empty(); });
+      if (stopping) break;
+      Work work = std::move(waiting.front());
+      waiting.pop_front();
+      lock.unlock();
+      if (Clock::now() < work.expires) work.run();
+      work = {};
+      lock.lock();
+    }
+    ended = true;
+    changed.notify_all();
+  }
+
+  const std::size_t waiting_max;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<Work> waiting;
+  bool stopping = false;
+  bool ended = false;
+  std::thread thread;
+};
+
+WorkThread::WorkThread(std::size_t waiting_max) : state_(std::make_shared<State>(waiting_max)) {
+  state_->thread = std::thread([state = state_] {
+    ::pthread_setname_np(::pthread_self(), "http-work");
+    state->run();
+  });
+}
+
+WorkThread::~WorkThread() {
+  std::unique_lock lock(state_->mutex);
+  state_->stopping = true;
+  state_->waiting.clear();
+  state_->changed.notify_all();
+  const bool ended = state_->changed.wait_for(lock, farewell, [this] { return state_->ended; });
+  lock.unlock();
+  if (ended)
+    state_->thread.join();
+  else
+    state_->thread.detach();
+}
+
+bool WorkThread::submit(std::function<void()> work, Clock::time_point expires) {
+  const std::lock_guard lock(state_->mutex);
+  if (state_->waiting.size() >= state_->waiting_max) return false;
+  state_->waiting.push_back({std::move(work), expires});
+  state_->changed.notify_all();
+  return true;
+}
+
+}  // namespace outbox

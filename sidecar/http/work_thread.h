@@ -1,0 +1,28 @@
+// One thread for what may take long, with a bounded queue. Owned by the server; submit() from any thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+namespace outbox {
+
+class WorkThread {
+ public:
+  explicit WorkThread(std::size_t waiting_max);
+  WorkThread(const WorkThread&) = delete;
+  WorkThread& operator=(const WorkThread&) = delete;
+  /// Drops what waits. Work that is running and does not end soon is left alone: it must own all that it
+  /// touches.
+  ~WorkThread();
+
+  /// False: too much waits already. Work that has not begun at `expires` is dropped. Must not throw.
+  [[nodiscard]] bool submit(std::function<void()> work, std::chrono::steady_clock::time_point expires);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace outbox
