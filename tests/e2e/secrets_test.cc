@@ -62,15 +62,21 @@ struct GuardedDatabase {
 
 /// Everything that the relay and its commands say.
 void check_all_outputs(const Outboxd& relay) {
-  for (const char* path : {"/status", "/metrics", "/", "/readyz?verbose&broker=1"})
+  for (const char* path : {"/status", "/metrics", "/", "/readyz?verbose&broker=1", "/v1/held"})
     check_hidden(relay.body(path), path);
-  for (const std::vector<std::string>& command : {std::vector<std::string>{"status"},
-                                                  {"status", "--json"},
-                                                  {"check", "--timeout", "2s"},
-                                                  {"pause"},
-                                                  {"resume"},
-                                                  {"migrate", "status"},
-                                                  {"send", "--topic", "t", "--payload", "x"}})
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"status"},
+        {"status", "--json"},
+        {"check", "--timeout", "2s"},
+        {"held", "list"},
+        {"held", "show", "1", "--json"},
+        {"held", "requeue", "--all", "--dry-run"},
+        {"replay", "--route", "main", "--from", "oldest", "--dry-run"},
+        {"mark", "rebase", "--from", "now", "--dry-run"},
+        {"pause"},
+        {"resume"},
+        {"migrate", "status"},
+        {"send", "--topic", "t", "--payload", "x"}})
     check_hidden(relay.command(command).output, command.front());
   check_hidden(relay.log(), "log");
 }
