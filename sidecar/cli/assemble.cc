@@ -33,13 +33,14 @@ RelayOptions relay_options(const Config& config, const RouteConfig& route, const
   options.route = route.name;
   options.owner = this_owner();
   options.start = route.start;
-  options.topics = Topics(route.topics);
-  options.counts_unrouted = &route == &config.routes.front();
-  options.all_topics = all_topics(config);
+  options.filter.topics = Topics(route.topics);
+  options.filter.holds_unrouted = &route == &config.routes.front();
+  options.filter.all_topics = all_topics(config);
   options.window = static_cast<std::size_t>(config.window);
   options.lease = config.lease;
   options.drain_timeout = config.drain_timeout;
   options.retry = {config.attempts_max, config.backoff_min, config.backoff_max};
+  options.dead_blocks = config.block_on_dead;
   options.once = once;
   options.traits = traits;
   options.seed = std::random_device{}();

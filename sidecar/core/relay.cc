@@ -49,6 +49,9 @@ void Relay::on(Instant now, AcquireAnswer& answer) {
   lease_ = std::move(granted.lease);
   paused_ = granted.paused;
   rows_.clear(granted.mark);
+  held_.clear();
+  held_known_ = recount_held_ = false;
+  held_due_.reset();
   settled_end_ = settling_end_ = rows_.done_end();
   mark_moved_ = caught_up_ = false;
   read_mark_ = std::move(granted.mark);
@@ -80,17 +83,9 @@ void Relay::on(Instant now, ReadAnswer& answer) {
   Batch& batch = *answer.result;
   caught_up_ = !batch.more;
   read_mark_ = batch.end;
-  if (options_.counts_unrouted) count_unrouted(batch);
   counted_.pending_exact = !batch.more;
-  rows_.add(std::move(batch), now, options_.topics);
-}
-
-void Relay::count_unrouted(const Batch& batch) {
-  for (const Message& message : batch.messages) {
-    if (options_.all_topics.take(message.topic)) continue;
-    ++counted_.unrouted_total;
-    counted_.unrouted_topic = message.topic;
-  }
+  const std::size_t unrouted = rows_.add(std::move(batch), now, options_.filter);
+  counted_.unrouted_total += unrouted;
 }
 
 void Relay::on(Instant now, SettleAnswer& answer) {
@@ -99,6 +94,31 @@ void Relay::on(Instant now, SettleAnswer& answer) {
   settled_end_ = settling_end_;
   store_trouble_ = {};
   beat_confirmed();
+  rows_.held_is_saved(settling_keys_, answer.result->freed);
+  held_total_ += settling_held_;
+  if (settling_due_) held_due(*settling_due_);
+}
+
+void Relay::on(Instant now, HeldKeysAnswer& answer) {
+  counting_held_ = false;
+  if (!answer.result) return store_failed(now, answer.result.error());
+  if (phase_ != Phase::holding) return;
+  held_known_ = true;
+  rows_.stored_keys_are(std::move(answer.result->blocked));
+  held_total_ = answer.result->rows_total;
+  if (answer.result->next_due_in) held_due(now + *answer.result->next_due_in);
+}
+
+void Relay::on(Instant now, ReadHeldAnswer& answer) {
+  reading_held_ = false;
+  if (!answer.result) return store_failed(now, answer.result.error());
+  if (phase_ != Phase::holding) return;
+  if (answer.result->next_due_in) held_due(now + *answer.result->next_due_in);
+  held_.load(std::move(*answer.result), now);
+}
+
+void Relay::held_due(Instant when) {
+  held_due_ = held_due_ ? std::min(*held_due_, when) : when;
 }
 
 void Relay::on(Instant now, WaitAnswer& answer) {
@@ -147,49 +167,46 @@ void Relay::trouble(Instant now, Trouble& which, const Error& error) {
 // ---- the broker's answers ----
 
 void Relay::on(Instant now, BrokerAnswer& answer) {
-  const bool alone = rows_.in_flight() == 1;
+  const bool alone = in_flight() == 1;
   std::optional<Error> error;  // however many were turned away at once, the route has failed once
   for (const Delivery& delivery : answer.answers->deliveries) on_delivery(now, delivery, alone, error);
   if (answer.answers->session) on_session(now, *answer.answers->session, error);
   if (error) trouble(now, broker_trouble_, *error);
-  if (rows_.in_flight() == 0) ordered_recovery_ = false;
+  if (in_flight() == 0) ordered_recovery_ = false;
 }
 
 void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::optional<Error>& error) {
-  const Ordinal ordinal = delivery.ticket;
-  if (delivery.verdict == Verdict::accepted) return accepted(now, ordinal);
+  const Ticket ticket = delivery.ticket;
+  if (delivery.verdict == Verdict::accepted) return accepted(now, ticket);
 
   ++counted_.failed_total;
   ++counted_.failures[static_cast<std::size_t>(delivery.verdict)];
   counted_.last_error = delivery.reason;
-  ordered_recovery_ = options_.traits.ordered_pipeline;
 
-  auto& entry = rows_.at(ordinal);
-  const Judgement judgement = judge(delivery.verdict, entry.attempts, alone, options_.retry);
-  if (judgement.uses_attempt) ++entry.attempts;
+  const bool was_held = HeldWindow::owns(ticket);
+  // An ordered pipeline turned it away for the row before it, which says nothing of this one.
+  if (!was_held && rows_.is_behind_held(ticket)) return hold(ticket, HeldState::blocked, 0, "", {});
+
+  int attempts = was_held ? held_.attempts(ticket) : 0;
+  const Judgement judgement = judge(delivery.verdict, attempts, alone, options_.retry);
+  if (judgement.uses_attempt) ++attempts;
   switch (judgement.outcome) {
     case Outcome::settled:
       break;
     case Outcome::again:
-      rows_.put_back(ordinal);
+      put_back(ticket);
       flight_max_ = 1;
       break;
     case Outcome::later:
-      if (!options_.traits.ordered_pipeline) {
-        rows_.delay(ordinal, now + backoff(entry.attempts, options_.retry, random_));
-        break;
-      }
-      // Later rows of its key are pipelined already: the route waits as a whole, or they would overtake.
-      rows_.put_back(ordinal);
-      error = {Fault::unavailable, delivery.reason};
+      hold(ticket, HeldState::retrying, attempts, delivery.reason,
+           now + backoff(attempts, options_.retry, random_));
       break;
     case Outcome::dead:
-      rows_.put_back(ordinal);
-      kill(ordinal, delivery.reason);
+      hold(ticket, HeldState::dead, attempts, delivery.reason, {});
       break;
     case Outcome::route_backoff:
     case Outcome::route_misconfigured:
-      rows_.put_back(ordinal);
+      put_back(ticket);
       flight_max_ = 1;
       error = {judgement.outcome == Outcome::route_backoff ? Fault::unavailable : Fault::misconfigured,
                delivery.reason};
@@ -197,27 +214,42 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
   }
 }
 
-void Relay::accepted(Instant now, Ordinal ordinal) {
-  const auto& entry = rows_.at(ordinal);
+void Relay::accepted(Instant now, Ticket ticket) {
+  const bool was_held = HeldWindow::owns(ticket);
+  const Message& message = was_held ? held_.message(ticket) : *rows_.at(ticket).message;
+  const Instant submitted = was_held ? held_.submitted_at(ticket) : rows_.at(ticket).submitted;
   ++counted_.sent_total;
-  counted_.sent_bytes_total += entry.message->payload.size();
-  counted_.delivery.add(now - entry.born);
-  counted_.publish.add(now - entry.submitted);
+  counted_.sent_bytes_total += message.payload.size();
+  counted_.delivery.add(now - (was_held ? held_.born(ticket) : rows_.at(ticket).born));
+  counted_.publish.add(now - submitted);
   // What was handed over before a failure says nothing of the time after it.
-  if (entry.submitted >= broker_trouble_.retry_at) broker_trouble_ = {};
+  if (submitted >= broker_trouble_.retry_at) broker_trouble_ = {};
   if (flight_max_ < options_.window) flight_max_ = std::min(flight_max_ * 2, options_.window);
-  rows_.done(ordinal, now);
+  if (was_held)
+    held_.accepted(ticket, now);
+  else
+    rows_.done(ticket, now);
 }
 
-/// Until dead letters exist, a message that nobody will ever take stops its route: it is never skipped.
-void Relay::kill(Ordinal ordinal, const std::string& reason) {
-  const auto& entry = rows_.at(ordinal);
-  dead_reason_ = "message " + std::string(entry.message->id_text()) + " (seq " +
-                 std::to_string(entry.message->seq) + ", topic " + std::string(entry.message->topic) +
-                 ") can never be delivered, after " + std::to_string(entry.attempts) +
-                 " attempts: " + reason +
-                 "; the route stops here rather than skip it: change or remove the row, then restart outboxd";
-  counted_.last_error = dead_reason_;
+void Relay::put_back(Ticket ticket) {
+  if (HeldWindow::owns(ticket)) return held_.put_back(ticket);
+  rows_.put_back(ticket);
+  ordered_recovery_ = options_.traits.ordered_pipeline;
+}
+
+/// Its fate is written with the next settle; until then nothing of its key goes out.
+void Relay::hold(Ticket ticket, HeldState state, int attempts, const std::string& reason,
+                 std::optional<Instant> due) {
+  const bool was_held = HeldWindow::owns(ticket);
+  const Message& message = was_held ? held_.message(ticket) : *rows_.at(ticket).message;
+  Hold hold = hold_of(message, state, state != HeldState::dead || options_.dead_blocks);
+  hold.attempts = attempts;
+  hold.last_error = reason;
+  if (state == HeldState::dead) ++counted_.dead_total;
+  if (was_held)
+    held_.failed(ticket, std::move(hold), due);
+  else
+    rows_.hold(ticket, std::move(hold), due);
 }
 
 void Relay::on_session(Instant now, const Session& session, std::optional<Error>& error) {

@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 
+#include "core/held_window.h"
 #include "core/relay_io.h"
 #include "core/row_window.h"
 #include "core/status.h"
@@ -44,6 +45,9 @@ class Relay {
   /// What was relayed or passed is behind the saved mark, and nothing else is known to be there.
   [[nodiscard]] bool all_through() const { return caught_up_ && rows_.empty() && !mark_moved_ && !settling_; }
 
+  /// Rows in outbox_held of this route and shard, as far as it knows.
+  [[nodiscard]] std::int64_t held_total() const { return held_total_; }
+
  private:
   /// Where it stands with its lease.
   enum class Phase {
@@ -73,6 +77,8 @@ class Relay {
   void on(Instant now, ReleaseAnswer& answer);
   void on(Instant now, ReadAnswer& answer);
   void on(Instant now, SettleAnswer& answer);
+  void on(Instant now, HeldKeysAnswer& answer);
+  void on(Instant now, ReadHeldAnswer& answer);
   void on(Instant now, WaitAnswer& answer);
   void on(Instant now, BrokerAnswer& answer);
   void on(Instant now, Pause&);
@@ -80,12 +86,16 @@ class Relay {
   void on(Instant now, Stop&);
   void on(Instant, Tick&) {}
   void on(Instant, Nudge&) { caught_up_ = false; }
+  void on(Instant, HeldChanged&) { recount_held_ = true; }
 
   void on_delivery(Instant now, const Delivery& delivery, bool alone, std::optional<Error>& error);
-  void count_unrouted(const Batch& batch);
   void on_session(Instant now, const Session& session, std::optional<Error>& error);
-  void accepted(Instant now, Ordinal ordinal);
-  void kill(Ordinal ordinal, const std::string& reason);
+  void accepted(Instant now, Ticket ticket);
+  void put_back(Ticket ticket);
+  void hold(Ticket ticket, HeldState state, int attempts, const std::string& reason,
+            std::optional<Instant> due);
+  void held_due(Instant when);
+  void note_held(Instant now, const HeldWrites& held);
   void trouble(Instant now, Trouble& which, const Error& error);
   void store_failed(Instant now, const Error& error);
   void beat_confirmed();
@@ -94,18 +104,25 @@ class Relay {
   void plan_publish(Instant now, Commands& commands);
   void plan_settle(Instant now, Commands& commands);
   void plan_renew(Instant now, Commands& commands);
+  void plan_held(Instant now, Commands& commands);
   void plan_read(Commands& commands);
   void plan_leave(Instant now, Commands& commands);
   void plan_stop(Instant now, Commands& commands);
   void plan_wake(Instant now, Commands& commands);
   [[nodiscard]] bool may_publish(Instant now) const;
-  [[nodiscard]] bool store_owes_answers() const { return reading_ || settling_ || renewing_; }
+  [[nodiscard]] const Message* next_to_publish(Instant now, Ordinal end, Ticket& ticket);
+  [[nodiscard]] std::size_t in_flight() const { return rows_.in_flight() + held_.in_flight(); }
+  [[nodiscard]] bool held_full() const { return held_total_ >= options_.held_max; }
+  [[nodiscard]] bool store_owes_answers() const {
+    return reading_ || settling_ || renewing_ || counting_held_ || reading_held_;
+  }
   [[nodiscard]] bool all_settled() const;
-  [[nodiscard]] bool nothing_left() const;
+  [[nodiscard]] bool nothing_left(Instant now) const;
 
   const RelayOptions options_;
   std::mt19937_64 random_;
   RowWindow rows_;
+  HeldWindow held_;
 
   Phase phase_ = Phase::apart;
   Lease lease_;
@@ -120,7 +137,16 @@ class Relay {
   Instant holder_unmoved_since_{};
   Instant observe_at_{};
 
+  bool held_known_ = false;  ///< which keys are held; nothing is read before
+  bool recount_held_ = false;
+  std::int64_t held_total_ = 0;
+  std::optional<Instant> held_due_;     ///< when held rows are worth looking for
+  std::vector<KeyHold> settling_keys_;  ///< of the holds in the outstanding settle
+  std::optional<Instant> settling_due_;
+  std::int64_t settling_held_ = 0;  ///< by how many rows it changes the total
+
   bool reading_ = false, settling_ = false, renewing_ = false, waiting_ = false;
+  bool counting_held_ = false, reading_held_ = false;
   bool caught_up_ = false;  ///< the last read found nothing and nothing has woken us since
 
   BrokerSession session_ = BrokerSession::down;
@@ -130,8 +156,7 @@ class Relay {
       flight_max_;  ///< 1 after a failure that may be one message's doing; doubles with each acceptance
   Trouble store_trouble_, broker_trouble_;
   bool ordered_recovery_ =
-      false;                 ///< ordered pipeline: publish nothing until what is in flight has come back
-  std::string dead_reason_;  ///< not empty: a message that nobody will ever take stands in the way
+      false;  ///< ordered pipeline: publish nothing until what is in flight has come back
   bool paused_ = false;
   bool draining_ = false;
   Instant drain_until_{};

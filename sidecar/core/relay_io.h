@@ -11,19 +11,16 @@
 
 #include "core/broker.h"
 #include "core/judge.h"
+#include "core/row_filter.h"
 #include "core/store.h"
-#include "core/topics.h"
 
 namespace outbox {
 
 struct RelayOptions {
   std::string route = "main";
-  int shard = 0;
   std::string owner;
   Start start = Start::oldest;
-  Topics topics{{"*"}};
-  bool counts_unrouted = false;  ///< this relay counts the rows that `all_topics` does not take
-  Topics all_topics{{"*"}};      ///< what the routes together take
+  RowFilter filter;
 
   std::size_t window = 4096;  ///< messages handed to the broker and not behind the saved mark
   std::size_t read_messages_max = 4096;
@@ -32,7 +29,10 @@ struct RelayOptions {
   Duration lease = std::chrono::seconds(10);
   Duration drain_timeout = std::chrono::seconds(10);
   RetryPolicy retry;
-  bool once = false;  ///< finish when everything committed so far is settled
+  bool dead_blocks = false;          ///< a dead letter holds back its key until an operator decides
+  std::int64_t held_max = 200'000;   ///< rows held, beyond which the route reads no further
+  std::size_t held_read_max = 1024;  ///< held rows tried at a time, a quarter of the window at the most
+  bool once = false;                 ///< finish when everything committed so far is settled
   Traits traits;
   std::uint64_t seed = 1;
 };
@@ -54,6 +54,12 @@ struct ReadAnswer {
 struct SettleAnswer {
   Result<Settled> result;
 };
+struct HeldKeysAnswer {
+  Result<HeldKeys> result;
+};
+struct ReadHeldAnswer {
+  Result<HeldBatch> result;
+};
 struct WaitAnswer {
   Result<Woken> result;
 };
@@ -68,14 +74,24 @@ struct Stop {};
 struct Tick {};
 /// Somebody else saw that something was committed.
 struct Nudge {};
+/// An operator has changed what is held.
+struct HeldChanged {};
 
-using Event = std::variant<AcquireAnswer, RenewAnswer, ReleaseAnswer, ReadAnswer, SettleAnswer, WaitAnswer,
-                           BrokerAnswer, Pause, Resume, Stop, Tick, Nudge>;
+using Event =
+    std::variant<AcquireAnswer, RenewAnswer, ReleaseAnswer, ReadAnswer, SettleAnswer, WaitAnswer,
+                 HeldKeysAnswer, ReadHeldAnswer, BrokerAnswer, Pause, Resume, Stop, Tick, Nudge, HeldChanged>;
 
 // ---- commands ----
 
 struct ReadCommand {
   Mark after;
+  ReadLimit limit;
+};
+struct HeldKeysCommand {
+  Lease lease;
+};
+struct ReadHeldCommand {
+  Lease lease;
   ReadLimit limit;
 };
 struct SettleCommand {
@@ -89,6 +105,8 @@ struct Commands {
   std::optional<LeaseRequest> acquire;
   std::optional<SettleCommand> settle;
   std::optional<Lease> renew;
+  std::optional<HeldKeysCommand> held_keys;
+  std::optional<ReadHeldCommand> read_held;
   std::optional<ReadCommand> read;
   std::optional<Lease> release;
   std::optional<Duration> wait;  ///< the store may sleep until something is committed, this long at the most
@@ -101,6 +119,8 @@ struct Commands {
     acquire.reset();
     settle.reset();
     renew.reset();
+    held_keys.reset();
+    read_held.reset();
     read.reset();
     release.reset();
     wait.reset();

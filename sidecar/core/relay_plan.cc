@@ -5,14 +5,13 @@
 #include "core/relay.h"
 
 namespace outbox {
-namespace {}  // namespace
-
 void Relay::plan(Instant now, Commands& commands) {
   plan_acquire(now, commands);
   if (phase_ == Phase::holding) {
     plan_publish(now, commands);
     plan_settle(now, commands);
     plan_renew(now, commands);
+    plan_held(now, commands);
     plan_read(commands);
   }
   plan_stop(now, commands);
@@ -23,7 +22,13 @@ void Relay::plan(Instant now, Commands& commands) {
 void Relay::plan_acquire(Instant now, Commands& commands) {
   if (phase_ != Phase::apart || draining_ || store_trouble_.waits(now) || (holder_ && now < observe_at_))
     return;
-  LeaseRequest request{options_.route, options_.shard, options_.owner, options_.start, std::nullopt};
+  LeaseRequest request{options_.route,
+                       options_.filter.shard,
+                       options_.owner,
+                       options_.start,
+                       std::nullopt,
+                       options_.filter.shards,
+                       options_.filter.topics.patterns()};
   // The holder's beat has not moved for a whole lease by our own clock: whoever it is has lost it.
   if (holder_ && now - holder_unmoved_since_ >= options_.lease) request.expired = holder_;
   commands.acquire = std::move(request);
@@ -34,8 +39,7 @@ void Relay::plan_acquire(Instant now, Commands& commands) {
 /// A message handed to the broker now must be there before another relay can hold the lease.
 bool Relay::may_publish(Instant now) const {
   return session_ == BrokerSession::up && !paused_ && !draining_ && !ordered_recovery_ &&
-         dead_reason_.empty() && !broker_trouble_.waits(now) &&
-         now < lease_from_ + options_.lease - options_.lease / 4;
+         !broker_trouble_.waits(now) && now < lease_from_ + options_.lease - options_.lease / 4;
 }
 
 void Relay::plan_publish(Instant now, Commands& commands) {
@@ -44,35 +48,80 @@ void Relay::plan_publish(Instant now, Commands& commands) {
     session_ = BrokerSession::connecting;
   }
   if (!may_publish(now)) return;
-  const Ordinal end = settled_end_ + options_.window;
-  while (rows_.in_flight() < flight_max_) {
-    const auto ordinal = rows_.next_ready(now, end);
-    if (!ordinal) return;
-    const Message* message = rows_.at(*ordinal).message;
-    if (!message->defect.empty()) {
-      // Only once everything before it is through, so that its route stops as late as can be.
-      if (*ordinal == rows_.done_end()) kill(*ordinal, std::string(message->defect));
-      return;
+  const Ordinal end = settled_end_ + options_.window - std::min(held_.size(), options_.window);
+  while (in_flight() < flight_max_) {
+    Ticket ticket = 0;
+    const Message* message = next_to_publish(now, end, ticket);
+    if (!message) return;
+    commands.publish.push_back({ticket, message});
+  }
+}
+
+/// Held rows are older than those of the log. A row that cannot be delivered as it stands is held, and the
+/// next one looked at.
+const Message* Relay::next_to_publish(Instant now, Ordinal end, Ticket& ticket) {
+  for (;;) {
+    const auto next_held = held_.next_ready();
+    const auto next = next_held ? next_held : rows_.next_ready(end);
+    if (!next) return nullptr;
+    ticket = *next;
+    const Message& message = next_held ? held_.message(ticket) : *rows_.at(ticket).message;
+    if (!message.defect.empty()) {
+      hold(ticket, HeldState::dead, next_held ? held_.attempts(ticket) : 0, std::string(message.defect), {});
+      mark_moved_ = rows_.take_moved() || mark_moved_;
+      continue;
     }
-    rows_.submitted(*ordinal, now);
-    commands.publish.push_back({*ordinal, message});
+    if (next_held)
+      held_.submitted(ticket, now);
+    else
+      rows_.submitted(ticket, now);
+    return &message;
   }
 }
 
 void Relay::plan_settle(Instant now, Commands& commands) {
-  if (settling_ || renewing_ || !mark_moved_) return;
+  // What is counted in the meantime must be counted before the write or after it.
+  if (settling_ || renewing_ || counting_held_ || (!mark_moved_ && !held_.has_results())) return;
   // Half a window is saved while the other half is published. Where the broker is faster than the store,
   // which then reads without a pause, saving more seldom makes room for reading.
   const std::size_t unsaved = rows_.done_end() - settled_end_;
   const bool window_used = unsaved >= (reading_ ? options_.window : options_.window / 2);
-  const bool last_one = draining_ && (rows_.in_flight() == 0 || now >= drain_until_);
-  const bool nothing_else = options_.once && caught_up_ && rows_.in_flight() == 0;
-  if (!window_used && !last_one && !nothing_else && now < settled_at_ + options_.settle_interval) return;
-  commands.settle = SettleCommand{lease_, rows_.mark(), {}};
+  const bool last_one = draining_ && (in_flight() == 0 || now >= drain_until_);
+  const bool nothing_else = options_.once && caught_up_ && in_flight() == 0;
+  const bool held_done = held_.has_results() && held_.size() == 0;
+  if (!window_used && !held_done && !last_one && !nothing_else &&
+      now < settled_at_ + options_.settle_interval)
+    return;
+  HeldWrites held;
+  held.holds = rows_.take_held(now);
+  held_.take_results(now, held);
+  note_held(now, held);
+  commands.settle = SettleCommand{lease_, rows_.mark(), std::move(held)};
   settling_ = true;
   settling_end_ = rows_.done_end();
   mark_moved_ = false;
   settled_at_ = beat_sent_at_ = now;
+}
+
+/// What the answer to this settle will mean.
+void Relay::note_held(Instant now, const HeldWrites& held) {
+  settling_keys_.clear();
+  settling_due_.reset();
+  settling_held_ =
+      static_cast<std::int64_t>(held.holds.size()) - static_cast<std::int64_t>(held.removals.size());
+  const auto due = [&](Duration time) {
+    settling_due_ = settling_due_ ? std::min(*settling_due_, now + time) : now + time;
+  };
+  for (const Hold& hold : held.holds) {
+    if (hold.key && hold.state != HeldState::unrouted) settling_keys_.push_back({*hold.key, hold.blocks});
+    if (hold.due_in) due(*hold.due_in);
+    // The row that it waited for, or that waits for it, may be the first of its key from now on.
+    const bool promotes =
+        hold.state == HeldState::dead || (hold.state == HeldState::blocked && !rows_.is_stored(*hold.key));
+    if (hold.key && promotes) due({});
+  }
+  for (const Hold& change : held.changes) due(change.due_in.value_or(Duration::zero()));
+  if (!held.removals.empty()) due({});
 }
 
 void Relay::plan_renew(Instant now, Commands& commands) {
@@ -82,11 +131,28 @@ void Relay::plan_renew(Instant now, Commands& commands) {
   beat_sent_at_ = now;
 }
 
+/// Held rows are looked for once all that was found before is written: the database would name those again.
+void Relay::plan_held(Instant now, Commands& commands) {
+  if (counting_held_ || settling_ || draining_) return;
+  if (!held_known_ || recount_held_) {
+    commands.held_keys = HeldKeysCommand{lease_};
+    counting_held_ = true;
+    recount_held_ = false;
+    return;
+  }
+  if (reading_held_ || !held_.idle() || !held_due_ || now < *held_due_ || !may_publish(now)) return;
+  const std::size_t rows_max =
+      std::max<std::size_t>(1, std::min(options_.held_read_max, options_.window / 4));
+  commands.read_held = ReadHeldCommand{lease_, {rows_max, options_.read_bytes_max / 4}};
+  reading_held_ = true;
+  held_due_.reset();
+}
+
 void Relay::plan_read(Commands& commands) {
-  if (reading_ || draining_ || !dead_reason_.empty()) return;
+  if (reading_ || draining_ || !held_known_ || held_full()) return;
   if (caught_up_) {
     // The store sleeps only when nothing else is asked of it.
-    if (!options_.once && !waiting_ && !settling_ && !renewing_) {
+    if (!options_.once && !waiting_ && !settling_ && !renewing_ && !counting_held_ && !reading_held_) {
       commands.wait = options_.lease / 3;
       waiting_ = true;
     }
@@ -102,18 +168,19 @@ void Relay::plan_read(Commands& commands) {
 }
 
 bool Relay::all_settled() const {
-  return rows_.in_flight() == 0 && !mark_moved_ && !store_owes_answers();
+  return in_flight() == 0 && !mark_moved_ && !held_.has_results() && !store_owes_answers();
 }
 
-/// For once: everything that was committed is through, or what stands at the head never will be.
-bool Relay::nothing_left() const {
-  return phase_ == Phase::holding && all_settled() &&
-         ((caught_up_ && rows_.empty()) || !dead_reason_.empty());
+/// For once: everything that was committed is through, or is held and not due for a while.
+bool Relay::nothing_left(Instant now) const {
+  const bool held_later = held_.idle() && (!held_due_ || *held_due_ > now + options_.drain_timeout);
+  return phase_ == Phase::holding && held_known_ && all_settled() && held_later &&
+         ((caught_up_ && rows_.empty()) || held_full());
 }
 
 /// Draining ends when every acknowledgement is in and the mark is saved, or when its time is up.
 void Relay::plan_stop(Instant now, Commands& commands) {
-  if (options_.once && !draining_ && nothing_left()) {
+  if (options_.once && !draining_ && nothing_left(now)) {
     draining_ = true;
     drain_until_ = now + options_.drain_timeout;
   }
@@ -131,7 +198,7 @@ void Relay::plan_stop(Instant now, Commands& commands) {
 
 /// Nothing of the old lease may be left when the next one begins.
 void Relay::plan_leave(Instant now, Commands& commands) {
-  if (phase_ != Phase::leaving || store_owes_answers() || waiting_ || rows_.in_flight() > 0) return;
+  if (phase_ != Phase::leaving || store_owes_answers() || waiting_ || in_flight() > 0) return;
   phase_ = Phase::apart;
   plan_acquire(now, commands);
 }
@@ -146,21 +213,21 @@ void Relay::plan_wake(Instant now, Commands& commands) {
   if (holder_) at_the_latest(observe_at_);
   if (draining_) at_the_latest(now < drain_until_ ? drain_until_ : drain_until_ + options_.drain_timeout);
   if (phase_ != Phase::holding) return;
-  if (mark_moved_) at_the_latest(settled_at_ + options_.settle_interval);
+  if (held_due_ && held_.idle()) at_the_latest(*held_due_);
+  if (mark_moved_ || held_.has_results()) at_the_latest(settled_at_ + options_.settle_interval);
   at_the_latest(lease_from_ + options_.lease / 3);
-  if (const auto due = rows_.next_due()) at_the_latest(*due);
 }
 
 // ---- what it knows of itself ----
 
 RouteState Relay::state() const {
   if (draining_) return RouteState::draining;
-  if (!dead_reason_.empty()) return RouteState::stopped;
   if (paused_) return RouteState::paused;
   if (store_trouble_.present() || broker_trouble_.present())
     return store_trouble_.misconfigured || broker_trouble_.misconfigured ? RouteState::misconfigured
                                                                          : RouteState::backoff;
   if (holder_) return RouteState::standby;
+  if (held_full()) return RouteState::stopped;
   if (phase_ != Phase::holding || session_ != BrokerSession::up) return RouteState::starting;
   return RouteState::running;
 }
@@ -168,25 +235,26 @@ RouteState Relay::state() const {
 RouteStatus Relay::status(Instant now) const {
   RouteStatus status = counted_;
   status.state = state();
-  if (!dead_reason_.empty()) status.reasons.push_back(dead_reason_);
   for (const Trouble* trouble : {&store_trouble_, &broker_trouble_})
     if (trouble->present()) status.reasons.push_back(trouble->reason);
   if (holder_) status.reasons.push_back("another relay holds the lease: " + holder_->owner);
-  if (counted_.unrouted_total > 0)
-    status.reasons.push_back(std::to_string(counted_.unrouted_total) +
-                             " rows are taken by no route, the last of topic " + counted_.unrouted_topic +
-                             "; they stay in the outbox");
+  if (held_full())
+    status.reasons.push_back(
+        std::to_string(held_total_) + " rows are held, and retry.held_max is " +
+        std::to_string(options_.held_max) +
+        ": the route reads no further until they are delivered, or requeued or discarded with "
+        "`outboxd held`");
   if (paused_) status.reasons.push_back("paused by an operator");
   status.connected = session_ == BrokerSession::up;
   status.pending = static_cast<std::int64_t>(rows_.size());
-  status.inflight = static_cast<std::int64_t>(rows_.in_flight());
+  status.inflight = static_cast<std::int64_t>(in_flight());
   if (!rows_.empty())
     status.oldest_pending_age_seconds = std::chrono::duration<double>(now - rows_.front().born).count();
   const bool mine = phase_ == Phase::holding || phase_ == Phase::leaving;
   if (mine)
-    status.leases.push_back({options_.shard, options_.owner, lease_.epoch, true});
+    status.leases.push_back({options_.filter.shard, options_.owner, lease_.epoch, true});
   else if (holder_)
-    status.leases.push_back({options_.shard, holder_->owner, holder_->epoch, false});
+    status.leases.push_back({options_.filter.shard, holder_->owner, holder_->epoch, false});
   return status;
 }
 

@@ -2,21 +2,35 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
+
+#include "core/held_window.h"
 
 namespace outbox {
 
 RowWindow::RowWindow(bool key_serial) : key_serial_(key_serial) {}
 
-std::size_t RowWindow::add(Batch batch, Instant now, const Topics& topics) {
-  const Ordinal before = first_ + entries_.size();
-  batches_.push_back({std::move(batch), 0});
+std::size_t RowWindow::add(Batch batch, Instant now, const RowFilter& filter) {
+  std::size_t unrouted = 0;
+  batches_.push_back({std::move(batch), std::numeric_limits<Ordinal>::max()});
   Source& source = batches_.back();
-  for (const Message& message : source.batch.messages)
-    if (topics.take(message.topic)) add_row(message, now);
+  for (const Message& message : source.batch.messages) {
+    switch (filter.judge(message)) {
+      case RowFilter::Verdict::pass:
+        break;
+      case RowFilter::Verdict::take:
+        add_row(message, now);
+        break;
+      case RowFilter::Verdict::unrouted:
+        add_unrouted(message);
+        ++unrouted;
+        break;
+    }
+  }
   source.end = first_ + entries_.size();
   bytes_ += source.batch.bytes;
   pass_done();
-  return static_cast<std::size_t>(first_ + entries_.size() - before);
+  return unrouted;
 }
 
 void RowWindow::add_row(const Message& message, Instant now) {
@@ -24,49 +38,57 @@ void RowWindow::add_row(const Message& message, Instant now) {
   Entry& entry = entries_.emplace_back();
   entry.message = &message;
   entry.born = now - message.age;
-  const bool scheduled = message.due_in > Duration::zero();
-  // Where the broker keeps the order of what is pipelined, only a row that waits for its time makes its key
-  // wait.
-  if (message.key && (key_serial_ || scheduled || !last_of_key_.empty())) {
-    entry.key_hash = std::hash<std::string_view>{}(*message.key);
-    const auto last = last_of_key_.find(entry.key_hash);
-    if (last != last_of_key_.end()) {
-      at(last->second).follower = ordinal;
-      last->second = ordinal;
-      entry.chained = true;
-      entry.state = Entry::State::following;
-      return;
-    }
-    if (key_serial_ || scheduled) {
-      last_of_key_.emplace(entry.key_hash, ordinal);
-      entry.chained = true;
-    }
-  }
-  if (scheduled)
-    make_ready(ordinal, now);
+  if (message.key && !held_keys_.empty() && held_keys_.contains(*message.key)) return block(ordinal);
+  // Where the broker keeps the order of what is pipelined, no row waits for another.
+  if (message.key && key_serial_ && chain(entry, ordinal)) return;
+  if (message.due_in > Duration::zero())
+    hold(ordinal, hold_of(message, HeldState::scheduled, true), due_of(entry, now));
   else
     fresh_.push_back(ordinal);
 }
 
-/// Ready now, or when it is due.
-void RowWindow::make_ready(Ordinal ordinal, Instant now) {
-  Entry& entry = at(ordinal);
-  const Instant due = entry.born + entry.message->age + entry.message->due_in;
-  if (entry.message->due_in > Duration::zero() && due > now) {
-    entry.state = Entry::State::delayed;
-    delayed_.emplace(due, ordinal);
-  } else {
-    entry.state = Entry::State::ready;
-    again_.push(ordinal);
-  }
+void RowWindow::add_unrouted(const Message& message) {
+  const Ordinal ordinal = first_ + entries_.size();
+  Entry& entry = entries_.emplace_back();
+  entry.message = &message;
+  entry.state = Entry::State::held;
+  held_[ordinal] = {hold_of(message, HeldState::unrouted, false), {}};
 }
 
-std::optional<Ordinal> RowWindow::next_ready(Instant now, Ordinal end) {
-  while (!delayed_.empty() && delayed_.top().first <= now) {
-    at(delayed_.top().second).state = Entry::State::ready;
-    again_.push(delayed_.top().second);
-    delayed_.pop();
-  }
+/// True: an earlier row of its key is not done, so it waits.
+bool RowWindow::chain(Entry& entry, Ordinal ordinal) {
+  entry.key_hash = key_hash(*entry.message->key);
+  entry.chained = true;
+  const auto [last, is_first] = last_of_key_.try_emplace(entry.key_hash, ordinal);
+  if (is_first) return false;
+  at(std::exchange(last->second, ordinal)).follower = ordinal;
+  entry.state = Entry::State::following;
+  return true;
+}
+
+std::optional<Instant> RowWindow::due_of(const Entry& entry, Instant now) const {
+  const Instant due = entry.born + entry.message->age + entry.message->due_in;
+  if (entry.message->due_in <= Duration::zero() || due <= now) return std::nullopt;
+  return due;
+}
+
+/// Ready now, or held until it is due.
+void RowWindow::make_ready(Ordinal ordinal, Instant now) {
+  Entry& entry = at(ordinal);
+  entry.state = Entry::State::ready;
+  if (const auto due = due_of(entry, now))
+    hold(ordinal, hold_of(*entry.message, HeldState::scheduled, true), due);
+  else
+    again_.push(ordinal);
+}
+
+bool RowWindow::is_ready(Ordinal ordinal) {
+  return holds(ordinal) && at(ordinal).state == Entry::State::ready;
+}
+
+std::optional<Ordinal> RowWindow::next_ready(Ordinal end) {
+  while (!fresh_.empty() && !is_ready(fresh_.front())) fresh_.pop_front();
+  while (!again_.empty() && !is_ready(again_.top())) again_.pop();
   const Ordinal fresh = fresh_.empty() ? end : fresh_.front();
   const Ordinal again = again_.empty() ? end : again_.top();
   const Ordinal next = std::min(fresh, again);
@@ -102,10 +124,116 @@ void RowWindow::put_back(Ordinal ordinal) {
   again_.push(ordinal);
 }
 
-void RowWindow::delay(Ordinal ordinal, Instant when) {
-  leave_flight(ordinal).state = Entry::State::delayed;
-  delayed_.emplace(when, ordinal);
+// ---- held rows ----
+
+void RowWindow::hold(Ordinal ordinal, Hold hold, std::optional<Instant> due) {
+  Entry& entry = at(ordinal);
+  if (entry.state == Entry::State::in_flight) leave_flight(ordinal);
+  entry.state = Entry::State::held;
+  if (entry.message->key) {
+    const auto key = held_keys_.find(*entry.message->key);
+    const bool is_behind =
+        key != held_keys_.end() && (key->second.stored || key->second.first_pending < ordinal);
+    if (is_behind && hold.state != HeldState::dead) hold.state = HeldState::blocked;
+    pend(*entry.message->key, ordinal);
+  }
+  held_[ordinal] = {std::move(hold), due};
+  if (entry.message->key) hold_followers(entry, ordinal);
+  if (ordinal == first_) pass_done();
 }
+
+RowWindow::HeldKey& RowWindow::pend(std::string_view name, Ordinal ordinal) {
+  HeldKey& key = held_keys_.try_emplace(std::string(name)).first->second;
+  key.first_pending = key.pending == 0 ? ordinal : std::min(key.first_pending, ordinal);
+  ++key.pending;
+  return key;
+}
+
+/// A crash before they are written reads all of them again, in order.
+void RowWindow::hold_followers(Entry& entry, Ordinal ordinal) {
+  if (key_serial_) {
+    for (Ordinal next = std::exchange(entry.follower, 0); next != 0;) {
+      const Ordinal after = std::exchange(at(next).follower, 0);
+      block(next);
+      next = after;
+    }
+    if (entry.chained) last_of_key_.erase(entry.key_hash);
+    return;
+  }
+  // What is still with the broker is held when it comes back.
+  for (Ordinal next = ordinal + 1; next < first_ + entries_.size(); ++next) {
+    const Entry& other = at(next);
+    if (other.message->key == entry.message->key && other.state != Entry::State::in_flight &&
+        other.state != Entry::State::done)
+      block(next);
+  }
+}
+
+void RowWindow::block(Ordinal ordinal) {
+  Entry& entry = at(ordinal);
+  if (entry.state == Entry::State::held) {
+    Held& held = held_.at(ordinal);
+    if (held.hold.state == HeldState::retrying) held.due.reset();
+    if (held.hold.state == HeldState::retrying || held.hold.state == HeldState::scheduled)
+      held.hold.state = HeldState::blocked;
+    return;
+  }
+  entry.state = Entry::State::held;
+  pend(*entry.message->key, ordinal);
+  std::optional<Instant> due;
+  if (entry.message->due_in > Duration::zero()) due = entry.born + entry.message->age + entry.message->due_in;
+  held_[ordinal] = {hold_of(*entry.message, HeldState::blocked, true), due};
+}
+
+bool RowWindow::is_behind_held(Ordinal ordinal) const {
+  const auto& message = *entries_[static_cast<std::size_t>(ordinal - first_)].message;
+  if (!message.key || held_keys_.empty()) return false;
+  const auto key = held_keys_.find(*message.key);
+  return key != held_keys_.end() && (key->second.stored || key->second.first_pending < ordinal);
+}
+
+void RowWindow::stored_keys_are(std::vector<std::string> keys) {
+  for (auto& [name, key] : held_keys_) key.stored = false;
+  std::erase_if(held_keys_, [](const auto& each) { return each.second.pending == 0; });
+  for (std::string& key : keys) held_keys_[std::move(key)].stored = true;
+}
+
+bool RowWindow::is_stored(const std::string& name) const {
+  const auto key = held_keys_.find(name);
+  return key != held_keys_.end() && key->second.stored;
+}
+
+std::vector<Hold> RowWindow::take_held(Instant now) {
+  std::vector<Hold> holds;
+  holds.reserve(passed_held_.size());
+  for (Held& held : passed_held_) {
+    if (held.due) held.hold.due_in = *held.due - now;
+    holds.push_back(std::move(held.hold));
+  }
+  passed_held_.clear();
+  return holds;
+}
+
+void RowWindow::held_is_saved(const std::vector<KeyHold>& holds, const std::vector<std::string>& freed) {
+  for (const KeyHold& hold : holds) {
+    HeldKey& key = held_keys_[hold.key];
+    --key.pending;
+    key.stored = key.stored || hold.blocks;
+  }
+  for (const std::string& name : freed) {
+    const auto key = held_keys_.find(name);
+    if (key != held_keys_.end()) key->second.stored = false;
+  }
+  for (const KeyHold& hold : holds) forget_unless_held(hold.key);
+  for (const std::string& name : freed) forget_unless_held(name);
+}
+
+void RowWindow::forget_unless_held(const std::string& name) {
+  const auto key = held_keys_.find(name);
+  if (key != held_keys_.end() && key->second.pending == 0 && !key->second.stored) held_keys_.erase(key);
+}
+
+// ---- the mark ----
 
 RowWindow::Entry& RowWindow::leave_flight(Ordinal ordinal) {
   assert(holds(ordinal));
@@ -119,11 +247,6 @@ Mark RowWindow::mark() const {
   return passed_any_ ? Mark{batches_.front().batch.window, passed_seq_} : batch_mark_;
 }
 
-std::optional<Instant> RowWindow::next_due() const {
-  if (delayed_.empty()) return std::nullopt;
-  return delayed_.top().first;
-}
-
 void RowWindow::pass_done() {
   for (;;) {
     if (!batches_.empty() && batches_.front().end <= first_) {
@@ -133,7 +256,13 @@ void RowWindow::pass_done() {
       batch_mark_ = std::move(batch.end);
       passed_any_ = false;
       batches_.pop_front();
-    } else if (!entries_.empty() && entries_.front().state == Entry::State::done) {
+    } else if (!entries_.empty() && (entries_.front().state == Entry::State::done ||
+                                     entries_.front().state == Entry::State::held)) {
+      if (entries_.front().state == Entry::State::held) {
+        const auto held = held_.find(first_);
+        passed_held_.push_back(std::move(held->second));
+        held_.erase(held);
+      }
       passed_seq_ = entries_.front().message->seq;
       passed_any_ = moved_ = true;
       entries_.pop_front();
@@ -151,7 +280,9 @@ void RowWindow::clear(const Mark& mark) {
   batches_.clear();
   fresh_.clear();
   again_ = {};
-  delayed_ = {};
+  held_.clear();
+  passed_held_.clear();
+  held_keys_.clear();
   last_of_key_.clear();
   batch_mark_ = mark;
   passed_any_ = moved_ = false;

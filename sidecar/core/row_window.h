@@ -7,17 +7,26 @@
 #include <functional>
 #include <optional>
 #include <queue>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "core/message.h"
-#include "core/topics.h"
+#include "core/row_filter.h"
+#include "core/store.h"
 
 namespace outbox {
 
 /// Numbers the rows that the route takes, in publishing order; serves as ticket. Never goes back.
 using Ordinal = std::uint64_t;
+
+/// A key of which a row was held, and whether that row blocks it.
+struct KeyHold {
+  std::string key;
+  bool blocks = true;
+};
 
 class RowWindow {
  public:
@@ -27,13 +36,12 @@ class RowWindow {
     Instant submitted{};
     std::uint64_t key_hash = 0;
     Ordinal follower = 0;  ///< the next row of the same key, 0: none
-    std::uint16_t attempts = 0;
     bool chained = false;  ///< later rows of its key wait for it
     enum class State : std::uint8_t {
       following,  ///< an earlier row of its key is not done
       ready,
       in_flight,
-      delayed,  ///< waits for deliver_at or its back-off
+      held,  ///< goes to outbox_held with the settle that passes it
       done,
     } state = State::ready;
   };
@@ -42,11 +50,13 @@ class RowWindow {
   /// the order of what is pipelined, and rows are ready in the order of the log.
   explicit RowWindow(bool key_serial);
 
-  /// Takes over a batch; rows that `topics` does not take are passed. Returns how many were taken.
-  std::size_t add(Batch batch, Instant now, const Topics& topics);
+  /// Takes over a batch; rows that are not this relay's are passed. Held at once are rows whose time is still
+  /// to come, those behind a held row of their key, and those that no route takes. Returns how many of the
+  /// last there were.
+  std::size_t add(Batch batch, Instant now, const RowFilter& filter);
 
   /// The first row in the order of the log that may be published now, if its ordinal is below `end`.
-  std::optional<Ordinal> next_ready(Instant now, Ordinal end);
+  std::optional<Ordinal> next_ready(Ordinal end);
 
   /// What next_ready() gave is now with the broker.
   void submitted(Ordinal ordinal, Instant now);
@@ -57,20 +67,33 @@ class RowWindow {
   /// Came back from the broker: ready again.
   void put_back(Ordinal ordinal);
 
-  /// Came back from the broker: not before `when`.
-  void delay(Ordinal ordinal, Instant when);
+  /// Came back from the broker, or is ready: the mark may pass it once it is written to outbox_held. All
+  /// later rows of its key are held behind it.
+  void hold(Ordinal ordinal, Hold hold, std::optional<Instant> due = {});
 
-  /// Everything before this ordinal is done.
+  /// An earlier row of its key is held.
+  [[nodiscard]] bool is_behind_held(Ordinal ordinal) const;
+
+  /// The database holds rows that block these keys, and no others: their later rows go there too.
+  /// Precondition: no settle is outstanding.
+  void stored_keys_are(std::vector<std::string> keys);
+  [[nodiscard]] bool is_stored(const std::string& key) const;
+
+  /// What the mark has passed since the last call and must be written with it; due times are reckoned from
+  /// `now`.
+  [[nodiscard]] std::vector<Hold> take_held(Instant now);
+
+  /// What take_held() gave is written, and the database holds no rows of `freed` any more.
+  void held_is_saved(const std::vector<KeyHold>& holds, const std::vector<std::string>& freed);
+
+  /// Everything before this ordinal is done or held.
   [[nodiscard]] Ordinal done_end() const { return first_; }
 
-  /// The mark behind everything that is done.
+  /// The mark behind everything that is done or held.
   [[nodiscard]] Mark mark() const;
 
   /// True since a row was passed after the last call of take_moved().
   bool take_moved() { return std::exchange(moved_, false); }
-
-  /// When the first delayed row is due.
-  [[nodiscard]] std::optional<Instant> next_due() const;
 
   [[nodiscard]] Entry& at(Ordinal ordinal) { return entries_[static_cast<std::size_t>(ordinal - first_)]; }
   [[nodiscard]] bool holds(Ordinal ordinal) const {
@@ -90,9 +113,29 @@ class RowWindow {
     Batch batch;
     Ordinal end = 0;  ///< one past the batch's last row that was taken
   };
-  using Delayed = std::pair<Instant, Ordinal>;
+  struct Held {
+    Hold hold;
+    std::optional<Instant> due;
+  };
+  struct HeldKey {
+    std::size_t pending = 0;    ///< held rows that are not written yet
+    Ordinal first_pending = 0;  ///< the first of them; or one that was written before
+    bool stored = false;        ///< the database holds rows that block it
+  };
+  struct KeyHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const { return key_hash(key); }
+  };
 
   void add_row(const Message& message, Instant now);
+  void add_unrouted(const Message& message);
+  bool chain(Entry& entry, Ordinal ordinal);
+  void block(Ordinal ordinal);
+  void hold_followers(Entry& entry, Ordinal ordinal);
+  HeldKey& pend(std::string_view key, Ordinal ordinal);
+  void forget_unless_held(const std::string& name);
+  [[nodiscard]] std::optional<Instant> due_of(const Entry& entry, Instant now) const;
+  [[nodiscard]] bool is_ready(Ordinal ordinal);
   Entry& leave_flight(Ordinal ordinal);
   void make_ready(Ordinal ordinal, Instant now);
   void pass_done();
@@ -103,8 +146,11 @@ class RowWindow {
   Ordinal first_ = 1;          ///< of entries_.front()
   std::deque<Ordinal> fresh_;  ///< ready since they were read: ascending by themselves
   std::priority_queue<Ordinal, std::vector<Ordinal>, std::greater<>>
-      again_;  ///< ready later than they were read
-  std::priority_queue<Delayed, std::vector<Delayed>, std::greater<>> delayed_;
+      again_;                               ///< ready later than they were read
+                                            // both may name rows that were held meanwhile
+  std::unordered_map<Ordinal, Held> held_;  ///< of the entries that are held
+  std::vector<Held> passed_held_;           ///< of those that the mark has passed since take_held()
+  std::unordered_map<std::string, HeldKey, KeyHash, std::equal_to<>> held_keys_;
   std::unordered_map<std::uint64_t, Ordinal>
       last_of_key_;              ///< keys by hash: two keys of one hash only wait for each other
   Mark batch_mark_;              ///< the end of the last batch that is done as a whole

@@ -101,7 +101,6 @@ struct RouteStatus {
   std::array<std::uint64_t, verdict_count> failures{};  ///< by verdict
   std::uint64_t dead_total = 0;
   std::uint64_t unrouted_total = 0;  ///< rows seen that no route takes; counted by the first route
-  std::string unrouted_topic;        ///< of the last of them
   std::int64_t inflight = 0;
   std::string last_error;
   std::string last_success_at;  ///< RFC 3339, empty: none yet

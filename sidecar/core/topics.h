@@ -14,6 +14,8 @@ class Topics {
 
   [[nodiscard]] bool take(std::string_view topic) const;
 
+  [[nodiscard]] const std::vector<std::string>& patterns() const { return patterns_; }
+
  private:
   std::vector<std::string> patterns_;
   bool all_ = false;

@@ -103,7 +103,8 @@ void Lane::run() {
     carry_out(commands);
     sent_total_ = relay.sent_total();
     all_through_ = relay.all_through();
-    log_unrouted(relay, now);
+    held_total_ = relay.held_total();
+    log_unrouted(relay);
     log_state(relay, now);
     if (status_wanted_.exchange(false)) show_status(relay, now);
     if (commands.finished) break;
@@ -149,13 +150,12 @@ Duration Lane::idle_time(const Commands& commands, Instant now) const {
   return std::clamp<Duration>(*commands.wake_at - now, Duration::zero(), round_time_max);
 }
 
-void Lane::log_unrouted(const Relay& relay, Instant now) {
+void Lane::log_unrouted(const Relay& relay) {
   if (relay.unrouted_total() == unrouted_total_) return;
   unrouted_total_ = relay.unrouted_total();
   log_line(Level::warning, "rows.unrouted",
            {{"rows", relay.unrouted_total()},
-            {"topic", relay.status(now).unrouted_topic},
-            {"next", "they stay in the outbox; no route has a pattern for them"}});
+            {"next", "they are held as unrouted until a route takes their topic; see `outboxd held list`"}});
 }
 
 /// One line per change of state, with what is wrong and what happens next.

@@ -40,6 +40,7 @@ class Lane {
   void stop() { post(Stop{}); }
   void set_paused(bool paused);
   void nudge() { post(Nudge{}); }
+  void held_changed() { post(HeldChanged{}); }
 
   /// The relay has stopped: everything it could do is done.
   [[nodiscard]] bool finished() const { return finished_; }
@@ -59,6 +60,9 @@ class Lane {
   /// Whether the last status showed everything through.
   [[nodiscard]] bool all_through() const { return all_through_; }
 
+  /// Rows held of this route and shard.
+  [[nodiscard]] std::int64_t held_total() const { return held_total_; }
+
   [[nodiscard]] const std::string& route() const { return options_.route; }
 
  private:
@@ -66,7 +70,7 @@ class Lane {
   void run();
   bool absorb_events(Relay& relay, Instant now);
   void carry_out(Commands& commands);
-  void log_unrouted(const Relay& relay, Instant now);
+  void log_unrouted(const Relay& relay);
   void log_state(const Relay& relay, Instant now);
   void show_status(const Relay& relay, Instant now);
   [[nodiscard]] Duration idle_time(const Commands& commands, Instant now) const;
@@ -92,6 +96,7 @@ class Lane {
   std::atomic<std::uint64_t> sent_total_ = 0;
   std::atomic<std::uint64_t> unrouted_total_ = 0;
   std::atomic<bool> all_through_ = false;
+  std::atomic<std::int64_t> held_total_ = 0;
   std::atomic<bool> started_ = false;
   std::atomic<bool> ending_ = false;
   std::atomic<bool> finished_ = false;

@@ -32,6 +32,8 @@ void StoreWorker::accept(Commands& commands) {
     if (commands.acquire) push(std::move(*commands.acquire));
     if (commands.settle) push(std::move(*commands.settle));
     if (commands.renew) push(std::move(*commands.renew));
+    if (commands.held_keys) push(std::move(*commands.held_keys));
+    if (commands.read_held) push(std::move(*commands.read_held));
     if (commands.read) push(std::move(*commands.read));
     if (commands.release) push(Release{std::move(*commands.release)});
     if (commands.wait) push(Wait{*commands.wait});
@@ -85,6 +87,20 @@ Event StoreWorker::carry_out(Lease& renew) {
   crash_point("renew.before");
   RenewAnswer answer{store_->renew(renew)};
   crash_point("renew.after");
+  return answer;
+}
+
+Event StoreWorker::carry_out(HeldKeysCommand& command) {
+  crash_point("held_keys.before");
+  HeldKeysAnswer answer{store_->held_keys(command.lease)};
+  crash_point("held_keys.after");
+  return answer;
+}
+
+Event StoreWorker::carry_out(ReadHeldCommand& command) {
+  crash_point("read_held.before");
+  ReadHeldAnswer answer{store_->read_held(command.lease, command.limit)};
+  crash_point("read_held.after");
   return answer;
 }
 

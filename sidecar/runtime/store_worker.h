@@ -41,12 +41,15 @@ class StoreWorker {
   struct Wait {
     Duration timeout;
   };
-  using Command = std::variant<LeaseRequest, SettleCommand, Lease, ReadCommand, Release, Wait>;
+  using Command = std::variant<LeaseRequest, SettleCommand, Lease, HeldKeysCommand, ReadHeldCommand,
+                               ReadCommand, Release, Wait>;
 
   void run();
   Event carry_out(LeaseRequest& request);
   Event carry_out(SettleCommand& settle);
   Event carry_out(Lease& renew);
+  Event carry_out(HeldKeysCommand& command);
+  Event carry_out(ReadHeldCommand& command);
   Event carry_out(ReadCommand& read);
   Event carry_out(Release& release);
   Event carry_out(Wait& wait);

@@ -27,7 +27,7 @@ Acquired ModelDatabase::acquire(const LeaseRequest& request,
   holder_.owner = request.owner;
   ++holder_.epoch;
   ++holder_.beat;
-  return Granted{{request.route, request.shard, holder_.epoch}, {"", mark_}, false};
+  return Granted{{request.route, request.shard, holder_.epoch}, {"", mark_}, paused_};
 }
 
 bool ModelDatabase::renew(std::int64_t epoch) {
@@ -42,28 +42,46 @@ bool ModelDatabase::release(std::int64_t epoch) {
   return true;
 }
 
-bool ModelDatabase::settle(std::int64_t epoch, std::int64_t mark) {
-  if (!renew(epoch)) return false;
+std::optional<Settled> ModelDatabase::settle(std::int64_t epoch, std::int64_t mark,
+                                             const HeldWrites& writes) {
+  if (!renew(epoch)) return std::nullopt;
+  for (const Hold& hold : writes.holds)
+    if (hold.seq <= mark_ || hold.seq > mark)
+      violation_ = "row " + std::to_string(hold.seq) + " is held, but not passed";
   mark_ = mark;
-  return true;
+  return held_.write(writes, time_.now());
+}
+
+void ModelDatabase::add_message(Batch& batch, std::deque<std::string>& texts, const Row& row) const {
+  Message& message = batch.messages.emplace_back();
+  message.seq = row.number;
+  std::snprintf(message.id.data(), message.id.size(), "%012lld", static_cast<long long>(message.seq));
+  message.topic = "topic";
+  if (row.key >= 0) message.key = texts.emplace_back(std::to_string(row.key));
+  message.age = time_.now() - row.committed;
+  message.due_in = row.due_in - message.age;
+  batch.bytes += message.bytes();
 }
 
 Batch ModelDatabase::read(std::int64_t after, std::size_t limit) const {
   Batch batch;
   auto memory = std::make_shared<Memory>();
-  for (auto i = static_cast<std::size_t>(after); i < rows_.size() && batch.messages.size() < limit; ++i) {
-    Message& message = batch.messages.emplace_back();
-    message.seq = rows_[i].number;
-    std::snprintf(message.id.data(), message.id.size(), "%012lld", static_cast<long long>(message.seq));
-    message.topic = "topic";
-    if (rows_[i].key >= 0) message.key = memory->texts.emplace_back(std::to_string(rows_[i].key));
-    message.age = time_.now() - rows_[i].committed;
-    message.due_in = rows_[i].due_in - message.age;
-    batch.bytes += message.bytes();
-  }
+  for (auto i = static_cast<std::size_t>(after); i < rows_.size() && batch.messages.size() < limit; ++i)
+    add_message(batch, memory->texts, rows_[i]);
   batch.memory = memory;
   batch.end = {"", after + static_cast<std::int64_t>(batch.messages.size())};
   batch.more = static_cast<std::size_t>(batch.end.seq) < rows_.size();
+  return batch;
+}
+
+HeldBatch ModelDatabase::read_held(std::size_t limit) const {
+  HeldBatch batch;
+  auto memory = std::make_shared<Memory>();
+  for (const std::int64_t seq : held_.due(limit, time_.now(), batch.next_due_in)) {
+    add_message(batch.rows, memory->texts, rows_[static_cast<std::size_t>(seq - 1)]);
+    batch.attempts.push_back(held_.rows().at(seq).attempts);
+  }
+  batch.rows.memory = memory;
   return batch;
 }
 
@@ -80,6 +98,8 @@ void ModelStore::accept(Commands& commands) {
   if (commands.acquire) push({*commands.acquire});
   if (commands.settle) push({*commands.settle});
   if (commands.renew) push({*commands.renew, true});
+  if (commands.held_keys) push({*commands.held_keys});
+  if (commands.read_held) push({*commands.read_held});
   if (commands.read) push({*commands.read});
   if (commands.release) push({*commands.release});
   if (commands.wait) push({*commands.wait});
@@ -156,9 +176,14 @@ Event ModelStore::carry_out(const Queued& queued) {
   const Error fenced{Fault::fenced, "fenced"};
   if (const auto* request = std::get_if<LeaseRequest>(&queued.command))
     return AcquireAnswer{database_.acquire(*request, gone_)};
-  if (const auto* settle = std::get_if<SettleCommand>(&queued.command))
-    return SettleAnswer{database_.settle(settle->lease.epoch, settle->mark.seq) ? Result<Settled>(Settled{})
-                                                                                : fenced};
+  if (const auto* settle = std::get_if<SettleCommand>(&queued.command)) {
+    auto settled = database_.settle(settle->lease.epoch, settle->mark.seq, settle->held);
+    return SettleAnswer{settled ? Result<Settled>(std::move(*settled)) : fenced};
+  }
+  if (std::holds_alternative<HeldKeysCommand>(queued.command))
+    return HeldKeysAnswer{database_.held().keys(time_.now())};
+  if (const auto* held = std::get_if<ReadHeldCommand>(&queued.command))
+    return ReadHeldAnswer{database_.read_held(held->limit.messages_max)};
   if (const auto* read = std::get_if<ReadCommand>(&queued.command)) {
     Batch batch = database_.read(read->after.seq, read->limit.messages_max);
     read_end_ = batch.end.seq;
@@ -175,6 +200,8 @@ Event ModelStore::fail(const Queued& queued) const {
   const Error lost{Fault::unavailable, "connection lost"};
   if (std::holds_alternative<LeaseRequest>(queued.command)) return AcquireAnswer{lost};
   if (std::holds_alternative<SettleCommand>(queued.command)) return SettleAnswer{lost};
+  if (std::holds_alternative<HeldKeysCommand>(queued.command)) return HeldKeysAnswer{lost};
+  if (std::holds_alternative<ReadHeldCommand>(queued.command)) return ReadHeldAnswer{lost};
   if (std::holds_alternative<ReadCommand>(queued.command)) return ReadAnswer{lost};
   if (std::holds_alternative<Duration>(queued.command)) return WaitAnswer{lost};
   if (queued.renews) return RenewAnswer{lost};

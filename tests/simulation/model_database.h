@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/relay_io.h"
+#include "model_held.h"
 #include "virtual_time.h"
 
 namespace outbox::simulation {
@@ -22,6 +23,7 @@ struct Faults {
   double throttles = 0;          ///< per message: unavailable
   double forbids = 0;            ///< per message: misconfigured
   double answer_lost = 0;        ///< per message: applied, then in_doubt
+  double interferes = 0;         ///< an operator, per look at what is held
   double session_breaks = 0;     ///< per message
   double connect_fails = 0;
   double crash = 0;  ///< of the relay, per step
@@ -49,16 +51,27 @@ class ModelDatabase {
   Acquired acquire(const LeaseRequest& request, const std::function<bool(const std::string&)>& gone);
   bool renew(std::int64_t epoch);
   bool release(std::int64_t epoch);
-  bool settle(std::int64_t epoch, std::int64_t mark);
+  std::optional<Settled> settle(std::int64_t epoch, std::int64_t mark, const HeldWrites& writes);
   [[nodiscard]] Batch read(std::int64_t after, std::size_t limit) const;
+  [[nodiscard]] HeldBatch read_held(std::size_t limit) const;
+  [[nodiscard]] ModelHeld& held() { return held_; }
+  [[nodiscard]] const ModelHeld& held() const { return held_; }
+  void set_paused(bool paused) { paused_ = paused; }
+  /// What no store may be told; empty: all was well.
+  [[nodiscard]] const std::string& violation() const { return violation_; }
 
   std::function<void()> on_commit;
 
  private:
   VirtualTime& time_;
   std::vector<Row> rows_;
+  void add_message(Batch& batch, std::deque<std::string>& texts, const Row& row) const;
+
   std::int64_t mark_ = 0;
   LeaseHolder holder_;
+  ModelHeld held_;
+  bool paused_ = false;
+  std::string violation_;
 };
 
 /// One relay's store thread: commands are carried out one after the other, each takes its time, any may fail.
@@ -74,7 +87,8 @@ class ModelStore {
   void committed();
 
  private:
-  using Command = std::variant<LeaseRequest, SettleCommand, Lease, ReadCommand, Duration>;
+  using Command = std::variant<LeaseRequest, SettleCommand, Lease, HeldKeysCommand, ReadHeldCommand,
+                               ReadCommand, Duration>;
   struct Queued {
     Command command;
     bool renews = false;  ///< for Lease: renew, else release

@@ -6,11 +6,13 @@
 namespace outbox::simulation {
 
 ScriptedBroker::ScriptedBroker(VirtualTime& time, Random& random, BrokerLog& log, const Faults& faults,
-                               bool ordered_pipeline, std::function<void(Answers)> deliver)
+                               const std::set<std::int64_t>& poison, bool ordered_pipeline,
+                               std::function<void(Answers)> deliver)
     : time_(time),
       random_(random),
       log_(log),
       faults_(faults),
+      poison_(poison),
       ordered_pipeline_(ordered_pipeline),
       deliver_(std::move(deliver)) {}
 
@@ -59,6 +61,8 @@ void ScriptedBroker::answer_next() {
   Verdict verdict = Verdict::accepted;
   if (failing_)
     verdict = Verdict::unavailable;
+  else if (poison_.contains(message.row))
+    verdict = Verdict::rejected;
   else if (random_.chance(faults_.rejects_for_now))
     verdict = Verdict::retry;
   else if (random_.chance(faults_.throttles))
@@ -107,7 +111,7 @@ void ScriptedBroker::let_go() {
   // An ordered pipe is cut at one place; other sends are independent of each other.
   Instant when = time_.now();
   for (const OnTheWire& message : left) {
-    const bool lost = random_.chance(0.5);
+    const bool lost = random_.chance(0.5) || poison_.contains(message.row);
     cut = cut || (ordered_pipeline_ && lost);
     if (lost || cut) continue;
     when = (ordered_pipeline_ ? when : time_.now()) +

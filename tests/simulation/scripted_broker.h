@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "model_database.h"
@@ -22,7 +23,8 @@ using BrokerLog = std::vector<Accepted>;
 class ScriptedBroker {
  public:
   ScriptedBroker(VirtualTime& time, Random& random, BrokerLog& log, const Faults& faults,
-                 bool ordered_pipeline, std::function<void(Answers)> deliver);
+                 const std::set<std::int64_t>& poison, bool ordered_pipeline,
+                 std::function<void(Answers)> deliver);
 
   void connect();
   void submit(const std::vector<Submission>& messages);
@@ -50,6 +52,7 @@ class ScriptedBroker {
   Random& random_;
   BrokerLog& log_;
   const Faults& faults_;
+  const std::set<std::int64_t>& poison_;  ///< rows that are never taken
   const bool ordered_pipeline_;
   std::function<void(Answers)> deliver_;
   std::deque<OnTheWire> wire_;

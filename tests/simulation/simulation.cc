@@ -24,6 +24,8 @@ struct Scenario {
   int rows = 0;
   int keys = 0;
   double scheduled = 0;  ///< share of rows with a deliver_at
+  double poisoned = 0;   ///< share of rows that no broker ever takes
+  double pauses = 0;     ///< an operator, per look
   Duration commit_gap_max{};
 };
 
@@ -39,6 +41,7 @@ Faults draw_faults(Random& random) {
   faults.forbids = sometimes(0.02);
   faults.answer_lost = sometimes(0.1);
   faults.session_breaks = sometimes(0.1);
+  faults.interferes = sometimes(0.3);
   faults.connect_fails = sometimes(0.3);
   faults.crash = sometimes(0.02);
   faults.stall = sometimes(0.01);
@@ -54,13 +57,18 @@ Scenario draw_scenario(Random& random) {
   scenario.rows = random.between(1, 60);
   scenario.keys = random.between(1, 8);
   scenario.scheduled = random.chance(0.3) ? 0.1 : 0;
+  scenario.poisoned = random.chance(0.3) ? 0.1 : 0;
+  scenario.pauses = random.chance(0.2) ? 0.1 : 0;
   scenario.commit_gap_max = random.chance(0.3) ? Duration::zero() : Duration(20ms);
   auto& relay = scenario.relay;
   relay.window = static_cast<std::size_t>(random.chance(0.5) ? random.between(1, 8) : 64);
   relay.read_messages_max = static_cast<std::size_t>(random.between(1, 32));
   relay.lease = 2s;
   relay.drain_timeout = 2s;
-  relay.retry = {1000, 10ms, 500ms};
+  relay.retry = {random.chance(0.5) ? 1000 : random.between(1, 4), 10ms, 500ms};
+  relay.dead_blocks = random.chance(0.3);
+  relay.held_read_max = static_cast<std::size_t>(random.between(1, 8));
+  if (random.chance(0.1)) relay.held_max = random.between(2, 10);
   relay.traits.ordered_pipeline = random.chance(0.3);
   return scenario;
 }
@@ -115,6 +123,9 @@ class World {
  private:
   void start_relay();
   void schedule_commits();
+  void look_at_held();
+  void release_held();
+  void tell(const Event& event);
   void check_end();
   bool all_through() const;
 
@@ -129,6 +140,9 @@ class World {
   BrokerLog log;
   Outcome outcome;
   std::set<std::string> provably_gone;
+  std::set<std::int64_t> poison;
+  std::set<std::int64_t> discarded, requeued;  ///< by the operator
+  std::set<std::int64_t> died;                 ///< at least once
   std::vector<std::unique_ptr<Process>> processes;
   bool faulty = true;
 };
@@ -146,7 +160,7 @@ Process::Process(World& world, std::string name)
           world.time, world.random, world.database, world.scenario.faults,
           [&world](const std::string& who) { return world.gone(who); },
           [this](Event event) { take(std::move(event)); }),
-      broker(world.time, world.random, world.log, world.scenario.faults,
+      broker(world.time, world.random, world.log, world.scenario.faults, world.poison,
              world.scenario.relay.traits.ordered_pipeline,
              [this](Answers answers) { take_answers(std::move(answers)); }),
       world_(world),
@@ -265,18 +279,71 @@ void World::schedule_commits() {
     when += random.within(Duration::zero(), scenario.commit_gap_max);
     const int key = random.chance(0.1) ? -1 : random.between(1, scenario.keys);
     const Duration due_in = random.chance(scenario.scheduled) ? random.within(1ms, 500ms) : Duration::zero();
+    if (random.chance(scenario.poisoned)) poison.insert(i + 1);
     time.after(when, [this, key, due_in] { database.commit(key, due_in); });
   }
 }
 
+void World::tell(const Event& event) {
+  for (const auto& process : processes) {
+    if (std::holds_alternative<Pause>(event)) process->take(Pause{});
+    if (std::holds_alternative<Resume>(event)) process->take(Resume{});
+    if (std::holds_alternative<HeldChanged>(event)) process->take(HeldChanged{});
+  }
+}
+
+/// An operator at work, and what becomes of the dead.
+void World::look_at_held() {
+  auto& held = database.held();
+  for (const auto& [seq, row] : held.rows())
+    if (row.state == HeldState::dead) died.insert(seq);
+  if (!faulty) {
+    release_held();
+  } else if (!held.rows().empty() && random.chance(scenario.faults.interferes)) {
+    auto row = held.rows().begin();
+    std::advance(row, random.between(0, static_cast<int>(held.rows().size()) - 1));
+    const std::int64_t seq = row->first;
+    const bool discards = random.chance(0.3);
+    note("operator", ((discards ? "discard " : "requeue ") + std::to_string(seq)).c_str());
+    (discards ? discarded : requeued).insert(seq);
+    discards ? held.discard(seq, time.now()) : held.requeue(seq, time.now());
+    time.after(random.within(1ms, 200ms), [this] { tell(HeldChanged{}); });
+  }
+  if (faulty && random.chance(scenario.pauses)) {
+    const bool paused = random.chance(0.5);
+    database.set_paused(paused);
+    tell(paused ? Event(Pause{}) : Event(Resume{}));
+  }
+  if (!stopping_) time.after(random.within(5ms, 50ms), [this] { look_at_held(); });
+}
+
+/// When all is over, the dead are discarded if they are poisoned, and tried again if they are not.
+void World::release_held() {
+  database.set_paused(false);
+  tell(Resume{});
+  std::vector<std::int64_t> dead;
+  for (const auto& [seq, row] : database.held().rows())
+    if (row.state == HeldState::dead) dead.push_back(seq);
+  for (const std::int64_t seq : dead) {
+    if (poison.contains(seq)) {
+      database.held().discard(seq, time.now());
+    } else {
+      requeued.insert(seq);
+      database.held().requeue(seq, time.now());
+    }
+  }
+  if (!dead.empty()) tell(HeldChanged{});
+}
+
 bool World::all_through() const {
-  return static_cast<int>(database.rows().size()) == scenario.rows &&
+  return static_cast<int>(database.rows().size()) == scenario.rows && database.held().rows().empty() &&
          database.mark() == static_cast<std::int64_t>(database.rows().size());
 }
 
 Outcome World::run() {
   outcome.rows = static_cast<std::size_t>(scenario.rows);
   schedule_commits();
+  look_at_held();
   for (int i = 0; i < scenario.relays; ++i) start_relay();
   const Instant faults_end = time.now() + random.within(500ms, 3s);
   time.at(faults_end, [this] {
@@ -303,21 +370,26 @@ Outcome World::run() {
 }
 
 void World::check_end() {
+  if (!database.violation().empty()) violate(database.violation());
   std::set<std::int64_t> seen;
   std::map<int, std::int64_t> last_of_key;
   for (const auto& [number, when] : log) {
     const auto& row = database.rows().at(static_cast<std::size_t>(number - 1));
-    if (when < row.committed + row.due_in)
+    if (when < row.committed + row.due_in && !requeued.contains(number))
       violate("row " + std::to_string(number) + " was published before its time");
-    if (!seen.insert(number).second) continue;
-    if (row.key < 0) continue;
+    // What an operator tries again after its key has gone on comes late, and what was under way when he gave
+    // it up.
+    const bool may_be_late =
+        discarded.contains(number) || (died.contains(number) && !scenario.relay.dead_blocks);
+    if (!seen.insert(number).second || row.key < 0 || may_be_late) continue;
     auto& last = last_of_key[row.key];
     if (number < last)
       violate("inverted: row " + std::to_string(number) + " after row " + std::to_string(last));
     last = number;
   }
   for (const auto& row : database.rows())
-    if (!seen.contains(row.number)) violate("lost: row " + std::to_string(row.number));
+    if (!seen.contains(row.number) && !poison.contains(row.number) && !discarded.contains(row.number))
+      violate("lost: row " + std::to_string(row.number));
 }
 
 }  // namespace

@@ -101,7 +101,7 @@ RelayDriver& RelayDriver::granted(std::int64_t saved_mark, bool paused) {
   answered(acquiring_);
   AcquireAnswer answer{failure(Fault::unavailable)};
   answer.result =
-      Acquired(Granted{{options_.route, options_.shard, ++epoch_}, {"window", saved_mark}, paused});
+      Acquired(Granted{{options_.route, options_.filter.shard, ++epoch_}, {"window", saved_mark}, paused});
   return step(std::move(answer));
 }
 
