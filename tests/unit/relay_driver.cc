@@ -64,6 +64,8 @@ void RelayDriver::check_and_remember() {
   issue(commands_.read.has_value(), reading_, "read");
   issue(commands_.release.has_value(), releasing_, "release");
   issue(commands_.wait.has_value(), waiting_, "wait");
+  issue(commands_.held_keys.has_value(), counting_, "held_keys");
+  issue(commands_.read_held.has_value(), reading_held_, "read_held");
   if (commands_.read) {
     read_from_ = commands_.read->after.seq;
     CHECK(commands_.read->limit.messages_max > 0);
@@ -97,12 +99,22 @@ RelayDriver& RelayDriver::pass_renewing(Duration how_long) {
   return *this;
 }
 
-RelayDriver& RelayDriver::granted(std::int64_t saved_mark, bool paused) {
+RelayDriver& RelayDriver::granted(std::int64_t saved_mark, bool paused, HeldKeys held) {
   answered(acquiring_);
   AcquireAnswer answer{failure(Fault::unavailable)};
   answer.result =
       Acquired(Granted{{options_.route, options_.filter.shard, ++epoch_}, {"window", saved_mark}, paused});
-  return step(std::move(answer));
+  step(std::move(answer));
+  CHECK_FALSE(commands_.read);
+  const bool connects = commands_.connect;
+  if (counting_) counted(std::move(held));
+  commands_.connect = commands_.connect || connects;
+  return *this;
+}
+
+RelayDriver& RelayDriver::counted(HeldKeys held) {
+  answered(counting_);
+  return step(HeldKeysAnswer{std::move(held)});
 }
 
 RelayDriver& RelayDriver::held_by(const std::string& owner, std::int64_t beat) {
@@ -117,22 +129,32 @@ RelayDriver& RelayDriver::acquire_fails(Fault fault) {
   return step(AcquireAnswer{failure(fault)});
 }
 
+namespace {
+
+struct Memory {
+  Rows rows;
+  std::deque<std::string> defects;
+
+  Message message(std::int64_t seq, const Row& content, Duration due_in, const std::string& defect) {
+    Message message = rows.message(rows.add(content));
+    message.seq = seq;
+    message.due_in = due_in;
+    message.defect = defects.emplace_back(defect);
+    return message;
+  }
+};
+
+}  // namespace
+
 RelayDriver& RelayDriver::reads(const std::vector<Wanted>& wanted, bool more) {
   answered(reading_);
-  struct Memory {
-    Rows rows;
-    std::deque<std::string> defects;
-  };
   auto memory = std::make_shared<Memory>();
   Batch batch;
   batch.window = "window";
   for (const Wanted& each : wanted) {
-    Message message = memory->rows.message(memory->rows.add({.topic = each.topic, .key = each.key}));
-    message.seq = ++read_from_;
-    message.due_in = each.due_in;
-    message.defect = memory->defects.emplace_back(each.defect);
-    batch.bytes += message.bytes();
-    batch.messages.push_back(message);
+    batch.messages.push_back(
+        memory->message(++read_from_, {.topic = each.topic, .key = each.key}, each.due_in, each.defect));
+    batch.bytes += batch.messages.back().bytes();
   }
   batch.memory = memory;
   batch.end = {"window", read_from_};
@@ -140,14 +162,33 @@ RelayDriver& RelayDriver::reads(const std::vector<Wanted>& wanted, bool more) {
   return step(ReadAnswer{std::move(batch)});
 }
 
+RelayDriver& RelayDriver::reads_held(const std::vector<HeldWanted>& wanted,
+                                     std::optional<Duration> next_due_in) {
+  answered(reading_held_);
+  auto memory = std::make_shared<Memory>();
+  HeldBatch batch;
+  for (const HeldWanted& each : wanted) {
+    batch.rows.messages.push_back(memory->message(each.seq, {.key = each.key}, each.due_in, each.defect));
+    batch.attempts.push_back(each.attempts);
+  }
+  batch.rows.memory = memory;
+  batch.next_due_in = next_due_in;
+  return step(ReadHeldAnswer{std::move(batch)});
+}
+
+RelayDriver& RelayDriver::read_held_fails(Fault fault) {
+  answered(reading_held_);
+  return step(ReadHeldAnswer{failure(fault)});
+}
+
 RelayDriver& RelayDriver::read_fails(Fault fault) {
   answered(reading_);
   return step(ReadAnswer{failure(fault)});
 }
 
-RelayDriver& RelayDriver::settled() {
+RelayDriver& RelayDriver::settled(std::vector<std::string> freed) {
   answered(settling_);
-  return step(SettleAnswer{Settled{}});
+  return step(SettleAnswer{Settled{std::move(freed)}});
 }
 
 RelayDriver& RelayDriver::settle_fails(Fault fault) {
@@ -231,6 +272,26 @@ std::string RelayDriver::published() const {
 std::optional<std::int64_t> RelayDriver::settles() const {
   if (!commands_.settle) return std::nullopt;
   return commands_.settle->mark.seq;
+}
+
+std::string RelayDriver::holds() const {
+  std::string text;
+  const auto add = [&](const std::string& what) { text += (text.empty() ? "" : ", ") + what; };
+  if (!commands_.settle) return text;
+  const HeldWrites& writes = commands_.settle->held;
+  for (const Hold& hold : writes.holds)
+    add(std::to_string(hold.seq) + " " + std::string(name_of(hold.state)));
+  for (const Hold& change : writes.changes)
+    add("changed " + std::to_string(change.seq) + " " + std::string(name_of(change.state)));
+  for (const HeldRow& row : writes.removals) add("removed " + std::to_string(row.seq));
+  return text;
+}
+
+const Hold& RelayDriver::first_hold() const {
+  REQUIRE(commands_.settle);
+  const HeldWrites& writes = commands_.settle->held;
+  REQUIRE(!(writes.holds.empty() && writes.changes.empty()));
+  return writes.holds.empty() ? writes.changes.front() : writes.holds.front();
 }
 
 std::optional<Duration> RelayDriver::wakes_in() const {

@@ -21,6 +21,14 @@ struct Wanted {
   std::string defect = {};
 };
 
+struct HeldWanted {
+  std::int64_t seq = 0;
+  std::optional<std::string> key = {};
+  int attempts = 0;
+  Duration due_in = {};
+  std::string defect = {};
+};
+
 /// Short spans that are easy to reckon with: window 4, lease 8 s (renewed after 2.67 s, published under for
 /// 6 s), settled every 20 ms, back-off 100 ms (so 50 to 100) to 1 s, three attempts, drained for 5 s.
 RelayOptions brief();
@@ -40,14 +48,19 @@ class RelayDriver {
   RelayDriver& pass_renewing(Duration how_long);
 
   // ---- the store's answers; each must be owed ----
-  RelayDriver& granted(std::int64_t saved_mark = 0, bool paused = false);
+  /// Also answers what is asked first: which keys are held.
+  RelayDriver& granted(std::int64_t saved_mark = 0, bool paused = false, HeldKeys held = {});
   RelayDriver& held_by(const std::string& owner, std::int64_t beat = 1);
   RelayDriver& acquire_fails(Fault fault = Fault::unavailable);
   /// The rows that follow what the relay asked for.
   RelayDriver& reads(const std::vector<Wanted>& rows, bool more = false);
   RelayDriver& reads_nothing() { return reads({}); }
   RelayDriver& read_fails(Fault fault = Fault::unavailable);
-  RelayDriver& settled();
+  /// The held rows that were asked for.
+  RelayDriver& reads_held(const std::vector<HeldWanted>& rows, std::optional<Duration> next_due_in = {});
+  RelayDriver& read_held_fails(Fault fault = Fault::unavailable);
+  RelayDriver& counted(HeldKeys held);
+  RelayDriver& settled(std::vector<std::string> freed = {});
   RelayDriver& settle_fails(Fault fault = Fault::unavailable);
   RelayDriver& renewed();
   RelayDriver& renew_fails(Fault fault = Fault::unavailable);
@@ -69,15 +82,21 @@ class RelayDriver {
   RelayDriver& resume() { return step(Resume{}); }
   RelayDriver& stop() { return step(Stop{}); }
   RelayDriver& nudge() { return step(Nudge{}); }
+  RelayDriver& held_changes() { return step(HeldChanged{}); }
 
   // ---- what the last step came to ----
   /// "1 2 3": the rows handed to the broker.
   [[nodiscard]] std::string published() const;
   [[nodiscard]] std::optional<std::int64_t> settles() const;
+  /// "2 retrying, 3 blocked": what the settle writes, the new holds first, then "changed ..." and "removed
+  /// ...".
+  [[nodiscard]] std::string holds() const;
+  [[nodiscard]] const Hold& first_hold() const;
   [[nodiscard]] std::optional<Duration> wakes_in() const;
   [[nodiscard]] const Commands& commands() const { return commands_; }
   [[nodiscard]] RouteStatus status() const { return relay_.status(now_); }
   [[nodiscard]] std::string last_reason() const;
+  [[nodiscard]] std::int64_t held_total() const { return relay_.held_total(); }
   [[nodiscard]] bool all_through() const { return relay_.all_through(); }
   [[nodiscard]] bool in_flight(std::int64_t row) const { return in_flight_.contains(row); }
 
@@ -95,7 +114,7 @@ class RelayDriver {
   std::int64_t epoch_ = 0;
   std::int64_t read_from_ = 0;
   bool acquiring_ = false, reading_ = false, settling_ = false, renewing_ = false, releasing_ = false,
-       waiting_ = false;
+       waiting_ = false, counting_ = false, reading_held_ = false;
 };
 
 }  // namespace outbox::test

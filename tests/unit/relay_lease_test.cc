@@ -265,10 +265,3 @@ TEST_CASE("a settle waits for the renewal under way: their beats must not be tak
   CHECK_FALSE(relay.accepts({1}).settles());
   CHECK(relay.renewed().settles() == 1);
 }
-
-TEST_CASE("a route that a message has stopped reads no more") {
-  RelayDriver relay;
-  relay.started().reads({{}}, true).answers(1, Verdict::rejected);
-  CHECK_FALSE(relay.reads({{}}, true).commands().read);
-  CHECK_FALSE(relay.commands().wait);
-}

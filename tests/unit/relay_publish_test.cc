@@ -101,17 +101,16 @@ TEST_CASE("a session that breaks under many uses no attempt of any of them") {
   CHECK(relay.status().state == RouteState::running);
 }
 
-TEST_CASE("a message that breaks the session alone uses an attempt, and stops the route with the last one") {
+TEST_CASE(
+    "a message that breaks the session alone uses an attempt and is held, others that were with it are not") {
   RelayDriver relay;
-  relay.started().reads({{}});
-  for (int attempt = 1; attempt <= 3; ++attempt) {
-    CHECK(relay.status().state != RouteState::stopped);
-    CHECK(relay.in_flight(1));
-    relay.session_breaks().pass(1s);
-    if (relay.commands().connect) relay.connected();
-  }
-  CHECK(relay.status().state == RouteState::stopped);
-  CHECK(relay.last_reason().find("after 3 attempts: connection lost") != std::string::npos);
+  relay.started().reads({{}, {}});
+  CHECK(relay.session_breaks().pass(100ms).connected().published() == "1");
+  CHECK(relay.session_breaks().settles() == 1);
+  CHECK(relay.holds() == "1 retrying");
+  CHECK(relay.first_hold().attempts == 1);
+  CHECK(relay.first_hold().last_error == "connection lost");
+  CHECK(relay.pass(200ms).connected().published() == "2");
 }
 
 TEST_CASE("a message whose answer is lost among others is sent again, alone") {
@@ -121,52 +120,48 @@ TEST_CASE("a message whose answer is lost among others is sent again, alone") {
   CHECK(relay.accepts({1, 3}).published() == "2");
 }
 
-TEST_CASE("a message that was turned away waits, and the others go on") {
+TEST_CASE("a message that was turned away is held with its followers, and the others go on") {
   RelayDriver relay;
   CHECK(relay.started().reads({{"k"}, {"k"}, {"other"}}).published() == "1 3");
-  CHECK(relay.answers(1, Verdict::retry).published() == "");
+  CHECK(relay.answers(1, Verdict::retry, "queue full").published() == "");
   CHECK(relay.status().state == RouteState::running);
-  CHECK(relay.wakes_in() >= 50ms);
-  CHECK(relay.wakes_in() <= 100ms);
-  CHECK(relay.wait_ends().reads({{"third"}}).published() == "4");
-  CHECK(relay.pass(100ms).published() == "1");
-  CHECK(relay.accepts({1}).published() == "2");
+  CHECK(relay.settles() == 2);
+  CHECK(relay.holds() == "1 retrying, 2 blocked");
+  CHECK(relay.first_hold().attempts == 1);
+  CHECK(relay.first_hold().last_error == "queue full");
+  CHECK(*relay.first_hold().due_in >= 50ms);
+  CHECK(*relay.first_hold().due_in <= 100ms);
+  CHECK(relay.settled().wait_ends().reads({{"k"}, {"third"}}).published() == "5");
 }
 
-TEST_CASE("what cannot be delivered stops the route instead of being skipped, and says how to go on") {
+TEST_CASE("what cannot be delivered is a dead letter with its reason, and the route goes on") {
   RelayDriver relay;
   relay.started().reads({{}, {}, {}, {}, {}});
   relay.answers(2, Verdict::rejected, "too large");
-  CHECK(relay.status().state == RouteState::stopped);
-  const std::string reason = relay.last_reason();
-  CHECK(reason.find("seq 2") != std::string::npos);
-  CHECK(reason.find(uuid_of(2)) != std::string::npos);
-  CHECK(reason.find("topic order.placed") != std::string::npos);
-  CHECK(reason.find("too large") != std::string::npos);
-  CHECK(reason.find("change or remove the row, then restart outboxd") != std::string::npos);
-  CHECK(relay.accepts({1, 3, 4}).settles() == 1);  // what is before it is saved, and not a row more
-  CHECK(relay.settled().pass(1s).published() == "");
-  CHECK_FALSE(relay.settles());
-  CHECK_FALSE(relay.commands().read);
+  CHECK(relay.status().state == RouteState::running);
+  CHECK(relay.status().dead_total == 1);
+  CHECK(relay.accepts({1, 3, 4}).settles() == 4);
+  CHECK(relay.holds() == "2 dead");
+  CHECK(relay.first_hold().last_error == "too large");
+  CHECK_FALSE(relay.first_hold().blocks);
+  CHECK(relay.settled().published() == "5");
 }
 
-TEST_CASE("the attempts of a message end in a stopped route, not in a lost message") {
-  RelayDriver relay;
+TEST_CASE("the last attempt makes a dead letter") {
+  auto options = brief();
+  options.retry.attempts_max = 1;
+  RelayDriver relay(options);
   relay.started().reads({{}});
-  relay.answers(1, Verdict::retry).pass(100ms);
-  relay.answers(1, Verdict::retry).pass(200ms);
-  CHECK(relay.answers(1, Verdict::retry, "queue full").status().state == RouteState::stopped);
-  CHECK(relay.last_reason().find("after 3 attempts: queue full") != std::string::npos);
+  CHECK(relay.answers(1, Verdict::retry, "queue full").holds() == "1 dead");
 }
 
-TEST_CASE("a row that no protocol can carry stops the route only once all before it is through") {
+TEST_CASE("a row that no protocol can carry is a dead letter without an attempt") {
   RelayDriver relay;
   relay.started().reads({{}, {{}, {}, "order.placed", "headers are no object of strings"}, {}});
-  CHECK(relay.published() == "1");
-  CHECK(relay.status().state == RouteState::running);
-  CHECK(relay.accepts({1}).published() == "");
-  CHECK(relay.status().state == RouteState::stopped);
-  CHECK(relay.last_reason().find("headers are no object of strings") != std::string::npos);
+  CHECK(relay.published() == "1 3");
+  CHECK(relay.accepts({1}).settles() == 2);
+  CHECK(relay.holds() == "2 dead");
+  CHECK(relay.first_hold().last_error == "headers are no object of strings");
 }
 
 TEST_CASE("what only somebody else can repair is tried again slowly, and says so") {
@@ -193,25 +188,45 @@ TEST_CASE("in an ordered pipeline nothing overtakes a failed message") {
   CHECK(relay.accepts({2}).published() == "3 4");
 }
 
-TEST_CASE("a scheduled row holds back its own key only") {
-  RelayDriver relay;
-  CHECK(relay.started().reads({{"k", 1s}, {"k"}, {"other"}}).published() == "3");
-  CHECK(relay.accepts({3}).wakes_in() == 1s);
-  CHECK_FALSE(relay.settles());
-  CHECK(relay.pass(1s).published() == "1");
-  CHECK(relay.accepts({1}).published() == "2");
+TEST_CASE("a scheduled row is held, and holds back its own key only") {
+  for (const bool ordered_pipeline : {false, true}) {
+    RelayDriver relay(ordered_pipeline ? brief_and_ordered() : brief());
+    CHECK(relay.started().reads({{"k", 1s}, {"k"}, {"other"}}).published() == "3");
+    CHECK(relay.settles() == 2);
+    CHECK(relay.holds() == "1 scheduled, 2 blocked");
+    CHECK(*relay.first_hold().due_in == 1s);
+  }
 }
 
-TEST_CASE("a row that no route takes is counted and passed, one of another route only passed") {
+TEST_CASE("a row that no route takes is held as unrouted, one of another route only passed") {
   auto options = brief();
-  options.topics = Topics({"order.*"});
-  options.all_topics = Topics({"order.*", "cart.*"});
-  options.counts_unrouted = true;
+  options.filter.topics = Topics({"order.*"});
+  options.filter.all_topics = Topics({"order.*", "cart.*"});
+  options.filter.holds_unrouted = true;
   RelayDriver relay(options);
-  relay.started().reads({{{}, {}, "cart.cleared"}, {{}, {}, "stock.moved"}, {}});
+  relay.started().reads({{{}, {}, "cart.cleared"}, {"k", {}, "stock.moved"}, {"k"}});
   CHECK(relay.published() == "3");
   CHECK(relay.status().unrouted_total == 1);
-  CHECK(relay.accepts({3}).settles() == 3);
+  CHECK(relay.holds() == "2 unrouted");
+  CHECK_FALSE(relay.first_hold().blocks);
+  relay.settled();
+  CHECK(relay.accepts({3}).pass(20ms).settles() == 3);
+}
+
+TEST_CASE("a shard takes the rows of its keys and passes the others") {
+  std::string all;
+  for (const int shard : {0, 1}) {
+    auto options = brief();
+    options.filter.shard = shard;
+    options.filter.shards = 2;
+    RelayDriver relay(options);
+    relay.started().reads({{"a"}, {"b"}, {"c"}, {"d"}});
+    const std::string published = relay.published();
+    CHECK_FALSE(published.empty());
+    all += " " + published;
+  }
+  for (const char* row : {"1", "2", "3", "4"}) CHECK(all.find(row) != std::string::npos);
+  CHECK(all.size() == 8);
 }
 
 TEST_CASE("a paused route publishes nothing, takes in what is out, and goes on when resumed") {
@@ -250,13 +265,21 @@ TEST_CASE("reading ahead is bounded in bytes") {
   CHECK(relay.accepts({1}).commands().read);
 }
 
-TEST_CASE("in an ordered pipeline a message that was turned away makes its route wait") {
+TEST_CASE(
+    "in an ordered pipeline a message that was turned away is held with all of its key, also what is out") {
   RelayDriver relay = ordered();
-  relay.started().reads({{"k"}, {"k"}});
-  relay.answers(1, Verdict::retry).answers(2, Verdict::unavailable);
-  CHECK(relay.published() == "");
-  CHECK(relay.wakes_in() <= 100ms);
-  CHECK(relay.pass(100ms).in_flight(1));
+  CHECK(relay.started().reads({{"k"}, {"k"}, {"other"}, {"k"}, {"k"}}).published() == "1 2 3 4");
+  CHECK(relay.answers(1, Verdict::retry).holds() == "1 retrying");
+  relay.answers(2, Verdict::unavailable).answers(4, Verdict::in_doubt);
+  CHECK(relay.status().state == RouteState::running);
+  CHECK(relay.accepts({3}).settled().holds() == "2 blocked, 4 blocked, 5 blocked");
+}
+
+TEST_CASE("in an ordered pipeline the row that fails first is the first, whichever answer comes first") {
+  RelayDriver relay = ordered();
+  CHECK(relay.started().reads({{"k"}, {"k"}, {"k"}}).published() == "1 2 3");
+  relay.answers(2, Verdict::retry).answers(1, Verdict::retry);
+  CHECK(relay.holds() == "1 retrying, 2 blocked");
 }
 
 TEST_CASE("a failure that many answers tell of backs off once") {
@@ -275,13 +298,6 @@ TEST_CASE("what was handed over before a failure and is accepted after it does n
   CHECK(relay.accepts({2}).published() == "");
   CHECK(relay.status().state == RouteState::misconfigured);
   CHECK(relay.pass(1s).published() == "1");
-}
-
-TEST_CASE("in an ordered pipeline the attempts of a message are spread over its back-offs") {
-  RelayDriver relay = ordered();
-  relay.started().reads({{"k"}, {"other"}}).answers(1, Verdict::retry);
-  CHECK(relay.accepts({2}).published() == "");
-  CHECK(relay.pass(100ms).in_flight(1));
 }
 
 TEST_CASE("a broker that gives no reason is backed off from all the same") {
@@ -315,12 +331,12 @@ TEST_CASE("no read asks for nothing, even where there is room for one row only")
 TEST_CASE("in an ordered pipeline a new row waits until all that was out with a failed one has come back") {
   RelayDriver relay = ordered();
   CHECK(relay.started().reads({{"k"}, {"k"}, {"k"}}).published() == "1 2 3");
-  relay.answers(1, Verdict::retry).wait_ends().reads({{"k"}});
+  relay.answers(1, Verdict::unavailable).wait_ends().reads({{"k"}});
   CHECK(relay.pass(1s).published() == "");
-  relay.answers(2, Verdict::retry);
+  relay.answers(2, Verdict::unavailable);
   CHECK(relay.pass(1s).published() == "");
-  relay.answers(3, Verdict::retry);
-  CHECK(relay.pass(1s).published() == "1 2 3 4");
+  relay.answers(3, Verdict::unavailable);
+  CHECK(relay.pass(1s).published() == "1");
 }
 
 TEST_CASE("messages go one at a time too after a session that broke with nothing in flight") {

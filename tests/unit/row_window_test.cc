@@ -9,6 +9,8 @@
 
 #include <doctest/doctest.h>
 
+#include "core/held_window.h"
+
 using namespace outbox;
 using namespace std::chrono_literals;
 
@@ -44,14 +46,16 @@ struct Hands {
     }
     batch.memory = memory;
     batch.end = {name + " is through", seq};
-    return window.add(std::move(batch), now, Topics({"taken"}));
+    RowFilter filter;
+    filter.topics = Topics({"taken"});
+    return window.add(std::move(batch), now, filter);
   }
 
   /// "1 2": what can be handed to the broker now; it is then in flight.
   std::string publish(Ordinal end = no_end, int most = 100) {
     std::string text;
     while (most-- > 0) {
-      const auto ordinal = window.next_ready(now, end);
+      const auto ordinal = window.next_ready(end);
       if (!ordinal) break;
       window.submitted(*ordinal, now);
       text += (text.empty() ? "" : " ") + std::to_string(*ordinal);
@@ -59,6 +63,16 @@ struct Hands {
     return text;
   }
   void done(Ordinal ordinal) { window.done(ordinal, now); }
+  void hold(Ordinal ordinal) {
+    window.hold(ordinal, hold_of(*window.at(ordinal).message, HeldState::retrying, true), now + 5s);
+  }
+  /// "10 retrying, 20 blocked": what the mark has passed.
+  std::string held() {
+    std::string text;
+    for (const Hold& hold : window.take_held(now))
+      text += (text.empty() ? "" : ", ") + std::to_string(hold.seq) + " " + std::string(name_of(hold.state));
+    return text;
+  }
 
   RowWindow window;
   Instant now{1h};
@@ -69,7 +83,7 @@ struct Hands {
 
 TEST_CASE("rows come in the order of the log, up to the end that is asked for") {
   Hands hands;
-  CHECK(hands.add({{}, {}, {}}) == 3);
+  hands.add({{}, {}, {}});
   CHECK(hands.publish(3) == "1 2");
   CHECK(hands.publish() == "3");
   CHECK(hands.publish() == "");
@@ -141,44 +155,73 @@ TEST_CASE("a row that came back still holds back its followers") {
   CHECK(hands.publish() == "1");
 }
 
-TEST_CASE("a delayed row goes out when it is due, and says when that is") {
-  Hands hands;
-  hands.add({{"k"}, {"k"}, {}});
-  CHECK(hands.publish() == "1 3");
-  hands.window.delay(1, hands.now + 5s);
-  CHECK(hands.window.next_due() == hands.now + 5s);
-  CHECK(hands.publish() == "");
-  hands.now += 5s;
-  CHECK(hands.publish() == "1");
-  CHECK_FALSE(hands.window.next_due());
+TEST_CASE("the mark passes a held row, and its followers with it") {
+  for (const bool key_serial : {true, false}) {
+    Hands hands(key_serial);
+    hands.add({{"k"}, {"k"}, {}, {"k"}});
+    hands.publish(2);
+    hands.hold(1);
+    CHECK(hands.held() == "10 retrying, 20 blocked");
+    CHECK(hands.window.mark() == Mark{"a", 20});
+    CHECK(hands.publish() == "3");
+    hands.done(3);
+    CHECK(hands.held() == "40 blocked");
+    CHECK(hands.window.mark() == Mark{"a is through", 40});
+  }
 }
 
-TEST_CASE("the first of the delayed rows to be due decides when to look again") {
+TEST_CASE("a held row waits for the rows before it, and is written only with them") {
   Hands hands;
-  hands.add({{{}, 9s}, {{}, 3s}, {{}, 6s}});
-  CHECK(hands.window.next_due() == hands.now + 3s);
+  hands.add({{}, {"k"}});
+  hands.publish();
+  hands.hold(2);
+  CHECK(hands.held() == "");
+  hands.done(1);
+  CHECK(hands.held() == "20 retrying");
 }
 
-TEST_CASE("a scheduled row holds back its own key only") {
+TEST_CASE("rows of a held key are held until the database has none left") {
+  Hands hands;
+  hands.add({{"k"}});
+  hands.publish();
+  hands.hold(1);
+  CHECK(hands.held() == "10 retrying");
+  hands.add({{"k"}}, "b");
+  CHECK(hands.held() == "20 blocked");
+  hands.window.held_is_saved({{"k", true}, {"k", true}}, {});
+  hands.add({{"k"}}, "c");
+  CHECK(hands.held() == "30 blocked");
+  hands.window.held_is_saved({{"k", true}}, {"k"});
+  hands.add({{"k"}}, "d");
+  CHECK(hands.publish() == "4");
+}
+
+TEST_CASE("a due time is reckoned from the moment at which it is written") {
+  Hands hands;
+  hands.add({{{}, 9s}});
+  hands.now += 2s;
+  const auto held = hands.window.take_held(hands.now);
+  REQUIRE(held.size() == 1);
+  CHECK(held[0].state == HeldState::scheduled);
+  CHECK(held[0].due_in == 7s);
+}
+
+TEST_CASE("a scheduled row is held, and holds back its own key only") {
   for (const bool key_serial : {true, false}) {
     Hands hands(key_serial);
     hands.add({{"k", 1s}, {"k"}, {"other"}, {}});
     CHECK(hands.publish() == "3 4");
-    hands.now += 1s;
-    CHECK(hands.publish() == "1");
-    hands.done(1);
-    CHECK(hands.publish() == "2");
+    CHECK(hands.held() == "10 scheduled, 20 blocked");
   }
 }
 
-TEST_CASE("a scheduled row waits for its key and then for its time") {
+TEST_CASE("a scheduled row waits for its key and is then held for its time") {
   Hands hands;
   hands.add({{"k"}, {"k", 5s}});
   CHECK(hands.publish() == "1");
   hands.done(1);
   CHECK(hands.publish() == "");
-  hands.now += 5s;
-  CHECK(hands.publish() == "2");
+  CHECK(hands.held() == "20 scheduled");
 }
 
 TEST_CASE("a scheduled row whose time came while it waited for its key goes out at once") {
@@ -218,8 +261,8 @@ TEST_CASE("behind the last row of a batch the mark is the batch's end") {
 
 TEST_CASE("rows that the route does not take are passed, but never before the rows ahead of them") {
   Hands hands;
-  CHECK(hands.add({{}}) == 1);
-  CHECK(hands.add({{{}, {}, "of another route"}}, "b") == 0);
+  hands.add({{}});
+  hands.add({{{}, {}, "of another route"}}, "b");
   CHECK(hands.window.mark() == Mark{"saved", 0});
   hands.publish();
   hands.done(1);
@@ -254,7 +297,6 @@ TEST_CASE("clearing forgets every row but never gives a number twice") {
   CHECK(hands.window.empty());
   CHECK(hands.window.bytes() == 0);
   CHECK(hands.window.mark() == Mark{"saved again", 0});
-  CHECK_FALSE(hands.window.next_due());
   CHECK_FALSE(hands.window.take_moved());
   hands.add({{"k"}, {}});
   CHECK(hands.publish() == "4 5");
@@ -267,6 +309,6 @@ TEST_CASE("what is in flight is counted") {
   CHECK(hands.window.in_flight() == 3);
   hands.done(1);
   hands.window.put_back(2);
-  hands.window.delay(3, hands.now + 1s);
+  hands.hold(3);
   CHECK(hands.window.in_flight() == 0);
 }
