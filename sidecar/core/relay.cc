@@ -73,7 +73,7 @@ void Relay::on(Instant now, RenewAnswer& answer) {
 
 void Relay::on(Instant, ReleaseAnswer&) {
   // Released, fenced or out of reach: in each case there is nothing more to give back.
-  phase_ = Phase::stopped;
+  phase_ = draining_ ? Phase::stopped : Phase::apart;
 }
 
 void Relay::on(Instant now, ReadAnswer& answer) {

@@ -87,6 +87,7 @@ class Relay {
   void on(Instant, Tick&) {}
   void on(Instant, Nudge&) { caught_up_ = false; }
   void on(Instant, HeldChanged&) { recount_held_ = true; }
+  void on(Instant, Share& share) { wanted_ = share.wanted; }
 
   void on_delivery(Instant now, const Delivery& delivery, bool alone, std::optional<Error>& error);
   void on_session(Instant now, const Session& session, std::optional<Error>& error);
@@ -106,6 +107,7 @@ class Relay {
   void plan_renew(Instant now, Commands& commands);
   void plan_held(Instant now, Commands& commands);
   void plan_read(Commands& commands);
+  void plan_hand_over(Commands& commands);
   void plan_leave(Instant now, Commands& commands);
   void plan_stop(Instant now, Commands& commands);
   void plan_wake(Instant now, Commands& commands);
@@ -158,6 +160,7 @@ class Relay {
   bool ordered_recovery_ =
       false;  ///< ordered pipeline: publish nothing until what is in flight has come back
   bool paused_ = false;
+  bool wanted_ = true;
   bool draining_ = false;
   Instant drain_until_{};
 

@@ -76,10 +76,15 @@ struct Tick {};
 struct Nudge {};
 /// An operator has changed what is held.
 struct HeldChanged {};
+/// Whether this relay is to hold the shard. False: it hands over what it holds, in an orderly way, and leaves
+/// it to others.
+struct Share {
+  bool wanted = true;
+};
 
-using Event =
-    std::variant<AcquireAnswer, RenewAnswer, ReleaseAnswer, ReadAnswer, SettleAnswer, WaitAnswer,
-                 HeldKeysAnswer, ReadHeldAnswer, BrokerAnswer, Pause, Resume, Stop, Tick, Nudge, HeldChanged>;
+using Event = std::variant<AcquireAnswer, RenewAnswer, ReleaseAnswer, ReadAnswer, SettleAnswer, WaitAnswer,
+                           HeldKeysAnswer, ReadHeldAnswer, BrokerAnswer, Pause, Resume, Stop, Tick, Nudge,
+                           HeldChanged, Share>;
 
 // ---- commands ----
 

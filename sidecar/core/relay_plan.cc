@@ -15,12 +15,14 @@ void Relay::plan(Instant now, Commands& commands) {
     plan_read(commands);
   }
   plan_stop(now, commands);
+  plan_hand_over(commands);
   plan_leave(now, commands);
   plan_wake(now, commands);
 }
 
 void Relay::plan_acquire(Instant now, Commands& commands) {
-  if (phase_ != Phase::apart || draining_ || store_trouble_.waits(now) || (holder_ && now < observe_at_))
+  if (phase_ != Phase::apart || draining_ || !wanted_ || store_trouble_.waits(now) ||
+      (holder_ && now < observe_at_))
     return;
   LeaseRequest request{options_.route,
                        options_.filter.shard,
@@ -38,7 +40,7 @@ void Relay::plan_acquire(Instant now, Commands& commands) {
 
 /// A message handed to the broker now must be there before another relay can hold the lease.
 bool Relay::may_publish(Instant now) const {
-  return session_ == BrokerSession::up && !paused_ && !draining_ && !ordered_recovery_ &&
+  return session_ == BrokerSession::up && !paused_ && !draining_ && wanted_ && !ordered_recovery_ &&
          !broker_trouble_.waits(now) && now < lease_from_ + options_.lease - options_.lease / 4;
 }
 
@@ -86,7 +88,8 @@ void Relay::plan_settle(Instant now, Commands& commands) {
   // which then reads without a pause, saving more seldom makes room for reading.
   const std::size_t unsaved = rows_.done_end() - settled_end_;
   const bool window_used = unsaved >= (reading_ ? options_.window : options_.window / 2);
-  const bool last_one = draining_ && (in_flight() == 0 || now >= drain_until_);
+  const bool last_one =
+      (!wanted_ && in_flight() == 0) || (draining_ && (in_flight() == 0 || now >= drain_until_));
   const bool nothing_else = options_.once && caught_up_ && in_flight() == 0;
   const bool held_done = held_.has_results() && held_.size() == 0;
   if (!window_used && !held_done && !last_one && !nothing_else &&
@@ -133,7 +136,7 @@ void Relay::plan_renew(Instant now, Commands& commands) {
 
 /// Held rows are looked for once all that was found before is written: the database would name those again.
 void Relay::plan_held(Instant now, Commands& commands) {
-  if (counting_held_ || settling_ || draining_) return;
+  if (counting_held_ || settling_ || draining_ || !wanted_) return;
   if (!held_known_ || recount_held_) {
     commands.held_keys = HeldKeysCommand{lease_};
     counting_held_ = true;
@@ -149,7 +152,7 @@ void Relay::plan_held(Instant now, Commands& commands) {
 }
 
 void Relay::plan_read(Commands& commands) {
-  if (reading_ || draining_ || !held_known_ || held_full()) return;
+  if (reading_ || draining_ || !wanted_ || !held_known_ || held_full()) return;
   if (caught_up_) {
     // The store sleeps only when nothing else is asked of it.
     if (!options_.once && !waiting_ && !settling_ && !renewing_ && !counting_held_ && !reading_held_) {
@@ -194,6 +197,13 @@ void Relay::plan_stop(Instant now, Commands& commands) {
     phase_ = Phase::stopped;
   }
   commands.finished = phase_ == Phase::stopped;
+}
+
+/// To another relay, which may take it at once.
+void Relay::plan_hand_over(Commands& commands) {
+  if (wanted_ || draining_ || phase_ != Phase::holding || !all_settled()) return;
+  commands.release = lease_;
+  phase_ = Phase::releasing;
 }
 
 /// Nothing of the old lease may be left when the next one begins.

@@ -23,9 +23,10 @@ struct Scenario {
   int relays = 1;
   int rows = 0;
   int keys = 0;
-  double scheduled = 0;  ///< share of rows with a deliver_at
-  double poisoned = 0;   ///< share of rows that no broker ever takes
-  double pauses = 0;     ///< an operator, per look
+  double scheduled = 0;   ///< share of rows with a deliver_at
+  double poisoned = 0;    ///< share of rows that no broker ever takes
+  double pauses = 0;      ///< an operator, per look
+  double hand_overs = 0;  ///< of the shard, asked of one relay or taken back, per look
   Duration commit_gap_max{};
 };
 
@@ -59,6 +60,7 @@ Scenario draw_scenario(Random& random) {
   scenario.scheduled = random.chance(0.3) ? 0.1 : 0;
   scenario.poisoned = random.chance(0.3) ? 0.1 : 0;
   scenario.pauses = random.chance(0.2) ? 0.1 : 0;
+  scenario.hand_overs = random.chance(0.3) ? 0.2 : 0;
   scenario.commit_gap_max = random.chance(0.3) ? Duration::zero() : Duration(20ms);
   auto& relay = scenario.relay;
   relay.window = static_cast<std::size_t>(random.chance(0.5) ? random.between(1, 8) : 64);
@@ -289,6 +291,7 @@ void World::tell(const Event& event) {
     if (std::holds_alternative<Pause>(event)) process->take(Pause{});
     if (std::holds_alternative<Resume>(event)) process->take(Resume{});
     if (std::holds_alternative<HeldChanged>(event)) process->take(HeldChanged{});
+    if (std::holds_alternative<Share>(event)) process->take(std::get<Share>(event));
   }
 }
 
@@ -314,6 +317,11 @@ void World::look_at_held() {
     database.set_paused(paused);
     tell(paused ? Event(Pause{}) : Event(Resume{}));
   }
+  if (faulty && random.chance(scenario.hand_overs)) {
+    auto& process =
+        *processes[static_cast<std::size_t>(random.between(0, static_cast<int>(processes.size()) - 1))];
+    process.take(Share{random.chance(0.5)});
+  }
   if (!stopping_) time.after(random.within(5ms, 50ms), [this] { look_at_held(); });
 }
 
@@ -321,6 +329,7 @@ void World::look_at_held() {
 void World::release_held() {
   database.set_paused(false);
   tell(Resume{});
+  tell(Share{true});
   std::vector<std::int64_t> dead;
   for (const auto& [seq, row] : database.held().rows())
     if (row.state == HeldState::dead) dead.push_back(seq);
@@ -343,7 +352,7 @@ bool World::all_through() const {
 Outcome World::run() {
   outcome.rows = static_cast<std::size_t>(scenario.rows);
   schedule_commits();
-  look_at_held();
+  time.after(1ms, [this] { look_at_held(); });
   for (int i = 0; i < scenario.relays; ++i) start_relay();
   const Instant faults_end = time.now() + random.within(500ms, 3s);
   time.at(faults_end, [this] {

@@ -82,6 +82,7 @@ class RelayDriver {
   RelayDriver& resume() { return step(Resume{}); }
   RelayDriver& stop() { return step(Stop{}); }
   RelayDriver& nudge() { return step(Nudge{}); }
+  RelayDriver& share(bool wanted) { return step(Share{wanted}); }
   RelayDriver& held_changes() { return step(HeldChanged{}); }
 
   // ---- what the last step came to ----

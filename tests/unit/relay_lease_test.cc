@@ -265,3 +265,16 @@ TEST_CASE("a settle waits for the renewal under way: their beats must not be tak
   CHECK_FALSE(relay.accepts({1}).settles());
   CHECK(relay.renewed().settles() == 1);
 }
+
+TEST_CASE("a shard that is not wanted any more is handed over once all is accepted and saved") {
+  RelayDriver relay;
+  CHECK(relay.started().reads({{}, {}}).published() == "1 2");
+  relay.share(false).wait_ends();
+  CHECK_FALSE(relay.commands().read);
+  CHECK_FALSE(relay.accepts({1}).commands().release);
+  CHECK(relay.settled().accepts({2}).settles() == 2);
+  CHECK(relay.settled().commands().release);
+  CHECK_FALSE(relay.released().commands().acquire);
+  CHECK_FALSE(relay.commands().finished);
+  CHECK(relay.share(true).commands().acquire);
+}
