@@ -36,11 +36,13 @@ RelayOptions relay_options(const Config& config, const RouteConfig& route, const
   options.filter.topics = Topics(route.topics);
   options.filter.holds_unrouted = &route == &config.routes.front();
   options.filter.all_topics = all_topics(config);
+  options.filter.shards = config.shards;
   options.window = static_cast<std::size_t>(config.window);
   options.lease = config.lease;
   options.drain_timeout = config.drain_timeout;
   options.retry = {config.attempts_max, config.backoff_min, config.backoff_max};
   options.dead_blocks = config.block_on_dead;
+  options.held_max = config.held_max;
   options.once = once;
   options.traits = traits;
   options.seed = std::random_device{}();
@@ -61,16 +63,15 @@ Result<LanePlan> plan_lane(const Config& config, const RouteConfig& route,
 }  // namespace
 
 Result<std::unique_ptr<RelayProcess>> assemble(const Config& config, const Adapters& adapters, bool once) {
-  if (config.shards != 1)
-    return Error{Fault::misconfigured,
-                 "relay.shards = " + std::to_string(config.shards) +
-                     ": this version relays a route as one shard; set it to 1 or leave it out"};
   const StoreAdapter& database = adapter_for(adapters.stores, config.database_url);
   std::vector<LanePlan> lanes;
   for (const RouteConfig& route : config.routes) {
-    auto lane = plan_lane(config, route, adapters.brokers, database, once);
-    if (!lane) return lane.error();
-    lanes.push_back(std::move(*lane));
+    for (int shard = 0; shard < config.shards; ++shard) {
+      auto lane = plan_lane(config, route, adapters.brokers, database, once);
+      if (!lane) return lane.error();
+      lane->relay.filter.shard = shard;
+      lanes.push_back(std::move(*lane));
+    }
   }
   ProcessOptions options;
   options.version = version();
@@ -78,10 +79,12 @@ Result<std::unique_ptr<RelayProcess>> assemble(const Config& config, const Adapt
   options.database_kind = database.name;
   options.database_url = redacted(config.database_url);
   options.once = once;
+  options.lease = config.lease;
+  options.retention = {config.retention, config.dead_retention};
   options.patience = std::max<Duration>(config.drain_timeout, config.lease + std::chrono::seconds(2));
   return std::make_unique<RelayProcess>(std::move(options), std::move(lanes),
                                         [&database, target = StoreTarget{config.database_url, config.table}] {
-                                          return database.open_admin(target);
+                                          return database.open_upkeep(target);
                                         });
 }
 

@@ -45,6 +45,9 @@ class Relay {
   /// What was relayed or passed is behind the saved mark, and nothing else is known to be there.
   [[nodiscard]] bool all_through() const { return caught_up_ && rows_.empty() && !mark_moved_ && !settling_; }
 
+  /// It holds the lease.
+  [[nodiscard]] bool holding() const { return phase_ == Phase::holding; }
+
   /// Rows in outbox_held of this route and shard, as far as it knows.
   [[nodiscard]] std::int64_t held_total() const { return held_total_; }
 

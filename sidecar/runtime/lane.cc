@@ -104,6 +104,7 @@ void Lane::run() {
     sent_total_ = relay.sent_total();
     all_through_ = relay.all_through();
     held_total_ = relay.held_total();
+    holding_ = relay.holding();
     log_unrouted(relay);
     log_state(relay, now);
     if (status_wanted_.exchange(false)) show_status(relay, now);

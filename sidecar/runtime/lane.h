@@ -40,6 +40,7 @@ class Lane {
   void stop() { post(Stop{}); }
   void set_paused(bool paused);
   void nudge() { post(Nudge{}); }
+  void set_wanted(bool wanted) { post(Share{wanted}); }
   void held_changed() { post(HeldChanged{}); }
 
   /// The relay has stopped: everything it could do is done.
@@ -60,10 +61,15 @@ class Lane {
   /// Whether the last status showed everything through.
   [[nodiscard]] bool all_through() const { return all_through_; }
 
+  /// It holds the lease.
+  [[nodiscard]] bool holding() const { return holding_; }
+
   /// Rows held of this route and shard.
   [[nodiscard]] std::int64_t held_total() const { return held_total_; }
 
   [[nodiscard]] const std::string& route() const { return options_.route; }
+  [[nodiscard]] const Topics& topics() const { return options_.filter.topics; }
+  [[nodiscard]] int shard() const { return options_.filter.shard; }
 
  private:
   void post(Event event);
@@ -97,6 +103,7 @@ class Lane {
   std::atomic<std::uint64_t> unrouted_total_ = 0;
   std::atomic<bool> all_through_ = false;
   std::atomic<std::int64_t> held_total_ = 0;
+  std::atomic<bool> holding_ = false;
   std::atomic<bool> started_ = false;
   std::atomic<bool> ending_ = false;
   std::atomic<bool> finished_ = false;

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "runtime/log.h"
-#include "runtime/thread_name.h"
+#include "runtime/route_status.h"
 #include "runtime/wall_time.h"
 
 namespace outbox {
@@ -12,31 +12,58 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration watch_interval = 1s;
 constexpr Duration round_missing_max = 30s;
-/// Counting a backlog may use this share of the time at the most: one part in so many.
-constexpr int measure_share = 50;
 
 bool waits_for_itself(RouteState state) {
   return state != RouteState::running && state != RouteState::draining;
 }
 
+/// Shards of one route come one after the other.
+std::vector<WatchedRoute> routes_of(const std::vector<std::unique_ptr<Lane>>& lanes) {
+  std::vector<WatchedRoute> routes;
+  for (const auto& lane : lanes) {
+    if (routes.empty() || routes.back().name != lane->route())
+      routes.push_back({lane->route(), lane->topics(), {}});
+    routes.back().lanes.push_back(lane.get());
+  }
+  return routes;
+}
+
+/// The lanes know what they have read; when there is more, the last count less what was sent since is the
+/// better answer.
+void add_backlog(RouteStatus& route, const Watcher::Seen& seen) {
+  if (route.pending_exact || !seen.known) return;
+  const auto sent_since =
+      static_cast<std::int64_t>(route.sent_total - std::min(route.sent_total, seen.sent_total));
+  route.pending = std::max(route.pending, seen.backlog.pending - sent_since);
+  if (route.oldest_pending_age_seconds == 0 && route.pending > 0) {
+    const Duration age = seen.backlog.oldest_age + (std::chrono::steady_clock::now() - seen.at);
+    route.oldest_pending_age_seconds = std::chrono::duration<double>(age).count();
+  }
+}
+
+void add_held(RouteStatus& route, const Watcher::Seen& seen) {
+  for (const auto& [state, rows] : seen.held) route.held[std::string(name_of(state))] = rows;
+  for (const BlockedKey& key : seen.blocked_keys)
+    route.blocked_keys.push_back({key.key, key.seq, key.id, key.state, key.attempts, key.last_error,
+                                  std::chrono::duration<double>(key.age).count(), key.rows});
+}
+
 }  // namespace
 
-RelayProcess::RelayProcess(ProcessOptions options, std::vector<LanePlan> lanes, AdminOpener open_admin)
+RelayProcess::RelayProcess(ProcessOptions options, std::vector<LanePlan> lanes,
+                           Watcher::UpkeepOpener open_upkeep)
     : options_(std::move(options)),
-      open_admin_(std::move(open_admin)),
       started_at_(std::chrono::steady_clock::now()),
-      started_at_text_(wall_time_text()),
-      measure_pause_(lanes.size(), 2 * watch_interval),
-      measured_(lanes.size(), {{}, started_at_, 0, false}) {
-  database_.kind = options_.database_kind;
-  database_.url = options_.database_url;
+      started_at_text_(wall_time_text()) {
   for (LanePlan& plan : lanes) {
     Lane::Hooks hooks{[this, index = lanes_.size()] { nudge_others(index); }, [this] { lane_finished(); }};
     lanes_.push_back(std::make_unique<Lane>(std::move(plan.relay), std::move(plan.to), std::move(plan.store),
                                             std::move(plan.broker), std::move(hooks)));
   }
+  watcher_ = std::make_unique<Watcher>(
+      Watcher::Options{options_.instance, options_.lease, options_.retention, options_.once},
+      routes_of(lanes_), std::move(open_upkeep));
 }
 
 /// The database told one session of a commit; all want to know.
@@ -51,18 +78,13 @@ void RelayProcess::lane_finished() {
 }
 
 RelayProcess::~RelayProcess() {
-  {
-    const std::lock_guard lock(mutex_);
-    ended_ = true;
-  }
-  changed_.notify_all();
-  if (watcher_.joinable()) watcher_.join();
+  watcher_.reset();
   lanes_.clear();  // a lane that has finished may still be about to say so
 }
 
 bool RelayProcess::run() {
   for (const auto& lane : lanes_) lane->start();
-  watcher_ = std::thread([this] { watch(); });
+  watcher_->start();
   progress_at_ = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
   bool told = false;
@@ -105,13 +127,15 @@ bool RelayProcess::progressing(Instant now) {
 std::vector<std::string> RelayProcess::unsent() const {
   std::vector<std::string> lines;
   for (const auto& lane : lanes_) {
-    if (lane->all_through() && lane->unrouted_total() == 0) continue;
+    if (lane->all_through() && lane->held_total() == 0) continue;
     const RouteStatus status = lane->status();
     std::string line = "route " + status.name + " to " + status.to + ": ";
     if (status.pending > 0)
       line += "at least " + std::to_string(status.pending) + " messages unsent";
     else
-      line += lane->all_through() ? "all its own messages are sent" : "not everything is known to be sent";
+      line += lane->all_through() ? "all others are sent" : "not everything is known to be sent";
+    if (lane->held_total() > 0)
+      line += "; " + std::to_string(lane->held_total()) + " messages are held, see `outboxd held list`";
     for (const std::string& reason : status.reasons) line += "; " + reason;
     if (status.reasons.empty() && !status.last_error.empty()) line += "; " + status.last_error;
     lines.push_back(std::move(line));
@@ -119,65 +143,16 @@ std::vector<std::string> RelayProcess::unsent() const {
   return lines;
 }
 
-// ---- the watcher ----
-
-void RelayProcess::watch() {
-  name_thread("watcher");
-  std::unique_ptr<Admin> admin;
-  std::unique_lock lock(mutex_);
-  while (!ended_) {
-    lock.unlock();
-    if (!admin) {
-      auto opened = open_admin_();
-      if (opened) admin = std::move(*opened);
-    }
-    if (admin) watch_once(*admin);
-    lock.lock();
-    changed_.wait_for(lock, watch_interval, [&] { return ended_; });
-  }
-}
-
-void RelayProcess::watch_once(Admin& admin) {
-  const auto routes = admin.routes();
-  {
-    const std::lock_guard lock(mutex_);
-    database_.connected = routes.ok();
-    database_.seen = database_.seen || routes.ok();
-    database_.last_error = routes ? "" : routes.error().text;
-  }
-  if (!routes) return;
-  for (const auto& lane : lanes_)
-    for (const RouteShard& row : *routes)
-      if (row.route == lane->route()) lane->set_paused(row.paused);
-  for (std::size_t i = 0; i < lanes_.size() && !options_.once; ++i) measure_backlog(admin, i);
-}
-
-/// Only what the lane cannot know by itself: how much lies beyond what it has read.
-void RelayProcess::measure_backlog(Admin& admin, std::size_t index) {
-  const Instant begun = std::chrono::steady_clock::now();
-  if (begun < measured_[index].at + measure_pause_[index] || lanes_[index]->all_through()) return;
-  const std::uint64_t sent_total = lanes_[index]->sent_total();
-  const auto backlog = admin.backlog(lanes_[index]->route());
-  if (!backlog) return;
-  const Instant now = std::chrono::steady_clock::now();
-  measure_pause_[index] = std::max<Duration>(5s, (now - begun) * measure_share);
-  const std::lock_guard lock(mutex_);
-  measured_[index] = {*backlog, now, sent_total, true};
-}
-
 // ---- what others ask ----
 
-/// The lane knows what it has read; when there is more, the last count less what was sent since is the better
-/// answer.
-void RelayProcess::merge_measured(RouteStatus& route, const Measured& measured) const {
-  if (route.pending_exact || !measured.known) return;
-  const auto sent_since =
-      static_cast<std::int64_t>(route.sent_total - std::min(route.sent_total, measured.sent_total));
-  route.pending = std::max(route.pending, measured.backlog.pending - sent_since);
-  if (route.oldest_pending_age_seconds == 0 && route.pending > 0) {
-    const Duration age = measured.backlog.oldest_age + (std::chrono::steady_clock::now() - measured.at);
-    route.oldest_pending_age_seconds = std::chrono::duration<double>(age).count();
-  }
+RouteStatus RelayProcess::status_of(std::size_t route) const {
+  std::vector<RouteStatus> shards;
+  for (const Lane* lane : watcher_->routes()[route].lanes) shards.push_back(lane->status());
+  RouteStatus status = merged(std::move(shards));
+  const Watcher::Seen seen = watcher_->seen(route);
+  add_backlog(status, seen);
+  add_held(status, seen);
+  return status;
 }
 
 Status RelayProcess::status() const {
@@ -187,13 +162,15 @@ Status RelayProcess::status() const {
   status.started_at = started_at_text_;
   status.uptime_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
-  for (const auto& lane : lanes_) status.routes.push_back(lane->status());
+  for (std::size_t i = 0; i < watcher_->routes().size(); ++i) status.routes.push_back(status_of(i));
+  status.retention_removed_total = watcher_->removed_total();
+  status.database = watcher_->database();
+  status.database.kind = options_.database_kind;
+  status.database.url = options_.database_url;
   bool all_paused = true;
   {
     const std::lock_guard lock(mutex_);
-    status.database = database_;
     status.state = stopping_ ? "draining" : "running";
-    for (std::size_t i = 0; i < lanes_.size(); ++i) merge_measured(status.routes[i], measured_[i]);
   }
   if (!status.database.connected && !status.database.last_error.empty())
     status.reasons.push_back(status.database.last_error);

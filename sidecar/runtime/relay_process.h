@@ -1,4 +1,4 @@
-// All routes of one database at work, and what watches over them: pause flags, backlog, progress. The thread
+// All routes of one database at work, and what watches over them. The thread
 // that calls run() owns it; status() and stuck() from any thread.
 #pragma once
 
@@ -8,13 +8,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "core/admin.h"
 #include "core/relay_io.h"
 #include "core/status.h"
 #include "runtime/lane.h"
+#include "runtime/watcher.h"
 
 namespace outbox {
 
@@ -25,6 +24,8 @@ struct ProcessOptions {
   std::string database_url;  ///< redacted
   bool once = false;
   Duration patience = std::chrono::seconds(10);  ///< once: give up after this long without progress
+  Duration lease{};
+  Retention retention;
 };
 
 /// What becomes a lane. Shards of one route come one after the other.
@@ -37,9 +38,7 @@ struct LanePlan {
 
 class RelayProcess : public StatusSource {
  public:
-  using AdminOpener = std::function<Result<std::unique_ptr<Admin>>()>;
-
-  RelayProcess(ProcessOptions options, std::vector<LanePlan> lanes, AdminOpener open_admin);
+  RelayProcess(ProcessOptions options, std::vector<LanePlan> lanes, Watcher::UpkeepOpener open_upkeep);
   ~RelayProcess() override;
 
   /// Starts every lane; returns when all have finished: after request_stop(), or, for once, when everything
@@ -56,40 +55,24 @@ class RelayProcess : public StatusSource {
   [[nodiscard]] std::vector<std::string> stuck() const override;
 
  private:
-  struct Measured {
-    Backlog backlog;
-    Instant at{};
-    std::uint64_t sent_total = 0;  ///< of the lane at that time
-    bool known = false;
-  };
-
   void nudge_others(std::size_t index);
   void lane_finished();
-  void watch();
-  void watch_once(Admin& admin);
-  void measure_backlog(Admin& admin, std::size_t index);
   [[nodiscard]] bool finished() const;
   [[nodiscard]] bool progressing(Instant now);
-  void merge_measured(RouteStatus& route, const Measured& measured) const;
+  [[nodiscard]] RouteStatus status_of(std::size_t route) const;
 
   const ProcessOptions options_;
-  const AdminOpener open_admin_;
   const Instant started_at_;
   const std::string started_at_text_;
   std::vector<std::unique_ptr<Lane>> lanes_;
-  std::vector<Duration>
-      measure_pause_;  ///< of the watcher: a backlog that takes long to count is counted seldom
+  std::unique_ptr<Watcher> watcher_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
-  bool ended_ = false;
-  std::vector<Measured> measured_;
-  DatabaseStatus database_;
 
   std::uint64_t progress_mark_ = 0;  ///< of run(): what was sent when progress was last seen
   Instant progress_at_{};
-  std::thread watcher_;
 };
 
 }  // namespace outbox

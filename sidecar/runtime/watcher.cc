@@ -1,0 +1,226 @@
+#include "runtime/watcher.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "core/shares.h"
+#include "runtime/log.h"
+#include "runtime/thread_name.h"
+
+namespace outbox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration watch_interval = 1s;
+/// Counting a backlog may use this share of the time at the most: one part in so many.
+constexpr int measure_share = 50;
+constexpr std::size_t blocked_keys_max = 20;
+/// Retention may go on for so long before the watcher looks after the rest again.
+constexpr Duration removal_time_max = 500ms;
+
+}  // namespace
+
+Watcher::Watcher(Options options, std::vector<WatchedRoute> routes, UpkeepOpener open)
+    : options_(std::move(options)),
+      routes_(std::move(routes)),
+      open_(std::move(open)),
+      memory_(routes_.size()),
+      seen_(routes_.size()) {
+  for (Memory& memory : memory_) memory.measure_pause = 2 * watch_interval;
+  for (Seen& seen : seen_) seen.at = std::chrono::steady_clock::now();
+}
+
+Watcher::~Watcher() {
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+  }
+  ended_changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Watcher::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+Watcher::Seen Watcher::seen(std::size_t route) const {
+  const std::lock_guard lock(mutex_);
+  return seen_[route];
+}
+
+DatabaseStatus Watcher::database() const {
+  const std::lock_guard lock(mutex_);
+  return database_;
+}
+
+std::uint64_t Watcher::removed_total() const {
+  const std::lock_guard lock(mutex_);
+  return removed_total_;
+}
+
+void Watcher::run() {
+  name_thread("watcher");
+  std::unique_ptr<Upkeep> upkeep;
+  std::unique_lock lock(mutex_);
+  while (!ended_) {
+    lock.unlock();
+    if (!upkeep) {
+      auto opened = open_();
+      if (opened) upkeep = std::move(*opened);
+    }
+    if (upkeep) watch_once(*upkeep);
+    lock.lock();
+    ended_changed_.wait_for(lock, watch_interval, [&] { return ended_; });
+  }
+  lock.unlock();
+  if (upkeep && !beats_.empty()) (void)upkeep->leave(options_.instance);
+}
+
+void Watcher::watch_once(Upkeep& upkeep) {
+  const auto rows = upkeep.routes();
+  {
+    const std::lock_guard lock(mutex_);
+    database_.connected = rows.ok();
+    database_.seen = database_.seen || rows.ok();
+    database_.last_error = rows ? "" : rows.error().text;
+  }
+  if (!rows) return;
+  pass_on_flags(*rows);
+  if (options_.once) return;
+  share_out(upkeep, *rows);
+  adopt_unrouted(upkeep);
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    count_held(upkeep, i);
+    measure_backlog(upkeep, i);
+  }
+  remove_sent(upkeep);
+}
+
+void Watcher::pass_on_flags(const std::vector<RouteShard>& rows) {
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    Memory& memory = memory_[i];
+    for (const RouteShard& row : rows) {
+      if (row.route != routes_[i].name) continue;
+      for (Lane* lane : routes_[i].lanes)
+        if (lane->shard() == row.shard) lane->set_paused(row.paused);
+      const bool changed = row.held_version > memory.held_version;
+      if (!changed) continue;
+      if (std::exchange(memory.held_version, row.held_version) < 0)
+        continue;  // the lanes have just read all of it
+      memory.held_any = true;
+      for (Lane* lane : routes_[i].lanes) lane->held_changed();
+    }
+  }
+}
+
+/// With one shard the first come holds it and the others stand by.
+void Watcher::share_out(Upkeep& upkeep, const std::vector<RouteShard>& rows) {
+  if (std::ranges::all_of(routes_, [](const WatchedRoute& route) { return route.lanes.size() <= 1; })) return;
+  const auto members = upkeep.join(options_.instance);
+  if (!members) return;
+  const std::set<std::string> live = live_relays(*members);
+  for (const WatchedRoute& route : routes_) {
+    std::vector<std::string> holders(route.lanes.size());
+    for (const RouteShard& row : rows)
+      if (row.route == route.name && static_cast<std::size_t>(row.shard) < holders.size())
+        holders[static_cast<std::size_t>(row.shard)] = row.owner;
+    const std::vector<bool> wanted = wanted_shards(options_.instance, live, holders);
+    for (std::size_t shard = 0; shard < wanted.size(); ++shard) route.lanes[shard]->set_wanted(wanted[shard]);
+  }
+}
+
+/// Judged by our own clock: a relay whose beat has not moved for a lease takes no part.
+std::set<std::string> Watcher::live_relays(const std::vector<RelayMember>& members) {
+  const Instant now = std::chrono::steady_clock::now();
+  std::set<std::string> live = {options_.instance};
+  for (const RelayMember& member : members) {
+    const auto [known, is_new] =
+        beats_.try_emplace(member.owner, LastBeat{member.beat, now - options_.lease});
+    if (known->second.beat != member.beat) known->second = {member.beat, now};
+    if (now - known->second.moved < options_.lease) live.insert(member.owner);
+  }
+  std::erase_if(beats_, [&](const auto& each) {
+    return std::ranges::none_of(members,
+                                [&](const RelayMember& member) { return member.owner == each.first; });
+  });
+  return live;
+}
+
+void Watcher::adopt_unrouted(Upkeep& upkeep) {
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    if (memory_[i].adopted) continue;
+    if (std::ranges::none_of(routes_[i].lanes, [](const Lane* lane) { return lane->holding(); })) continue;
+    auto topics = upkeep.unrouted_topics();
+    if (!topics) return;
+    std::erase_if(*topics, [&](const std::string& topic) { return !routes_[i].topics.take(topic); });
+    if (!topics->empty()) {
+      const auto adopted = upkeep.adopt(routes_[i].name, *topics);
+      if (!adopted) return;
+      log_line(Level::info, "rows.adopted", {{"route", routes_[i].name}, {"rows", *adopted}});
+      for (Lane* lane : routes_[i].lanes) lane->held_changed();
+    }
+    memory_[i].adopted = true;
+  }
+}
+
+void Watcher::count_held(Upkeep& upkeep, std::size_t index) {
+  Memory& memory = memory_[index];
+  const auto holds_any = [](const Lane* lane) { return lane->held_total() > 0; };
+  if (!memory.held_any && std::ranges::none_of(routes_[index].lanes, holds_any)) return;
+  auto held = upkeep.held(routes_[index].name);
+  if (!held) return;
+  std::vector<BlockedKey> keys;
+  if (!held->empty()) {
+    auto found = upkeep.blocked_keys(routes_[index].name, blocked_keys_max);
+    if (!found) return;
+    keys = std::move(*found);
+  }
+  memory.held_any = !held->empty();
+  const std::lock_guard lock(mutex_);
+  seen_[index].held = std::move(*held);
+  seen_[index].blocked_keys = std::move(keys);
+}
+
+/// Only what the lanes cannot know by themselves: how much lies beyond what they have read.
+void Watcher::measure_backlog(Upkeep& upkeep, std::size_t index) {
+  const auto& lanes = routes_[index].lanes;
+  const Instant begun = std::chrono::steady_clock::now();
+  if (begun < seen_[index].at + memory_[index].measure_pause ||
+      std::ranges::all_of(lanes, [](const Lane* lane) { return lane->all_through(); }))
+    return;
+  std::uint64_t sent_total = 0;
+  for (const Lane* lane : lanes) sent_total += lane->sent_total();
+  const auto backlog = upkeep.backlog(routes_[index].name);
+  if (!backlog) return;
+  const Instant now = std::chrono::steady_clock::now();
+  memory_[index].measure_pause = std::max<Duration>(5s, (now - begun) * measure_share);
+  const std::lock_guard lock(mutex_);
+  Seen& seen = seen_[index];
+  seen.backlog = *backlog;
+  seen.at = now;
+  seen.sent_total = sent_total;
+  seen.known = true;
+}
+
+/// One relay is enough for it: the one that holds the first shard of the first route.
+void Watcher::remove_sent(Upkeep& upkeep) {
+  if (routes_.empty() || !routes_.front().lanes.front()->holding()) return;
+  const Instant begun = std::chrono::steady_clock::now();
+  for (bool more = true; more && std::chrono::steady_clock::now() - begun < removal_time_max;) {
+    const auto removed = upkeep.remove_sent(options_.retention);
+    if (!removed) {
+      log_line(Level::warning, "retention.failed",
+               {{"error", removed.error().text},
+                {"next", "sent rows stay until it works; trying again in a second"}});
+      return;
+    }
+    more = removed->more;
+    const std::lock_guard lock(mutex_);
+    removed_total_ += removed->rows;
+    if (ended_) return;
+  }
+}
+
+}  // namespace outbox

@@ -1,0 +1,104 @@
+// What watches over the lanes of a process from a database session of its own: pause flags, what is held,
+// backlog, retention, who holds which shard. Its thread is started and ended by the relay process; what it
+// has seen, from any thread.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/status.h"
+#include "core/topics.h"
+#include "core/upkeep.h"
+#include "runtime/lane.h"
+
+namespace outbox {
+
+/// The lanes of one route, shard by shard.
+struct WatchedRoute {
+  std::string name;
+  Topics topics{{"*"}};
+  std::vector<Lane*> lanes;
+};
+
+class Watcher {
+ public:
+  using UpkeepOpener = std::function<Result<std::unique_ptr<Upkeep>>()>;
+
+  struct Options {
+    std::string instance;
+    Duration lease{};
+    Retention retention;
+    bool once = false;  ///< nothing but pause flags
+  };
+
+  struct Seen {
+    Backlog backlog;
+    Instant at{};
+    std::uint64_t sent_total = 0;  ///< of the lanes at that time
+    bool known = false;
+    std::map<HeldState, std::int64_t> held;
+    std::vector<BlockedKey> blocked_keys;
+  };
+
+  /// The lanes must outlive it.
+  Watcher(Options options, std::vector<WatchedRoute> routes, UpkeepOpener open);
+  ~Watcher();
+
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+  void start();
+
+  [[nodiscard]] const std::vector<WatchedRoute>& routes() const { return routes_; }
+  [[nodiscard]] Seen seen(std::size_t route) const;
+  /// Connected, seen, last error.
+  [[nodiscard]] DatabaseStatus database() const;
+  [[nodiscard]] std::uint64_t removed_total() const;
+
+ private:
+  /// Of the watcher's thread alone.
+  struct Memory {
+    Duration measure_pause{};  ///< a backlog that takes long to count is counted seldom
+    std::int64_t held_version = -1;
+    bool held_any = true;
+    bool adopted = false;
+  };
+  struct LastBeat {
+    std::int64_t beat = 0;
+    Instant moved{};
+  };
+
+  void run();
+  void watch_once(Upkeep& upkeep);
+  void pass_on_flags(const std::vector<RouteShard>& rows);
+  void share_out(Upkeep& upkeep, const std::vector<RouteShard>& rows);
+  std::set<std::string> live_relays(const std::vector<RelayMember>& members);
+  void adopt_unrouted(Upkeep& upkeep);
+  void count_held(Upkeep& upkeep, std::size_t index);
+  void measure_backlog(Upkeep& upkeep, std::size_t index);
+  void remove_sent(Upkeep& upkeep);
+
+  const Options options_;
+  const std::vector<WatchedRoute> routes_;
+  const UpkeepOpener open_;
+  std::vector<Memory> memory_;
+  std::map<std::string, LastBeat> beats_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable ended_changed_;
+  bool ended_ = false;
+  std::vector<Seen> seen_;
+  DatabaseStatus database_;
+  std::uint64_t removed_total_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace outbox
