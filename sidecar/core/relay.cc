@@ -245,7 +245,12 @@ void Relay::hold(Ticket ticket, HeldState state, int attempts, const std::string
   Hold hold = hold_of(message, state, state != HeldState::dead || options_.dead_blocks);
   hold.attempts = attempts;
   hold.last_error = reason;
-  if (state == HeldState::dead) ++counted_.dead_total;
+  if (state == HeldState::dead) {
+    ++counted_.dead_total;
+    counted_.last_error = "message " + std::string(message.id_text()) + " (seq " +
+                          std::to_string(message.seq) + ", topic " + std::string(message.topic) +
+                          ") is a dead letter after " + std::to_string(attempts) + " attempts: " + reason;
+  }
   if (was_held)
     held_.failed(ticket, std::move(hold), due);
   else

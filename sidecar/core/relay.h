@@ -39,6 +39,9 @@ class Relay {
   /// Messages accepted so far.
   [[nodiscard]] std::uint64_t sent_total() const { return counted_.sent_total; }
 
+  /// Dead letters made so far.
+  [[nodiscard]] std::uint64_t dead_total() const { return counted_.dead_total; }
+
   /// Rows seen so far that no route takes.
   [[nodiscard]] std::uint64_t unrouted_total() const { return counted_.unrouted_total; }
 

@@ -106,6 +106,7 @@ void Lane::run() {
     held_total_ = relay.held_total();
     holding_ = relay.holding();
     log_unrouted(relay);
+    log_dead(relay, now);
     log_state(relay, now);
     if (status_wanted_.exchange(false)) show_status(relay, now);
     if (commands.finished) break;
@@ -157,6 +158,16 @@ void Lane::log_unrouted(const Relay& relay) {
   log_line(Level::warning, "rows.unrouted",
            {{"rows", relay.unrouted_total()},
             {"next", "they are held as unrouted until a route takes their topic; see `outboxd held list`"}});
+}
+
+void Lane::log_dead(const Relay& relay, Instant now) {
+  if (relay.dead_total() == dead_total_) return;
+  const auto died = relay.dead_total() - std::exchange(dead_total_, relay.dead_total());
+  log_line(Level::warning, "rows.dead",
+           {{"route", options_.route},
+            {"rows", died},
+            {"last", relay.status(now).last_error},
+            {"next", "they stay until `outboxd held requeue` or `outboxd held discard`"}});
 }
 
 /// One line per change of state, with what is wrong and what happens next.

@@ -77,6 +77,7 @@ class Lane {
   bool absorb_events(Relay& relay, Instant now);
   void carry_out(Commands& commands);
   void log_unrouted(const Relay& relay);
+  void log_dead(const Relay& relay, Instant now);
   void log_state(const Relay& relay, Instant now);
   void show_status(const Relay& relay, Instant now);
   [[nodiscard]] Duration idle_time(const Commands& commands, Instant now) const;
@@ -97,6 +98,7 @@ class Lane {
   std::uint64_t status_number_ = 0;
   RouteStatus status_;
 
+  std::uint64_t dead_total_ = 0;  ///< of the lane's thread: those that the log has told of
   RouteState logged_state_ = RouteState::starting;
   std::atomic<Instant::rep> last_round_;
   std::atomic<std::uint64_t> sent_total_ = 0;

@@ -19,8 +19,7 @@ std::string text_of(const RelayConfig& config, int port) {
   std::ostringstream text;
   text << "[database]\nurl = " << quoted(config.database) << "\n[relay]\nwindow = " << config.window
        << "\nlease = " << quoted(config.lease) << "\ndrain_timeout = " << quoted(config.drain_timeout)
-       << "\nsource = " << quoted(config.source)
-       << "\n[retry]\nattempts_max = " << config.attempts_max
+       << "\nsource = " << quoted(config.source) << "\n[retry]\nattempts_max = " << config.attempts_max
        << "\nbackoff_min = '20ms'\nbackoff_max = " << quoted(config.backoff_max)
        << "\n[http]\nlisten = " << quoted(config.http ? "127.0.0.1:" + std::to_string(port) : "") << "\n";
   if (!config.token.empty()) text << "token = " << quoted(config.token) << "\n";

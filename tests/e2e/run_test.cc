@@ -70,7 +70,7 @@ TEST_CASE("run --once answers 1 and says what stays unsent and why") {
   CAPTURE(stopped.output);
   CHECK(stopped.exit_code == 1);
   CHECK(stopped.output.find("message " + bad) != std::string::npos);
-  CHECK(stage.shop.states("main") == std::map<std::string, long>{{"pending", 1}, {"sent", 3}});
+  CHECK(stage.shop.states("main") == std::map<std::string, long>{{"dead", 1}, {"sent", 3}});
 }
 
 TEST_CASE("SIGTERM and SIGINT drain: exit code 0, and the next start repeats nothing") {
