@@ -23,6 +23,7 @@ void HeldWindow::load(HeldBatch batch, Instant now) {
   entries_.clear();
   ready_.clear();
   loaded_at_ = now;
+  exposed_ = 0;
   open_ = messages_.size();
   std::unordered_map<std::string_view, std::size_t> last_of_key;
   for (std::size_t i = 0; i < messages_.size(); ++i) {
@@ -52,6 +53,7 @@ void HeldWindow::submitted(Ticket ticket, Instant now) {
   Entry& entry = at(ticket);
   entry.state = Entry::State::in_flight;
   entry.submitted = now;
+  if (!std::exchange(entry.exposed, true)) ++exposed_;
   ++in_flight_;
 }
 

@@ -31,6 +31,14 @@ class HeldWindow {
   [[nodiscard]] std::size_t size() const { return open_; }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
 
+  /// Rows handed over whose fate is not written yet: a crash now repeats them.
+  [[nodiscard]] std::size_t exposed() const { return exposed_; }
+  [[nodiscard]] bool is_exposed(Ticket ticket) const { return at(ticket).exposed; }
+  /// What take_results() gave is written.
+  void results_are_saved() {
+    if (idle()) exposed_ = 0;
+  }
+
   [[nodiscard]] std::optional<Ticket> next_ready() const;
   /// What next_ready() gave is now with the broker.
   void submitted(Ticket ticket, Instant now);
@@ -58,6 +66,7 @@ class HeldWindow {
     const Message* message = nullptr;
     Instant submitted{};
     int attempts = 0;
+    bool exposed = false;
     std::size_t follower = 0;  ///< index of the next row of its key, 0: none
     enum class State : std::uint8_t { following, ready, in_flight, done } state = State::ready;
   };
@@ -79,6 +88,7 @@ class HeldWindow {
   Instant loaded_at_{};
   std::size_t open_ = 0;
   std::size_t in_flight_ = 0;
+  std::size_t exposed_ = 0;
   std::vector<Change> changes_;
   std::vector<HeldRow> removals_;
 };

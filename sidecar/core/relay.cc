@@ -52,7 +52,7 @@ void Relay::on(Instant now, AcquireAnswer& answer) {
   held_.clear();
   held_known_ = recount_held_ = false;
   held_due_.reset();
-  settled_end_ = settling_end_ = rows_.done_end();
+  settled_end_ = settling_end_ = published_end_ = rows_.done_end();
   mark_moved_ = caught_up_ = false;
   read_mark_ = std::move(granted.mark);
   beat_confirmed();
@@ -94,6 +94,7 @@ void Relay::on(Instant now, SettleAnswer& answer) {
   settled_end_ = settling_end_;
   store_trouble_ = {};
   beat_confirmed();
+  held_.results_are_saved();
   rows_.held_is_saved(settling_keys_, answer.result->freed);
   held_total_ += settling_held_;
   if (settling_due_) held_due(*settling_due_);

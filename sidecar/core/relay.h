@@ -118,7 +118,7 @@ class Relay {
   void plan_stop(Instant now, Commands& commands);
   void plan_wake(Instant now, Commands& commands);
   [[nodiscard]] bool may_publish(Instant now) const;
-  [[nodiscard]] const Message* next_to_publish(Instant now, Ordinal end, Ticket& ticket);
+  [[nodiscard]] const Message* next_to_publish(Instant now, Ticket& ticket);
   [[nodiscard]] std::size_t in_flight() const { return rows_.in_flight() + held_.in_flight(); }
   [[nodiscard]] bool held_full() const { return held_total_ >= options_.held_max; }
   [[nodiscard]] bool store_owes_answers() const {
@@ -137,6 +137,7 @@ class Relay {
   Mark read_mark_;                     ///< where the next read begins
   Ordinal settled_end_ = 1;            ///< everything before is behind the saved mark
   Ordinal settling_end_ = 1;           ///< what the outstanding settle will make of it
+  Ordinal published_end_ = 1;          ///< everything from here on was never handed over
   bool mark_moved_ = false;            ///< since the last settle was issued
   Instant settled_at_{};               ///< when the last settle was issued
   Instant beat_sent_at_{};             ///< when the outstanding acquire, renew or settle was issued

@@ -50,20 +50,24 @@ void Relay::plan_publish(Instant now, Commands& commands) {
     session_ = BrokerSession::connecting;
   }
   if (!may_publish(now)) return;
-  const Ordinal end = settled_end_ + options_.window - std::min(held_.size(), options_.window);
   while (in_flight() < flight_max_) {
     Ticket ticket = 0;
-    const Message* message = next_to_publish(now, end, ticket);
+    const Message* message = next_to_publish(now, ticket);
     if (!message) return;
     commands.publish.push_back({ticket, message});
   }
 }
 
-/// Held rows are older than those of the log. A row that cannot be delivered as it stands is held, and the
-/// next one looked at.
-const Message* Relay::next_to_publish(Instant now, Ordinal end, Ticket& ticket) {
+/// What is handed over and not written yet, of the log and of the held rows together, is never more than the
+/// window. Held rows are older than those of the log. A row that cannot be delivered as it stands is held,
+/// and the next one looked at.
+const Message* Relay::next_to_publish(Instant now, Ticket& ticket) {
   for (;;) {
-    const auto next_held = held_.next_ready();
+    published_end_ = std::max(published_end_, settled_end_);
+    const std::size_t exposed = static_cast<std::size_t>(published_end_ - settled_end_) + held_.exposed();
+    auto next_held = held_.next_ready();
+    if (next_held && exposed >= options_.window && !held_.is_exposed(*next_held)) next_held.reset();
+    const Ordinal end = published_end_ + (options_.window - std::min(exposed, options_.window));
     const auto next = next_held ? next_held : rows_.next_ready(end);
     if (!next) return nullptr;
     ticket = *next;
@@ -73,10 +77,12 @@ const Message* Relay::next_to_publish(Instant now, Ordinal end, Ticket& ticket) 
       mark_moved_ = rows_.take_moved() || mark_moved_;
       continue;
     }
-    if (next_held)
+    if (next_held) {
       held_.submitted(ticket, now);
-    else
+    } else {
       rows_.submitted(ticket, now);
+      published_end_ = std::max(published_end_, ticket + 1);
+    }
     return &message;
   }
 }

@@ -216,7 +216,7 @@ void Watcher::remove_sent(Upkeep& upkeep) {
                 {"next", "sent rows stay until it works; trying again in a second"}});
       return;
     }
-    more = removed->more;
+    more = removed->more && removed->rows > 0;  // none: a service was writing
     const std::lock_guard lock(mutex_);
     removed_total_ += removed->rows;
     if (ended_) return;

@@ -96,12 +96,16 @@ class Process {
   void step(Event event);
   void carry_out(Commands& commands);
   void check_publish(const Commands& commands);
+  void saved();
 
   World& world_;
   Relay relay_;
   bool crashed_ = false, stalled_ = false, finished_ = false;
   std::vector<std::function<void()>> missed_;  ///< what happened while stalled
   std::uint64_t wake_number_ = 0;
+  std::set<std::int64_t> exposed_;  ///< published, and its fate not written
+  std::pair<std::int64_t, HeldWrites> settling_;
+  std::int64_t saved_mark_ = 0;
 };
 
 class World {
@@ -196,6 +200,7 @@ void Process::step(Event event) {
   if (++world_.outcome.steps > 1'000'000) world_.violate("spins");
   if (world_.faulty && world_.random.chance(world_.scenario.faults.crash))
     return world_.crash_and_restart(*this);
+  if (const auto* answer = std::get_if<SettleAnswer>(&event); answer && answer->result) saved();
   Commands commands;
   relay_.step(world_.time.now(), std::move(event), commands);
   check_publish(commands);
@@ -204,16 +209,24 @@ void Process::step(Event event) {
     stall(world_.random.within(1ms, 5s));
 }
 
+void Process::saved() {
+  const auto& [mark, held] = settling_;
+  std::erase_if(exposed_, [&](std::int64_t seq) { return seq <= mark && seq > saved_mark_; });
+  saved_mark_ = mark;
+  for (const Hold& change : held.changes) exposed_.erase(change.seq);
+  for (const HeldRow& removal : held.removals) exposed_.erase(removal.seq);
+}
+
 /// What a crash may repeat is bounded by the window, and nothing is published on a lease that is another's.
 void Process::check_publish(const Commands& commands) {
   if (commands.read && commands.read->limit.messages_max == 0) world_.violate("a read of nothing");
   if (!commands.publish.empty() && world_.database.owner() != owner)
     world_.violate("published on the lease of " + world_.database.owner());
-  for (const Submission& submission : commands.publish) {
-    const auto ahead = submission.message->seq - world_.database.mark();
-    if (ahead > static_cast<std::int64_t>(world_.scenario.relay.window))
-      world_.violate("published beyond the window");
-  }
+  if (commands.acquire) exposed_.clear();
+  if (commands.settle) settling_ = {commands.settle->mark.seq, commands.settle->held};
+  for (const Submission& submission : commands.publish) exposed_.insert(submission.message->seq);
+  if (exposed_.size() > world_.scenario.relay.window)
+    world_.violate("a crash would repeat more than the window");
 }
 
 void Process::carry_out(Commands& commands) {
