@@ -105,10 +105,8 @@ void Watcher::pass_on_flags(const std::vector<RouteShard>& rows) {
       if (row.route != routes_[i].name) continue;
       for (Lane* lane : routes_[i].lanes)
         if (lane->shard() == row.shard) lane->set_paused(row.paused);
-      const bool changed = row.held_version > memory.held_version;
-      if (!changed) continue;
-      if (std::exchange(memory.held_version, row.held_version) < 0)
-        continue;  // the lanes have just read all of it
+      if (row.held_version <= memory.held_version) continue;
+      memory.held_version = row.held_version;
       memory.held_any = true;
       for (Lane* lane : routes_[i].lanes) lane->held_changed();
     }

@@ -107,6 +107,54 @@ Stage sqlite_stage(const std::string& given_token = token) {
           given_token};
 }
 
+void check_dead_letters(Stage stage) {
+  stage.relay.start();
+  const std::string poison = stage.insert_poison("a");
+  const std::string behind = stage.shop->insert({.key = "a"});
+  const std::string hopeless = stage.insert_poison("b");
+  REQUIRE(stage.has({{"dead", 2}, {"sent", 1}}));
+  CHECK(stage.arrives(behind));
+
+  // Listed and shown, the same on the command line and over HTTP.
+  const Json listed = stage.command({"held", "list", "--state", "dead"});
+  REQUIRE(listed["held"].size() == 2);
+  CHECK(listed["held"][0]["id"] == poison);
+  CHECK(listed["held"][0]["last_error"].get<std::string>().find("headers") != std::string::npos);
+  CHECK(Json::parse(stage.relay.body("/v1/held?state=dead"))["held"] == listed["held"]);
+  const Json shown = stage.command({"held", "show", poison, "--payload"});
+  CHECK(shown["held"][0]["state"] == "dead");
+  CHECK(shown["message"]["payload"] == "{}");
+  CHECK(Json::parse(stage.relay.body("/v1/held/main/" + stage.seq_of(poison) + "?payload=1"))["message"] ==
+        shown["message"]);
+  CHECK(Json::parse(stage.relay.body("/v1/messages/" + poison))["routes"][0]["state"] == "dead");
+
+  // A dry run changes nothing and leaves no line.
+  const std::string both = R"({"route":"main","filter":{"state":"dead"})";
+  CHECK(stage.changed("/v1/held/discard", both + R"(,"dry_run":true})") ==
+        Json{{"matched", 2}, {"changed", 0}});
+  CHECK(stage.command({"held", "requeue", "--all", "--dry-run"}) == Json{{"matched", 2}, {"changed", 0}});
+  CHECK(stage.shop->states() == States{{"dead", 2}, {"sent", 1}});
+  CHECK(stage.audit("") == "");
+
+  // Mended and requeued it is delivered; discarded it never is, not by the next run either.
+  stage.mend(poison);
+  CHECK(stage.changed("/v1/held/requeue", R"({"route":"main","seqs":[)" + stage.seq_of(poison) + "]}") ==
+        Json{{"matched", 1}, {"changed", 1}});
+  CHECK(stage.arrives(poison));
+  CHECK(stage.has({{"dead", 1}, {"sent", 2}}));
+  CHECK(stage.relay.stop(SIGTERM) == 0);
+  CHECK(stage.command({"held", "discard", "--key", "b"}) == Json{{"matched", 1}, {"changed", 1}});
+  stage.mend(hopeless);
+  stage.relay.start();
+  const std::string last = stage.shop->insert({.key = "b"});
+  CHECK(stage.arrives(last));
+  CHECK(stage.arrivals(hopeless) == 0);
+  CHECK(stage.command({"held", "list"})["held"].empty());
+  CHECK(stage.audit("http:127.0.0.1") == "requeue main");
+  CHECK(stage.audit("cli:") == "discard *");
+  CHECK(stage.relay.stop(SIGTERM) == 0);
+}
+
 void check_pause(Stage stage) {
   stage.relay.start();
   CHECK(stage.arrives(stage.shop->insert({.key = "a"})));
@@ -151,6 +199,14 @@ void check_replay(Stage stage) {
 }
 
 }  // namespace
+
+TEST_CASE("PostgreSQL: a dead letter is listed, shown, requeued or discarded, and that is recorded") {
+  check_dead_letters(postgresql_stage());
+}
+
+TEST_CASE("SQLite: a dead letter is listed, shown, requeued or discarded, and that is recorded") {
+  check_dead_letters(sqlite_stage());
+}
 
 TEST_CASE("PostgreSQL: a pause over HTTP survives a restart") {
   check_pause(postgresql_stage());
