@@ -4,10 +4,12 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <string>
 
 #include "adapters/common/owner.h"
+#include "tests/conformance/log_syncs.h"
 #include "tests/conformance/sqlite_fixture.h"
 #include "tests/conformance/store_suite.h"
 
@@ -104,6 +106,46 @@ TEST_CASE("a hold is stored with the mark, or not at all") {
             "SELECT count(*) FROM outbox_held WHERE seq = 2 AND state = 'retrying' AND attempts = 2 AND "
             "unixepoch(next_attempt_at) - unixepoch('now') BETWEEN 88 AND 91",
             "test")) == 1);
+}
+
+TEST_CASE("a mark is not saved when what it passes cannot be held") {
+  SqliteFixture outbox;
+  outbox.insert(3);
+  auto store = outbox.store();
+  const Granted grant = granted(*store);
+  const Batch batch = must(store->read({}, plenty));
+  must(store->settle(grant.lease, {"", 1}, {}));
+  auto state =
+      must(sqlite::Connection::open(outbox.state_path(), sqlite::Access::existing, std::chrono::seconds(5)));
+  must(state.execute(
+      "CREATE TRIGGER full BEFORE INSERT ON outbox_held BEGIN SELECT RAISE(ABORT, 'full'); END", "test"));
+  const HeldWrites held{{hold_of(batch.messages[1], HeldState::retrying)}, {}, {}};
+  CHECK(store->settle(grant.lease, {"", 3}, held).error().fault == Fault::unavailable);
+  CHECK(must(state.number("SELECT seq FROM outbox_mark", "test")) == 1);
+}
+
+TEST_CASE("a mark is saved only when the rows behind it are on the disk") {
+  SqliteFixture outbox;
+  auto service = outbox.service();
+  must(service.execute("PRAGMA synchronous = NORMAL; INSERT INTO outbox (topic, payload) VALUES ('t', 'p')",
+                       "test"));  // so the service has synced nothing
+  auto store = outbox.store();
+  const Granted grant = granted(*store);
+  const Batch batch = must(store->read({}, plenty));
+  {
+    LogSyncs syncs(outbox.path() + "-wal");
+    must(store->settle(grant.lease, batch.end, {}));
+    CHECK(syncs.seen() == 1);
+    must(store->settle(grant.lease, batch.end, {}));
+    CHECK(syncs.seen() == 1);  // nothing was committed since
+  }
+  must(service.execute("INSERT INTO outbox (topic, payload) VALUES ('t', 'p')", "test"));
+  const Batch next = must(store->read(batch.end, plenty));
+  {
+    LogSyncs failing(outbox.path() + "-wal", EIO);
+    CHECK(store->settle(grant.lease, next.end, {}).error().fault == Fault::unavailable);
+  }
+  CHECK(granted(*store).mark.seq == batch.end.seq);
 }
 
 TEST_CASE("without the relay's file a route starts at the oldest row") {

@@ -168,6 +168,7 @@ void check_removed_by_an_operator(StoreFixture& fixture) {
   REQUIRE(fixture.oper()->change_held(HeldAction::discard, filter, 10, false, "tester"));
   CHECK(shelf.held() == "2 retrying");
   shelf.change(Shelf::hold_of(1, "a", retrying));
+  CHECK(shelf.held() == "2 retrying");
   shelf.remove({{1, "a"}});
   CHECK(shelf.held() == "2 retrying");
 }

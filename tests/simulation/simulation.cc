@@ -97,10 +97,12 @@ class Process {
   void carry_out(Commands& commands);
   void check_publish(const Commands& commands);
   void saved();
+  void note_pause(const Event& event);
 
   World& world_;
   Relay relay_;
   bool crashed_ = false, stalled_ = false, finished_ = false;
+  bool paused_ = false;                        ///< as it was told last
   std::vector<std::function<void()>> missed_;  ///< what happened while stalled
   std::uint64_t wake_number_ = 0;
   std::set<std::int64_t> exposed_;  ///< published, and its fate not written
@@ -202,6 +204,7 @@ void Process::step(Event event) {
     return world_.crash_and_restart(*this);
   if (const auto* answer = std::get_if<SettleAnswer>(&event); answer && answer->result) saved();
   Commands commands;
+  note_pause(event);
   relay_.step(world_.time.now(), std::move(event), commands);
   check_publish(commands);
   carry_out(commands);
@@ -217,11 +220,20 @@ void Process::saved() {
   for (const HeldRow& removal : held.removals) exposed_.erase(removal.seq);
 }
 
+void Process::note_pause(const Event& event) {
+  if (std::holds_alternative<Pause>(event)) paused_ = true;
+  if (std::holds_alternative<Resume>(event)) paused_ = false;
+  const auto* acquired = std::get_if<AcquireAnswer>(&event);
+  if (!acquired || !acquired->result) return;
+  if (const auto* granted = std::get_if<Granted>(&*acquired->result)) paused_ = granted->paused;
+}
+
 /// What a crash may repeat is bounded by the window, and nothing is published on a lease that is another's.
 void Process::check_publish(const Commands& commands) {
   if (commands.read && commands.read->limit.messages_max == 0) world_.violate("a read of nothing");
   if (!commands.publish.empty() && world_.database.owner() != owner)
     world_.violate("published on the lease of " + world_.database.owner());
+  if (!commands.publish.empty() && paused_) world_.violate("published while paused");
   if (commands.acquire) exposed_.clear();
   if (commands.settle) settling_ = {commands.settle->mark.seq, commands.settle->held};
   for (const Submission& submission : commands.publish) exposed_.insert(submission.message->seq);

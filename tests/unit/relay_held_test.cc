@@ -143,6 +143,16 @@ TEST_CASE("they are looked for again when an operator has changed what is held")
   CHECK(relay.wait_ends().reads({{"k"}}).published() == "");
 }
 
+TEST_CASE("held rows are not looked for again before all that was found is written") {
+  RelayDriver relay = with_held({"k"});
+  CHECK(relay.reads_held({{1, "k"}}).published() == "1");
+  relay.held_changes().counted(holding({"k"}, 1, 0s));
+  CHECK_FALSE(relay.commands().read_held);  // it is still out
+  CHECK(relay.accepts({1}).holds() == "removed 1");
+  CHECK_FALSE(relay.commands().read_held);
+  CHECK(relay.settled({"k"}).commands().read_held);
+}
+
 TEST_CASE("too many held rows stop the reading, say why, and are still tried") {
   auto options = brief();
   options.held_max = 2;

@@ -339,6 +339,18 @@ TEST_CASE("in an ordered pipeline a new row waits until all that was out with a 
   CHECK(relay.pass(1s).published() == "1");
 }
 
+TEST_CASE(
+    "in an ordered pipeline no acceptance of another key lets a new row past one that is still to fail") {
+  auto options = brief_and_ordered();
+  options.window = 8;
+  RelayDriver relay(options);
+  CHECK(relay.started().reads({{"k"}, {"a"}, {"b"}, {"k"}}).published() == "1 2 3 4");
+  relay.answers(1, Verdict::in_doubt).wait_ends().reads({{"k"}});
+  CHECK(relay.accepts({2, 3}).published() == "");
+  CHECK(relay.answers(4, Verdict::unavailable).pass(1s).published() == "1");
+  CHECK(relay.accepts({1}).published() == "4 5");
+}
+
 TEST_CASE("messages go one at a time too after a session that broke with nothing in flight") {
   RelayDriver relay;
   relay.started().session_breaks();
