@@ -55,6 +55,14 @@ void expect_name(SSL* session, const std::string& name) {
   SSL_set_tlsext_host_name(session, name.c_str());
 }
 
+Error handshake_error(const SSL* session) {
+  const long verified = SSL_get_verify_result(session);
+  if (verified == X509_V_OK) return {Fault::unavailable, "TLS handshake failed: " + last_error()};
+  return {Fault::misconfigured, std::string("the server's certificate is refused: ") +
+                                    X509_verify_cert_error_string(verified) +
+                                    "; see ca_file and server_name"};
+}
+
 }  // namespace
 
 struct RedisTls::Session {
@@ -76,9 +84,10 @@ Result<std::unique_ptr<RedisTls>> RedisTls::start(redisContext& context, const R
   if (!ssl) return Error{Fault::unavailable, "TLS cannot be set up: " + last_error()};
   expect_name(ssl, settings.server_name.empty() ? host : settings.server_name);
   if (redisInitiateSSL(&context, ssl) != REDIS_OK) {
-    const std::string what = last_error();
+    // It begins the handshake, and where the server is quick it has gone through all of it.
+    const Error error = handshake_error(ssl);
     SSL_free(ssl);
-    return Error{Fault::unavailable, "TLS handshake failed: " + what};
+    return error;
   }
   return std::unique_ptr<RedisTls>(new RedisTls(std::make_unique<Session>(Session{ssl})));
 }
@@ -95,13 +104,7 @@ RedisTls::Progress RedisTls::advance() {
     default:
       break;
   }
-  const long verified = SSL_get_verify_result(session_->ssl);
-  if (verified != X509_V_OK)
-    error_ = {Fault::misconfigured, std::string("the server's certificate is refused: ") +
-                                        X509_verify_cert_error_string(verified) +
-                                        "; see ca_file and server_name"};
-  else
-    error_ = {Fault::unavailable, "TLS handshake failed: " + last_error()};
+  error_ = handshake_error(session_->ssl);
   return Progress::failed;
 }
 
