@@ -79,14 +79,14 @@ struct Findings {
   std::size_t uncommitted = 0;  ///< arrived, and nobody had committed that, or not with this key and payload
   std::size_t inverted = 0;     ///< first arrived after a later row of the same key
   std::size_t duplicates = 0;   ///< arrived again
-  std::size_t too_many = 0;     ///< duplicates beyond the window after one crash
+  std::size_t too_many = 0;     ///< duplicates beyond the window that a crash may leave open
   std::string example;          ///< of the first violation
 
   [[nodiscard]] bool is_faultless() const { return lost + uncommitted + inverted + too_many == 0; }
 };
 
-/// `arrived` in the order of arrival. `crashes`: how many had arrived at each crash, ascending; between two
-/// of them at most `repeats_max` may repeat what came before.
+/// `arrived` in the order of arrival. `crashes`: how many had arrived at each crash, ascending. Of what
+/// arrived between two of them, or in all without any, at most repeats_max may arrive again.
 Findings judge_arrivals(const Expectations& expected, const std::vector<Received>& arrived,
                         const std::vector<std::size_t>& crashes, std::size_t repeats_max);
 
