@@ -33,8 +33,8 @@ inline constexpr const char* other_cluster =
     "nothing "
     "here, and nobody but you knows what was sent since";
 inline constexpr const char* rebase_fix =
-    "run: outboxd mark rebase --from oldest, which publishes every retained row again (or --from now, --seq "
-    "N)";
+    "run: outboxd mark rebase --from oldest, which publishes every retained row again (or --from now, --from "
+    "<seq>)";
 
 /// What the server says about itself and about this session.
 struct Server {
