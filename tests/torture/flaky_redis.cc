@@ -114,9 +114,9 @@ std::size_t FlakyRedis::connections() {
   return connections_.size();
 }
 
-std::size_t FlakyRedis::turned_away() {
+std::size_t FlakyRedis::hang_ups() {
   const std::lock_guard lock(mutex_);
-  return turned_away_;
+  return hang_ups_;
 }
 
 void FlakyRedis::serve() {
@@ -177,16 +177,12 @@ std::optional<std::string> FlakyRedis::add(const std::vector<std::string>& comma
       if (random_() % 2000 == 0) return "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
       break;
     case Mood::moody:
-      if (++attempts_[id] <= 1 + static_cast<int>(id.back() % 3)) {
-        ++turned_away_;
-        return "-ERR not now\r\n";
-      }
+      if (++attempts_[id] <= 1 + static_cast<int>(id.back() % 3)) return "-ERR not now\r\n";
       break;
     case Mood::refusing:
-      ++turned_away_;
       return "-ERR Elements are too large to be stored\r\n";
     case Mood::murderous:
-      ++turned_away_;
+      ++hang_ups_;
       return std::nullopt;
   }
   accepted_.push_back(std::move(entry));

@@ -38,7 +38,8 @@ class FlakyRedis {
   /// Adds what was accepted and is not there yet.
   void copy_to(std::vector<Received>& arrived);
   [[nodiscard]] std::size_t connections();
-  [[nodiscard]] std::size_t turned_away();
+  /// How often it ended a connection of its own accord.
+  [[nodiscard]] std::size_t hang_ups();
 
  private:
   struct Connection {
@@ -61,7 +62,7 @@ class FlakyRedis {
   std::list<Connection> connections_;
   std::vector<Received> accepted_;
   std::map<std::string, int> attempts_;  // by id, of moody ones
-  std::size_t turned_away_ = 0;
+  std::size_t hang_ups_ = 0;
   std::thread thread_;
 };
 

@@ -11,18 +11,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Step {
-  std::string_view label;
-  int passes_max;  ///< it dies at one of the first so many passes
-};
-
 /// Every crash_point() of sidecar/runtime.
 constexpr std::array steps = {
-    Step{"acquire.before", 1},   Step{"acquire.after", 1},  Step{"read.before", 5},   Step{"read.after", 5},
-    Step{"settle.before", 5},    Step{"settle.after", 5},   Step{"submit.before", 9}, Step{"submit.after", 9},
-    Step{"deliveries.after", 9}, Step{"connect.before", 1}, Step{"connect.after", 1}, Step{"renew.before", 2},
-    Step{"renew.after", 2},      Step{"release.before", 1}, Step{"release.after", 1},
+    Step{"acquire.before", 1},   Step{"acquire.after", 1},    Step{"read.before", 5},
+    Step{"read.after", 5},       Step{"settle.before", 5},    Step{"settle.after", 5},
+    Step{"submit.before", 9},    Step{"submit.after", 9},     Step{"deliveries.after", 9},
+    Step{"connect.before", 1},   Step{"connect.after", 1},    Step{"renew.before", 2},
+    Step{"renew.after", 2},      Step{"held_keys.before", 1}, Step{"held_keys.after", 1},
+    Step{"read_held.before", 2}, Step{"read_held.after", 2},  Step{"release.before", 1},
+    Step{"release.after", 1},
 };
+
+}  // namespace
 
 void die_at(World& world, Outboxd& relay, const Step& step) {
   const int pass = 1 + world.draw(step.passes_max);
@@ -48,8 +48,6 @@ void die_at(World& world, Outboxd& relay, const Step& step) {
   world.quiet(false);
   world.crashed();
 }
-
-}  // namespace
 
 Outcome kill_at_steps(const Round& round, MakeWorld make_world) {
   const auto world = make_world(round, {});

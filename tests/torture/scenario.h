@@ -7,6 +7,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "tests/support/postgresql_server.h"
 #include "tests/support/redis_server.h"
@@ -59,9 +60,19 @@ std::unique_ptr<World> postgresql_to_redis(const Round& round, WorldOptions opti
 
 using MakeWorld = std::unique_ptr<World> (*)(const Round&, WorldOptions);
 
+/// A crash_point() of sidecar/runtime.
+struct Step {
+  std::string_view label;
+  int passes_max;  ///< it dies at one of the first so many passes
+};
+
+/// Starts the relay, which dies of itself.
+void die_at(World& world, Outboxd& relay, const Step& step);
+
 Outcome kill_at_steps(const Round& round, MakeWorld make_world);
 Outcome kill_anywhere(const Round& round, MakeWorld make_world);
 Outcome zombies(const Round& round);
+Outcome share_shards(const Round& round);
 /// waits_for_disk: a commit is answered when it is on disk (synchronous_commit).
 Outcome crash_database(const Round& round, bool waits_for_disk);
 Outcome crash_broker(const Round& round);

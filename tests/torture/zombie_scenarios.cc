@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <unordered_map>
 
@@ -187,6 +188,47 @@ Outcome zombies(const Round& round) {
   Zombies zombies(*world, marks, is_sqlite);
   zombies.start_all();
   for (int i = 0; i < round.faults && world->is_faultless(); ++i) zombies.play();
+  return world->finish();
+}
+
+Outcome share_shards(const Round& round) {
+  WorldOptions options;
+  options.services.pause_max = 40;
+  const bool is_sqlite = round.number % 3 == 0;
+  const auto world = is_sqlite ? sqlite_to_redis(round, options) : postgresql_to_redis(round, options);
+  const auto& relays = world->relays();
+  for (std::size_t i = 0; i < 3; ++i)
+    world->add_relay("", [&](RelayConfig& config) { config.source = source_of(i); }).environment = {
+        {"OUTBOXD_RELAY_SHARDS", "3"}};
+  for (const auto& relay : relays) world->start(*relay);
+  for (int i = 0; i < round.faults && world->is_faultless(); ++i) {
+    if (!world->progress(static_cast<std::size_t>(30 + world->draw(100)), "a change of shards")) break;
+    Outboxd& relay = *relays[static_cast<std::size_t>(world->draw(3))];
+    world->started(relay);
+    switch (world->draw(3)) {
+      case 0:
+        relay.process().signal(SIGSTOP);
+        world->pass(std::chrono::milliseconds(700 + world->draw(1800)));
+        relay.process().signal(SIGCONT);
+        break;
+      case 1:
+        world->kill(relay);
+        world->pass(std::chrono::milliseconds(world->draw(1000)));
+        world->start(relay);
+        break;
+      default:
+        if (const int code = relay.stop(SIGTERM); code != 0)
+          world->violation("a relay that leaves ended with " + std::to_string(code));
+        world->pass(std::chrono::milliseconds(world->draw(1000)));
+        world->start(relay);
+        break;
+    }
+    world->may_repeat(6);  // a window for each shard, by the old holder and by the new one
+    world->fault();
+  }
+  std::set<std::string> sources;
+  for (const Received& message : world->consumer().arrived) sources.insert(message.attributes.at("source"));
+  if (round.faults > 3 && sources.size() < 3) world->violation("the shards were not shared out");
   return world->finish();
 }
 
