@@ -83,7 +83,7 @@ Result<bool> SqliteAdmin::apply(const Migration& migration) {
   if (!connection) return connection.error();
   // Before the transaction: the mode cannot be changed within one. Stored in the file, for every service that
   // opens it.
-  if (auto done = connection->execute("PRAGMA journal_mode = WAL", "migrate"); !done) return done.error();
+  if (auto done = connection->use_wal("migrate"); !done) return done.error();
   auto transaction = Transaction::begin(*connection, "migrate");
   if (!transaction) return transaction.error();
   if (auto done = connection->execute(record_table, "migrate"); !done) return done.error();

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 namespace outbox::sqlite {
 namespace {
@@ -48,6 +49,7 @@ std::string advice_of(int code) {
 Result<Connection> Connection::open(const std::string& path, Access access, Duration busy) {
   Connection connection;
   connection.path_ = path;
+  connection.busy_ = busy;
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (access == Access::create) flags |= SQLITE_OPEN_CREATE;
   sqlite3* handle = nullptr;
@@ -73,6 +75,16 @@ Result<void> Connection::execute(const std::string& sql, std::string_view what) 
   const int code = sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return error_of(code, what);
   return {};
+}
+
+Result<void> Connection::use_wal(std::string_view what) {
+  for (const auto until = std::chrono::steady_clock::now() + busy_;;) {
+    const int code = sqlite3_exec(handle(), "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr);
+    if (code == SQLITE_OK) return {};
+    if ((code & 0xff) != SQLITE_BUSY || std::chrono::steady_clock::now() >= until)
+      return error_of(code, what);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
 }
 
 Result<Statement> Connection::prepare(std::string_view sql, std::string_view what) {

@@ -44,6 +44,10 @@ class Connection {
   /// One statement or several. Errors: as error_of(); `what` names the deed.
   Result<void> execute(const std::string& sql, std::string_view what);
 
+  /// Puts the file into WAL mode, which is stored in it. Tries for as long as open() was told to wait: of
+  /// several who do it at once SQLite turns some away without waiting. Errors: as error_of().
+  Result<void> use_wal(std::string_view what);
+
   Result<Statement> prepare(std::string_view sql, std::string_view what);
   Result<void> prepare_into(Statement& statement, std::string_view sql, std::string_view what);
 
@@ -60,6 +64,7 @@ class Connection {
   };
   std::unique_ptr<sqlite3, Close> handle_;
   std::string path_;
+  Duration busy_{};
 };
 
 /// A prepared statement. Bound text must outlive the next step().

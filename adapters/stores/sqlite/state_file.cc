@@ -42,9 +42,8 @@ Result<StateFile> StateFile::open(const std::string& database, Access access) {
 Result<void> StateFile::prepare() {
   // A mark that a power failure takes back repeats more than the window: FULL, so that it is on the disk when
   // settle returns.
-  if (auto done = connection_.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", "state.open");
-      !done)
-    return done;
+  if (auto done = connection_.use_wal("state.open"); !done) return done;
+  if (auto done = connection_.execute("PRAGMA synchronous = FULL", "state.open"); !done) return done;
   if (auto done = migrate(); !done) return done;
   constexpr std::string_view what = "state.open";
   if (auto done =
