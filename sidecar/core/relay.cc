@@ -50,7 +50,7 @@ void Relay::on(Instant now, AcquireAnswer& answer) {
   paused_ = granted.paused;
   rows_.clear(granted.mark);
   held_.clear();
-  held_known_ = recount_held_ = false;
+  held_known_ = recount_held_ = held_first_ = false;
   held_due_.reset();
   settled_end_ = settling_end_ = published_end_ = rows_.done_end();
   mark_moved_ = caught_up_ = false;
@@ -115,6 +115,8 @@ void Relay::on(Instant now, ReadHeldAnswer& answer) {
   if (!answer.result) return store_failed(now, answer.result.error());
   if (phase_ != Phase::holding) return;
   if (answer.result->next_due_in) held_due(now + *answer.result->next_due_in);
+  if (answer.result->next_due_in == Duration::zero()) held_look_at_ = now;
+  held_first_ = answer.result->more_keys;
   held_.load(std::move(*answer.result), now);
 }
 

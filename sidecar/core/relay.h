@@ -102,6 +102,9 @@ class Relay {
   void hold(Ticket ticket, HeldState state, int attempts, const std::string& reason,
             std::optional<Instant> due);
   void held_due(Instant when);
+  [[nodiscard]] std::optional<Instant> next_held_look() const {
+    return held_due_ ? std::optional(std::max(*held_due_, held_look_at_)) : std::nullopt;
+  }
   void note_held(Instant now, const HeldWrites& held);
   void trouble(Instant now, Trouble& which, const Error& error);
   void store_failed(Instant now, const Error& error);
@@ -149,7 +152,9 @@ class Relay {
   bool held_known_ = false;  ///< which keys are held; nothing is read before
   bool recount_held_ = false;
   std::int64_t held_total_ = 0;
+  bool held_first_ = false;             ///< more keys are due than were read back
   std::optional<Instant> held_due_;     ///< when held rows are worth looking for
+  Instant held_look_at_{};              ///< not before: so that what falls due one by one is read together
   std::vector<KeyHold> settling_keys_;  ///< of the holds in the outstanding settle
   std::optional<Instant> settling_due_;
   std::int64_t settling_held_ = 0;  ///< by how many rows it changes the total

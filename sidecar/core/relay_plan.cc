@@ -149,16 +149,19 @@ void Relay::plan_held(Instant now, Commands& commands) {
     recount_held_ = false;
     return;
   }
-  if (reading_held_ || !held_.idle() || !held_due_ || now < *held_due_ || !may_publish(now)) return;
+  const auto look_at = next_held_look();
+  if (reading_held_ || !held_.idle() || !look_at || now < *look_at || !may_publish(now)) return;
   const std::size_t rows_max =
       std::max<std::size_t>(1, std::min(options_.held_read_max, options_.window / 4));
   commands.read_held = ReadHeldCommand{lease_, {rows_max, options_.read_bytes_max / 4}};
   reading_held_ = true;
   held_due_.reset();
+  held_look_at_ = now + options_.settle_interval;
 }
 
+/// Where more keys are due than can be tried at a time, reading on would only put more rows behind them.
 void Relay::plan_read(Commands& commands) {
-  if (reading_ || draining_ || !wanted_ || !held_known_ || held_full()) return;
+  if (reading_ || draining_ || !wanted_ || !held_known_ || held_full() || held_first_) return;
   if (caught_up_) {
     // The store sleeps only when nothing else is asked of it.
     if (!options_.once && !waiting_ && !settling_ && !renewing_ && !counting_held_ && !reading_held_) {
@@ -229,7 +232,7 @@ void Relay::plan_wake(Instant now, Commands& commands) {
   if (holder_) at_the_latest(observe_at_);
   if (draining_) at_the_latest(now < drain_until_ ? drain_until_ : drain_until_ + options_.drain_timeout);
   if (phase_ != Phase::holding) return;
-  if (held_due_ && held_.idle()) at_the_latest(*held_due_);
+  if (held_due_ && held_.idle()) at_the_latest(*next_held_look());
   if (mark_moved_ || held_.has_results()) at_the_latest(settled_at_ + options_.settle_interval);
   at_the_latest(lease_from_ + options_.lease / 3);
 }

@@ -131,6 +131,7 @@ struct Settled {
 struct HeldBatch {
   Batch rows;
   std::vector<int> attempts;  ///< of each message
+  bool more_keys = false;     ///< keys beyond those of this batch were due at the time of the read
   std::optional<Duration>
       next_due_in;  ///< as in HeldKeys, without the rows of this batch; zero: more are due
 };

@@ -82,6 +82,7 @@ HeldBatch ModelDatabase::read_held(std::size_t limit) const {
     batch.attempts.push_back(held_.rows().at(seq).attempts);
   }
   batch.rows.memory = memory;
+  batch.more_keys = batch.next_due_in == Duration::zero();
   return batch;
 }
 

@@ -163,7 +163,7 @@ RelayDriver& RelayDriver::reads(const std::vector<Wanted>& wanted, bool more) {
 }
 
 RelayDriver& RelayDriver::reads_held(const std::vector<HeldWanted>& wanted,
-                                     std::optional<Duration> next_due_in) {
+                                     std::optional<Duration> next_due_in, bool more_keys) {
   answered(reading_held_);
   auto memory = std::make_shared<Memory>();
   HeldBatch batch;
@@ -173,6 +173,7 @@ RelayDriver& RelayDriver::reads_held(const std::vector<HeldWanted>& wanted,
   }
   batch.rows.memory = memory;
   batch.next_due_in = next_due_in;
+  batch.more_keys = more_keys;
   return step(ReadHeldAnswer{std::move(batch)});
 }
 

@@ -57,7 +57,8 @@ class RelayDriver {
   RelayDriver& reads_nothing() { return reads({}); }
   RelayDriver& read_fails(Fault fault = Fault::unavailable);
   /// The held rows that were asked for.
-  RelayDriver& reads_held(const std::vector<HeldWanted>& rows, std::optional<Duration> next_due_in = {});
+  RelayDriver& reads_held(const std::vector<HeldWanted>& rows, std::optional<Duration> next_due_in = {},
+                          bool more_keys = false);
   RelayDriver& read_held_fails(Fault fault = Fault::unavailable);
   RelayDriver& counted(HeldKeys held);
   RelayDriver& settled(std::vector<std::string> freed = {});

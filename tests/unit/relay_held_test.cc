@@ -150,7 +150,17 @@ TEST_CASE("held rows are not looked for again before all that was found is writt
   CHECK_FALSE(relay.commands().read_held);  // it is still out
   CHECK(relay.accepts({1}).holds() == "removed 1");
   CHECK_FALSE(relay.commands().read_held);
-  CHECK(relay.settled({"k"}).commands().read_held);
+  CHECK_FALSE(relay.settled({"k"}).commands().read_held);  // together with what falls due meanwhile
+  CHECK(relay.pass(brief().settle_interval).commands().read_held);
+}
+
+TEST_CASE("the log waits while more keys are due than were read back") {
+  RelayDriver relay = with_held({"k", "m"});
+  relay.reads_held({{101, "k"}}, 0s, true).reads({{"other"}}, true);
+  CHECK_FALSE(relay.commands().read);
+  relay.accepts({101}).settled({"k"});
+  CHECK_FALSE(relay.commands().read);
+  CHECK(relay.reads_held({{102, "m"}}).commands().read);
 }
 
 TEST_CASE("too many held rows stop the reading, say why, and are still tried") {

@@ -128,7 +128,7 @@ TEST_CASE("once waits for held rows that are due soon") {
   relay.started().reads({{}}).answers(1, Verdict::retry);
   CHECK(relay.holds() == "1 retrying");
   CHECK_FALSE(relay.settled().commands().release);
-  relay.pass(100ms).reads_held({{1, {}, 1}}).accepts({1}).settled().reads_held({});
+  relay.pass(100ms).reads_held({{1, {}, 1}}).accepts({1}).settled().pass(20ms).reads_held({});
   CHECK(relay.released().commands().finished);
 }
 

@@ -28,75 +28,98 @@ constexpr const char* written_due =
     "interval '1 microsecond'";
 constexpr const char* written_failure = "CASE WHEN r.attempts > 0 OR r.state = 'dead' THEN now() END";
 
-std::string hold_statement(const Tables& tables, const std::string& ours) {
+/// The first row that blocks the key. LIMIT makes it a look into the index per key, however the table is
+/// thought to be.
+std::string head_of(const std::string& held_table, const std::string& route, const std::string& key) {
+  return "(SELECT q.ctid AS place, q.state FROM " + held_table + " q WHERE q.route = " + route + " AND " +
+         blocks_key("q", key) + " ORDER BY q.seq LIMIT 1)";
+}
+
+/// By their places: whoever writes held rows has the lock of the mark.
+std::string promote(const std::string& held_table, const std::string& places) {
+  return "UPDATE " + held_table +
+         " h SET state = CASE WHEN h.next_attempt_at > now() THEN 'scheduled' ELSE 'retrying' END, "
+         "next_attempt_at = greatest(h.next_attempt_at, now()) WHERE h.state = 'blocked' AND h.ctid = ANY "
+         "(ARRAY(" +
+         places + "))";
+}
+
+/// Of the rows written, those that no operator has removed meanwhile. LIMIT: as in head_of().
+std::string rows_still_there(const Tables& tables) {
+  return written_rows + (" CROSS JOIN LATERAL (SELECT FROM " + tables.held +
+                         " q WHERE q.route = $1 AND q.seq = r.seq LIMIT 1) q");
+}
+
+/// `rows`: those that are written, among `written_rows` as r.
+std::string hold_statement(const Tables& tables, const std::string& rows, const std::string& ours) {
   return "INSERT INTO " + tables.held +
          " AS h (route, seq, shard, message_key, state, blocks, attempts, next_attempt_at, last_error, "
          "first_failed_at, last_failed_at) SELECT $1, r.seq, $2::integer, r.message_key, r.state, r.blocks, "
          "r.attempts, " +
-         written_due + ", r.last_error, " + written_failure + ", " + written_failure + " FROM " +
-         written_rows + " WHERE " + ours +
+         written_due + ", r.last_error, " + written_failure + ", " + written_failure + " FROM " + rows +
+         " WHERE " + ours +
          " ON CONFLICT (route, seq) DO UPDATE SET shard = excluded.shard, state = excluded.state, blocks = "
          "excluded.blocks, attempts = excluded.attempts, next_attempt_at = excluded.next_attempt_at, "
          "last_error = excluded.last_error, first_failed_at = coalesce(h.first_failed_at, "
          "excluded.first_failed_at), last_failed_at = coalesce(excluded.last_failed_at, h.last_failed_at)";
 }
 
-std::string change_statement(const Tables& tables, const std::string& ours) {
-  return "UPDATE " + tables.held +
-         " h SET state = r.state, blocks = r.blocks, attempts = r.attempts, next_attempt_at = " +
-         written_due + ", last_error = r.last_error, first_failed_at = coalesce(h.first_failed_at, " +
-         written_failure + "), last_failed_at = coalesce(" + written_failure + ", h.last_failed_at) FROM " +
-         written_rows + " WHERE h.route = $1 AND h.seq = r.seq AND " + ours;
-}
-
+/// Keys that nothing blocks any more; where a row still does, it may be at the head now.
 std::string go_on_statement(const Tables& tables, const std::string& ours) {
-  const std::string keys = "unnest($4::text[]) AS k (message_key)";
-  return "WITH promoted AS (" +
-         promotion(tables.held,
-                   "(SELECT $1::text AS route, k.message_key FROM " + keys + " WHERE " + ours + ")") +
-         ") SELECT k.message_key FROM " + keys + " WHERE " + ours + " AND NOT EXISTS (SELECT FROM " +
-         tables.held + " q WHERE q.route = $1 AND " + blocks_key("q", "k.message_key") + ")";
+  return "WITH heads AS MATERIALIZED (SELECT k.message_key, f.place, f.state FROM unnest($4::text[]) AS k "
+         "(message_key) LEFT JOIN LATERAL " +
+         head_of(tables.held, "$1", "k.message_key") + " f ON true WHERE " + ours + "), promoted AS (" +
+         promote(tables.held, "SELECT place FROM heads WHERE state = 'blocked'") +
+         ") SELECT message_key FROM heads WHERE place IS NULL";
 }
 
-/// $1 route, $2 shard, $3 rows wanted. First the leading row: next to the clock whether rows are left that
-/// are due, and how long it is until one is that is not. Then the first rows of their keys, the longest due
-/// first, each with what waits directly behind it. With several of them none gets more than a quarter of the
-/// room, and no more than eight times the room is looked at.
+/// What waits directly behind the head `h` of a key, in order: its turn, and what read_statement() wants to
+/// know.
+std::string followers_of_h(const Tables& tables) {
+  return "SELECT turn + 1, seq, attempts, held_at FROM (SELECT l.*, row_number() OVER (ORDER BY seq) AS "
+         "turn, "
+         "bool_and(state = 'blocked') OVER (ORDER BY seq) AS waits FROM (SELECT q.seq, q.attempts, "
+         "q.held_at, "
+         "q.state FROM " +
+         tables.held + " q WHERE h.message_key IS NOT NULL AND q.route = $1 AND " +
+         blocks_key("q", "h.message_key") +
+         " AND q.seq > h.seq ORDER BY q.seq LIMIT (SELECT rows FROM room)) l) w WHERE waits";
+}
+
+/// $1 route, $2 shard, $3 rows wanted. First the leading row: next to the clock whether more keys are due
+/// than these, and how long it is until one is that is not. Then the first rows of their keys, the longest
+/// due first, each with what waits directly behind it. With several of them none gets more than a quarter of
+/// the room, or eight times its share. The inner LIMIT takes what comes first, key by key; that no row comes
+/// without those before it is seen to by counting.
 std::string read_statement(const Tables& tables) {
-  const std::string waits = "route = $1 AND shard = $2::integer AND state IN ('retrying', 'scheduled')";
+  const std::string waits =
+      tables.held + " WHERE route = $1 AND shard = $2::integer AND state IN ('retrying', 'scheduled')";
   return "WITH due AS MATERIALIZED (SELECT seq, message_key, attempts, next_attempt_at, held_at FROM " +
-         tables.held + " WHERE " + waits +
+         waits +
          " AND next_attempt_at <= now() ORDER BY next_attempt_at LIMIT $3::bigint + 1), "
          "heads AS MATERIALIZED (SELECT *, row_number() OVER (ORDER BY next_attempt_at, seq) AS place FROM "
          "due), "
          "room AS MATERIALIZED (SELECT CASE WHEN count(*) > 1 THEN greatest(1, least($3::bigint / 4, 8 * "
-         "$3::bigint / count(*))) ELSE $3::bigint END AS rows FROM heads), "
-         "picked AS MATERIALIZED (SELECT place, 1::bigint AS turn, seq, message_key, attempts, held_at FROM "
-         "heads "
-         "UNION ALL SELECT heads.place, f.turn + 1, f.seq, heads.message_key, f.attempts, f.held_at FROM "
-         "heads "
-         "CROSS JOIN LATERAL (SELECT * FROM (SELECT l.*, row_number() OVER (ORDER BY seq) AS turn, "
-         "bool_and(state "
-         "= 'blocked') OVER (ORDER BY seq) AS waits FROM (SELECT q.seq, q.attempts, q.held_at, q.state "
-         "FROM " +
-         tables.held + " q WHERE q.route = $1 AND " + blocks_key("q", "heads.message_key") +
-         " AND q.seq > heads.seq ORDER BY q.seq LIMIT (SELECT rows FROM room)) l) w WHERE waits) f "
-         "WHERE heads.message_key IS NOT NULL) "
+         "$3::bigint "
+         "/ count(*))) ELSE $3::bigint END AS rows FROM heads), "
+         "picked AS MATERIALIZED (SELECT h.place, f.turn, f.seq, h.message_key, f.attempts, f.held_at FROM "
+         "heads h "
+         "CROSS JOIN LATERAL (SELECT 1::bigint AS turn, h.seq, h.attempts, h.held_at UNION ALL " +
+         followers_of_h(tables) +
+         ") f LIMIT $3::bigint), "
+         "counted AS (SELECT *, row_number() OVER (PARTITION BY place ORDER BY turn) AS number FROM picked) "
          "SELECT NULL::bigint, NULL::uuid, (SELECT (extract(epoch FROM next_attempt_at - now()) * "
          "1000000)::bigint::text FROM " +
-         tables.held + " WHERE " + waits +
+         waits +
          " AND next_attempt_at > now() ORDER BY next_attempt_at LIMIT 1), "
-         "(SELECT CASE WHEN count(*) > $3::bigint OR max(turn) > (SELECT rows FROM room) THEN '1' ELSE '0' "
-         "END "
-         "FROM picked), NULL::text, NULL::bytea, NULL::text, NULL::jsonb, clock_timestamp(), "
-         "NULL::timestamptz, "
+         "(SELECT CASE WHEN max(place) < (SELECT count(*) FROM heads) THEN '1' ELSE '0' END FROM picked), "
+         "NULL::text, NULL::bytea, NULL::text, NULL::jsonb, clock_timestamp(), NULL::timestamptz, "
          "NULL::bigint UNION ALL (SELECT p.seq, o.id, o.topic, p.message_key, o.type, o.payload, "
          "o.content_type, "
          "nullif(o.headers, '{}'), coalesce(o.created_at, p.held_at), o.deliver_at, p.attempts::bigint FROM "
-         "(SELECT * FROM picked WHERE turn <= (SELECT rows FROM room) ORDER BY place, turn LIMIT $3::bigint) "
-         "p "
+         "counted p "
          "LEFT JOIN " +
-         tables.outbox + " o ON o.seq = p.seq ORDER BY p.place, p.turn)";
+         tables.outbox + " o ON o.seq = p.seq WHERE p.turn = p.number ORDER BY p.place, p.turn)";
 }
 
 enum Extra { id = 1, attempts = 10 };
@@ -153,12 +176,9 @@ std::string blocks_key(const std::string& alias, const std::string& key) {
 }
 
 std::string promotion(const std::string& held_table, const std::string& touched) {
-  return "UPDATE " + held_table +
-         " h SET state = CASE WHEN h.next_attempt_at > now() THEN 'scheduled' ELSE 'retrying' END, "
-         "next_attempt_at = greatest(h.next_attempt_at, now()) FROM (SELECT t.route, f.seq FROM " +
-         touched + " t CROSS JOIN LATERAL (SELECT q.seq, q.state FROM " + held_table +
-         " q WHERE q.route = t.route AND " + blocks_key("q", "t.message_key") +
-         " ORDER BY q.seq LIMIT 1) f WHERE f.state = 'blocked') p WHERE h.route = p.route AND h.seq = p.seq";
+  return promote(held_table, "SELECT f.place FROM " + touched + " t CROSS JOIN LATERAL " +
+                                 head_of(held_table, "t.route", "t.message_key") +
+                                 " f WHERE f.state = 'blocked'");
 }
 
 HeldSteps::HeldSteps(const Lease& lease, const HeldWrites& held)
@@ -203,8 +223,8 @@ Result<Held> Held::prepare(Connection& connection, const Tables& tables) {
                            " WHERE route = $1 AND shard = $2::integer AND epoch = $3::bigint)";
   const std::string of_shard = " WHERE route = $1 AND shard = $2::integer";
   const std::pair<const char*, std::string> statements[] = {
-      {"outbox_held_hold", hold_statement(tables, ours)},
-      {"outbox_held_change", change_statement(tables, ours)},
+      {"outbox_held_hold", hold_statement(tables, written_rows, ours)},
+      {"outbox_held_change", hold_statement(tables, rows_still_there(tables), ours)},
       {"outbox_held_remove",
        "DELETE FROM " + tables.held + " WHERE route = $1 AND seq = ANY ($4::bigint[]) AND " + ours},
       {"outbox_held_go_on", go_on_statement(tables, ours)},
@@ -251,7 +271,7 @@ Result<HeldBatch> Held::read(const Lease& lease, const ReadLimit& limit) {
     if (!row->get() || row->count() == 0) break;
     if (is_leading(row->get())) {
       lead = decode_leading(row->get());
-      left = lead.rows != 0;
+      left = batch.more_keys = lead.rows != 0;
       continue;
     }
     if (builder.full()) {

@@ -226,18 +226,23 @@ Result<DueRows> HeldRows::due(const Lease& lease, std::size_t rows_max) {
       what);
   if (!followers) return followers.error();
 
-  // Every head that is due has its place first: a key with a deep queue leaves room for the others.
+  // Whole keys: one that is through takes no more rows of the log with it. With several of them none gets
+  // more than a quarter of the room, or eight times its share.
   DueRows result;
-  result.more = found->size() > rows_max;
-  if (result.more) found->resize(rows_max);
-  std::size_t room = rows_max - found->size();
+  const std::size_t key_max =
+      found->size() > 1
+          ? std::clamp<std::size_t>(8 * rows_max / found->size(), 1, std::max<std::size_t>(1, rows_max / 4))
+          : rows_max;
+  std::size_t heads_taken = 0;
   for (DueRow& head : *found) {
-    const std::size_t before = result.rows.size();
+    if (result.rows.size() >= rows_max) break;
+    ++heads_taken;
+    const std::size_t room = std::min(key_max, rows_max - result.rows.size()) - 1;
     result.rows.push_back(std::move(head));
     if (room == 0 || !result.rows.back().row.key) continue;
     if (auto done = add_followers(lease, room, now_text, *followers, result.rows); !done) return done.error();
-    room -= result.rows.size() - before - 1;
   }
+  result.more = heads_taken < found->size();
   auto next = next_due_in(lease, now);
   if (!next) return next.error();
   result.next_due_in = *next;
