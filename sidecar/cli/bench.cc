@@ -47,6 +47,13 @@ void add_bench(CLI::App& app, Context& context) {
   add_database_option(*drain, *options);
   add_rows_option(*drain, *options, "Rows to insert before; 0: relay what is there already");
   drain->add_flag("--seed-only", options->seed_only, "Insert the rows and stop");
+  drain->add_option("--refuse-every", options->refusals.every, "Turn one message of so many away at first")
+      ->check(CLI::PositiveNumber);
+  drain
+      ->add_option("--refuse-times", options->refusals.times, "How often that one, before the broker gets it")
+      ->check(CLI::PositiveNumber)
+      ->needs("--refuse-every");
+  drain->add_option("--refuse-key", options->refusals.key, "Turn all messages of this key away, always");
 
   auto* broker =
       add_mode(*bench, context, "broker",

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <atomic>
 #include <numeric>
 #include <ostream>
 
@@ -28,11 +27,16 @@ Result<void> seed(const Context& context, const Config& config, const BenchOptio
 }
 
 /// Runs until all is relayed and says what it took.
-int measure(const Context& context, const Config& config, std::span<const StoreAdapter> stores, bool json) {
-  std::atomic<Instant> first_accepted{Instant::max()};
-  const auto brokers = wrapped(context.wiring.brokers, [&](std::unique_ptr<Broker> broker) {
-    return std::make_unique<FirstAccepted>(std::move(broker), first_accepted);
-  });
+int measure(const Context& context, const Config& config, std::span<const StoreAdapter> stores,
+            const BenchOptions& options) {
+  AcceptedTimes accepted;
+  const Refusals& refusals = options.refusals;
+  const auto brokers =
+      wrapped(context.wiring.brokers, [&](std::unique_ptr<Broker> broker) -> std::unique_ptr<Broker> {
+        if (refusals.every > 0 || !refusals.key.empty())
+          broker = std::make_unique<RefusingBroker>(std::move(broker), refusals);
+        return std::make_unique<AcceptanceTimer>(std::move(broker), accepted);
+      });
   const UsageMeter meter;
   const Instant begun = std::chrono::steady_clock::now();
   const auto assembled = assemble(config, {brokers, stores}, true);
@@ -47,8 +51,10 @@ int measure(const Context& context, const Config& config, std::span<const StoreA
                                  {"seconds", usage.elapsed_seconds, 3},
                                  {"messages_per_second", sent / usage.elapsed_seconds}};
   if (route.sent_total > 0) {
-    const double first = std::chrono::duration<double, std::milli>(first_accepted.load() - begun).count();
-    figures.push_back({"first_message_milliseconds", first, 1});
+    const std::chrono::duration<double, std::milli> first = accepted.first - begun;
+    const std::chrono::duration<double> last = accepted.last - begun;
+    figures.push_back({"first_message_milliseconds", first.count(), 1});
+    figures.push_back({"last_message_seconds", last.count(), 3});
     figures.push_back({"cpu_seconds_per_million", usage.cpu_seconds * 1e6 / sent, 2});
   }
   figures.push_back({"resident_peak_megabytes", usage.resident_peak_megabytes, 1});
@@ -58,7 +64,7 @@ int measure(const Context& context, const Config& config, std::span<const StoreA
   figures.push_back({"settles", static_cast<double>(count_of(route.settle))});
   figures.push_back({"settle_seconds", route.settle.sum, 3});
   figures.push_back({"failures", static_cast<double>(route.failed_total)});
-  context.wiring.out << figures_text(figures, json);
+  context.wiring.out << figures_text(figures, options.json);
   for (const std::string& line : process->unsent())
     context.wiring.err << "outboxd: " << printable(line) << "\n";
   return all_sent ? exit_code::done : exit_code::failed;
@@ -72,7 +78,7 @@ int bench_drain(const Context& context, const BenchOptions& options) {
   if (const auto seeded = seed(context, *config, options); !seeded) return fail(context, seeded.error());
   if (options.seed_only) return exit_code::done;
 
-  return measure(context, *config, context.wiring.stores, options.json);
+  return measure(context, *config, context.wiring.stores, options);
 }
 
 int bench_broker(const Context& context, const BenchOptions& options) {
@@ -81,7 +87,7 @@ int bench_broker(const Context& context, const BenchOptions& options) {
   const StoreAdapter memory[] = {
       memory_adapter(sample_row(options.payload_bytes), options.rows, options.keys)};
   config->database_url = "memory:";
-  return measure(context, *config, memory, options.json);
+  return measure(context, *config, memory, options);
 }
 
 }  // namespace outbox::cli

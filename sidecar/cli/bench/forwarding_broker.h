@@ -3,7 +3,7 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -25,24 +25,29 @@ class ForwardingBroker : public Broker {
   std::unique_ptr<Broker> broker_;
 };
 
-/// Notes when the first message was accepted.
-class FirstAccepted final : public ForwardingBroker {
+/// When the broker accepted the first message and the latest one. Read by the main thread after the lane's end.
+struct AcceptedTimes {
+  Instant first = Instant::max(), last{};
+};
+
+class AcceptanceTimer final : public ForwardingBroker {
  public:
-  /// `at` outlives the broker.
-  FirstAccepted(std::unique_ptr<Broker> broker, std::atomic<Instant>& at)
-      : ForwardingBroker(std::move(broker)), at_(at) {}
+  /// `times` outlives the broker.
+  AcceptanceTimer(std::unique_ptr<Broker> broker, AcceptedTimes& times)
+      : ForwardingBroker(std::move(broker)), times_(times) {}
 
   void poll(Duration timeout, Answers& answers) override {
     ForwardingBroker::poll(timeout, answers);
-    if (seen_ || answers.deliveries.empty()) return;
-    seen_ = std::ranges::any_of(
-        answers.deliveries, [](const Delivery& delivery) { return delivery.verdict == Verdict::accepted; });
-    if (seen_) at_ = std::chrono::steady_clock::now();
+    if (std::ranges::none_of(answers.deliveries, [](const Delivery& delivery) {
+          return delivery.verdict == Verdict::accepted;
+        }))
+      return;
+    times_.last = std::chrono::steady_clock::now();
+    times_.first = std::min(times_.first, times_.last);
   }
 
  private:
-  std::atomic<Instant>& at_;
-  bool seen_ = false;
+  AcceptedTimes& times_;
 };
 
 }  // namespace outbox::cli

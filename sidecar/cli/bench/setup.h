@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/bench/refusing_broker.h"
 #include "cli/command.h"
 #include "config/config.h"
 #include "core/adapter.h"
@@ -24,6 +25,7 @@ struct BenchOptions : CommonOptions {
   int seconds = 30;
   int warm_up_seconds = 2;
   int producers = 4;
+  Refusals refusals;
   bool seed_only = false;
   bool json = false;
 };
