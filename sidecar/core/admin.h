@@ -65,15 +65,6 @@ class Admin {
   /// own. `keys` > 0: with so many different keys in turn, key-0, key-1, ... On failure some may be there.
   virtual Result<void> send_many(const NewRow& row, std::int64_t count, std::int64_t keys) = 0;
 
-  /// What the route has not settled. Counts exactly; may take long on a large backlog, so ask seldom.
-  virtual Result<Backlog> backlog(const std::string& route) = 0;
-
-  /// Every route and shard that has a mark.
-  virtual Result<std::vector<RouteShard>> routes() = 0;
-
-  /// Persisted; running relays notice within a second or at their next renewal.
-  virtual Result<void> set_paused(const std::string& route, bool paused) = 0;
-
   /// Migrations applied so far, by version; empty when there are none.
   virtual Result<std::vector<AppliedMigration>> migrations() = 0;
 

@@ -127,6 +127,9 @@ class Operator {
   /// database as it is now. nullopt: every route. Errors: refused (no such route).
   virtual Result<Matched> rebase(const std::optional<std::string>& route, const MarkPlace& from, bool dry_run,
                                  const std::string& actor) = 0;
+
+  /// Only writes down what somebody had a relay do that changes nothing in the database, such as a reload.
+  virtual Result<void> note(const std::string& action, const std::string& actor) = 0;
 };
 
 }  // namespace outbox

@@ -232,10 +232,12 @@ Outcome OperatorApi::change(const ApiRequest& request, const Path& path) const {
   }
   if (const auto empty = read_empty_order(request.body); !empty) return api_error(400, empty.error().text);
   if (path[0] == "reload")
-    return [reload = administration_.reload, actor] {
+    return with_operator([reload = administration_.reload, actor](Operator& database) {
       const auto done = reload ? reload(actor) : Error{Fault::refused, "this process cannot reload"};
-      return done ? json_answer({{"reloaded", true}}) : fault_answer(done.error());
-    };
+      if (!done) return fault_answer(done.error());
+      const auto noted = database.note("reload", actor);
+      return json_answer({{"reloaded", true}, {"audited", noted.ok()}});
+    });
   return with_operator([route = path[1], paused = path[2] == "pause", actor](Operator& database) {
     const auto done = database.set_paused(route, paused, actor);
     return done ? json_answer({{"route", route}, {"paused", paused}}) : fault_answer(done.error(), 404);

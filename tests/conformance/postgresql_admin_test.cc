@@ -86,8 +86,8 @@ TEST_CASE("PostgreSQL: the granted rights are enough for a relay, and each missi
     Hold hold = hold_of(batch->messages[0], HeldState::retrying);
     CHECK(store->settle(granted.lease, batch->end, {{hold}, {}, {}}));
     CHECK(store->wait(std::chrono::milliseconds(1)));
-    CHECK(admin->backlog("orders"));
-    CHECK(admin->set_paused("orders", true));
+    CHECK(PostgresqlFixture::upkeep_at(url)->backlog("orders"));
+    CHECK(PostgresqlFixture::oper_at(url)->set_paused("orders", true, "tester"));
   }
   const std::pair<const char*, const char*> rights[] = {{"SELECT", "outbox"},      {"SELECT", "outbox_mark"},
                                                         {"INSERT", "outbox_mark"}, {"UPDATE", "outbox_mark"},
@@ -131,7 +131,7 @@ TEST_CASE("PostgreSQL: another schema and another name work all the way") {
   const auto acquired = holder.store->acquire(request_of("relay-1"));
   REQUIRE_MESSAGE(acquired, acquired.error().text);
   holder.mark = std::get<Granted>(*acquired).mark;
-  CHECK(admin->backlog("orders")->pending == 2);
+  CHECK(PostgresqlFixture::upkeep_at(fixture.url, table)->backlog("orders")->pending == 2);
   CHECK(read_all(holder).size() == 2);
   CHECK(sql.run("SELECT count(*) FROM app.outbox_status") == "2");
   std::jthread service([&] { sql.run("SELECT app.outbox_send('t', 'hello')"); });
@@ -216,13 +216,13 @@ TEST_CASE("PostgreSQL: an administrator's connection that was lost is made anew"
   PostgresqlServer server;
   PostgresqlFixture fixture(server);
   const auto admin = fixture.admin();
-  CHECK(admin->routes());
+  CHECK(admin->migrations());
   server.stop();
-  const auto down = admin->routes();
+  const auto down = admin->migrations();
   REQUIRE_FALSE(down);
   CHECK(down.error().fault == Fault::unavailable);
   server.start();
-  CHECK(admin->routes());
+  CHECK(admin->migrations());
   server.stop();
   server.start();
   NewRow row;

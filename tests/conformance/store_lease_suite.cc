@@ -104,7 +104,7 @@ void check_fenced(StoreFixture& fixture) {
   CHECK(refusal_of(*fixture.store(), request_of("relay-3")) == before);
   const Granted again = grant_of(*store, request_of("relay-2"));
   CHECK(again.mark == taken.mark);
-  CHECK(fixture.admin()->backlog("orders")->pending == 2);
+  CHECK(fixture.upkeep()->backlog("orders")->pending == 2);
 }
 
 void check_gone(StoreFixture& fixture) {
@@ -132,26 +132,27 @@ void check_holds(StoreFixture& fixture) {
   REQUIRE(holder.store->settle(holder.lease, batch->end, {holds, {}, {}}));
   CHECK(holder.store->settle(holder.lease, batch->end,
                              {holds, {}, {}}));  // held again: the same rows, not more
-  CHECK(fixture.admin()->backlog("orders")->pending == 0);
+  CHECK(fixture.upkeep()->backlog("orders")->pending == 0);
   CHECK(holder_of(fixture).mark == batch->end);
 }
 
 void check_routes(StoreFixture& fixture) {
-  const auto admin = fixture.admin();
-  CHECK(admin->routes()->empty());
-  CHECK(admin->set_paused("orders", true).error().fault == Fault::refused);
+  const auto upkeep = fixture.upkeep();
+  const auto database = fixture.oper();
+  CHECK(upkeep->routes()->empty());
+  CHECK(database->set_paused("orders", true, "tester").error().fault == Fault::refused);
   Holder holder = holder_of(fixture, "relay-1");
-  auto routes = admin->routes();
+  auto routes = upkeep->routes();
   REQUIRE(routes);
   REQUIRE(routes->size() == 1);
   CHECK(routes->front().route == "orders");
   CHECK(routes->front().owner == "relay-1");
   CHECK(routes->front().epoch == holder.lease.epoch);
   CHECK_FALSE(routes->front().paused);
-  REQUIRE(admin->set_paused("orders", true));
+  REQUIRE(database->set_paused("orders", true, "tester"));
   CHECK(grant_of(*holder.store, request_of("relay-1")).paused);
-  CHECK(admin->routes()->front().paused);
-  REQUIRE(admin->set_paused("orders", false));
+  CHECK(upkeep->routes()->front().paused);
+  REQUIRE(database->set_paused("orders", false, "tester"));
   CHECK_FALSE(grant_of(*holder.store, request_of("relay-1")).paused);
 }
 

@@ -253,6 +253,7 @@ TEST_CASE("a reload over HTTP takes the new configuration, or says why not") {
   stage.relay.write_config();
   CHECK(stage.post("/v1/reload").status == 200);
   CHECK(stage.relay.logs("config.reloaded"));
+  CHECK(stage.audit("http:127.0.0.1") == "reload *");
   stage.path = moved;
   CHECK(stage.arrives(stage.shop->insert({.key = "a"})));
   stage.relay.write_config("nonsense");

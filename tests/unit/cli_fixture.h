@@ -39,9 +39,6 @@ class FakeAdmin : public Admin {
     database_.sent.insert(database_.sent.end(), static_cast<std::size_t>(count), row);
     return {};
   }
-  Result<Backlog> backlog(const std::string&) override { return Backlog{5, std::chrono::seconds(3)}; }
-  Result<std::vector<RouteShard>> routes() override { return or_error(database_.rows.marks); }
-  Result<void> set_paused(const std::string&, bool) override { return {}; }
   Result<std::vector<AppliedMigration>> migrations() override { return or_error(database_.applied); }
   Result<bool> apply(const Migration& migration) override {
     database_.applied.push_back(

@@ -95,6 +95,13 @@ class FakeOperator : public Operator {
     return {};
   }
 
+  Result<void> note(const std::string& action, const std::string& actor) override {
+    const auto lock = begin();
+    if (rows_.error) return *rows_.error;
+    rows_.audit.push_back(actor + " " + action);
+    return {};
+  }
+
   Result<Matched> replay(const std::string& route, const MarkPlace& from, bool dry_run,
                          const std::string& actor) override {
     if (!has(route)) return Error{Fault::refused, "there is no route " + route};

@@ -230,7 +230,8 @@ TEST_CASE("pause, resume, replay and reload do what they say") {
         std::vector<std::string>{"http:127.0.0.1 pause orders", "http:127.0.0.1 resume orders",
                                  "http:127.0.0.1 replay orders seq 17",
                                  "http:127.0.0.1 replay orders time 02026-01-31T10:00:00.5+01:00"});
-  CHECK(Json::parse(served.post("/v1/reload").body) == Json{{"reloaded", true}});
+  CHECK(Json::parse(served.post("/v1/reload").body) == Json{{"reloaded", true}, {"audited", true}});
+  CHECK(served.rows->audit.back() == "http:127.0.0.1 reload");
   CHECK(served.reload->actor == "http:127.0.0.1");
   served.reload->error = Error{Fault::refused, "the file has faults"};
   CHECK(served.post("/v1/reload").status == 409);

@@ -146,11 +146,17 @@ TEST_CASE("they are looked for again when an operator has changed what is held")
 TEST_CASE("held rows are not looked for again before all that was found is written") {
   RelayDriver relay = with_held({"k"});
   CHECK(relay.reads_held({{1, "k"}}).published() == "1");
-  relay.held_changes().counted(holding({"k"}, 1, 0s));
+  relay.held_changes().counted(holding({"k"}, 1, 0s)).pass(brief().settle_interval);
   CHECK_FALSE(relay.commands().read_held);  // it is still out
   CHECK(relay.accepts({1}).holds() == "removed 1");
   CHECK_FALSE(relay.commands().read_held);
-  CHECK_FALSE(relay.settled({"k"}).commands().read_held);  // together with what falls due meanwhile
+  CHECK(relay.settled({"k"}).commands().read_held);
+}
+
+TEST_CASE("what falls due one by one is read together") {
+  RelayDriver relay = with_held({"k"});
+  relay.reads_held({{101, "k"}}).accepts({101});
+  CHECK_FALSE(relay.settled().commands().read_held);
   CHECK(relay.pass(brief().settle_interval).commands().read_held);
 }
 

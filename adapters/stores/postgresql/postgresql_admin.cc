@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "adapters/stores/postgresql/admin_session.h"
-#include "adapters/stores/postgresql/log_queries.h"
 
 namespace outbox::postgresql {
 namespace {
@@ -155,47 +154,6 @@ Result<void> PostgresqlAdmin::send_many(const NewRow& row, std::int64_t count, s
               ") n");
       tx.commit();
     }
-    return {};
-  });
-}
-
-Result<Backlog> PostgresqlAdmin::backlog(const std::string& route) {
-  return sessions_->attempt("backlog", [&](AdminSession& session) -> Result<Backlog> {
-    pqxx::work tx(session.connection);
-    tx.exec("SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off");
-    const pqxx::result rows =
-        tx.exec("WITH m AS MATERIALIZED (" + marks_of(session.table("outbox_mark"), tx.quote(route)) +
-                ") SELECT count(*), greatest(0, coalesce(extract(epoch FROM clock_timestamp() - "
-                "min(o.created_at)), 0) * 1e6)::bigint FROM (" +
-                pending_rows(session.outbox, "o.created_at, o.topic") + ") o WHERE " + is_taken);
-    return Backlog{rows[0][0].as<std::int64_t>(), std::chrono::microseconds(rows[0][1].as<std::int64_t>())};
-  });
-}
-
-Result<std::vector<RouteShard>> PostgresqlAdmin::routes() {
-  return sessions_->attempt("routes", [&](AdminSession& session) -> Result<std::vector<RouteShard>> {
-    pqxx::work tx(session.connection);
-    std::vector<RouteShard> routes;
-    const pqxx::result rows = tx.exec("SELECT route, shard, owner, epoch, paused FROM " +
-                                      session.table("outbox_mark") + " ORDER BY route, shard");
-    for (const auto& row : rows)
-      routes.push_back({row[0].as<std::string>(), row[1].as<int>(), row[2].as<std::string>(),
-                        row[3].as<std::int64_t>(), row[4].as<bool>()});
-    return routes;
-  });
-}
-
-Result<void> PostgresqlAdmin::set_paused(const std::string& route, bool paused) {
-  return sessions_->attempt("pause", [&](AdminSession& session) -> Result<void> {
-    pqxx::work tx(session.connection);
-    const pqxx::result changed =
-        tx.exec("UPDATE " + session.table("outbox_mark") + " SET paused = " + (paused ? "true" : "false") +
-                " WHERE route = " + tx.quote(route));
-    if (changed.affected_rows() == 0)
-      return Error{Fault::refused, "postgresql.pause: there is no route " + route + " in " +
-                                       session.table("outbox_mark") +
-                                       "; a route is there once a relay has run it"};
-    tx.commit();
     return {};
   });
 }

@@ -21,9 +21,6 @@ class PostgresqlAdmin final : public Admin {
   Result<std::vector<Finding>> check() override;
   Result<std::string> send(const NewRow& row) override;
   Result<void> send_many(const NewRow& row, std::int64_t count, std::int64_t keys) override;
-  Result<Backlog> backlog(const std::string& route) override;
-  Result<std::vector<RouteShard>> routes() override;
-  Result<void> set_paused(const std::string& route, bool paused) override;
   Result<std::vector<AppliedMigration>> migrations() override;
   Result<bool> apply(const Migration& migration) override;
   Result<void> revert(const Migration& migration, bool force) override;

@@ -209,4 +209,13 @@ Result<void> PostgresqlOperator::set_paused(const std::string& route, bool pause
   });
 }
 
+Result<void> PostgresqlOperator::note(const std::string& action, const std::string& actor) {
+  return sessions_->attempt("note", [&](AdminSession& session) -> Result<void> {
+    pqxx::work tx(session.connection);
+    record(tx, session, actor, action.c_str(), std::nullopt, "'{}'");
+    tx.commit();
+    return {};
+  });
+}
+
 }  // namespace outbox::postgresql

@@ -25,6 +25,7 @@ class PostgresqlOperator final : public Operator {
   Result<Matched> change_held(HeldAction action, const HeldFilter& filter, std::int64_t rows_max,
                               bool dry_run, const std::string& actor) override;
   Result<void> set_paused(const std::string& route, bool paused, const std::string& actor) override;
+  Result<void> note(const std::string& action, const std::string& actor) override;
   Result<Matched> replay(const std::string& route, const MarkPlace& from, bool dry_run,
                          const std::string& actor) override;
   Result<Matched> rebase(const std::optional<std::string>& route, const MarkPlace& from, bool dry_run,

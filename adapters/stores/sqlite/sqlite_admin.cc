@@ -5,8 +5,6 @@
 #include <utility>
 
 #include "adapters/common/timestamp.h"
-#include "adapters/stores/sqlite/sqlite_operator.h"
-#include "adapters/stores/sqlite/sqlite_upkeep.h"
 
 namespace outbox {
 namespace {
@@ -125,18 +123,6 @@ Result<void> SqliteAdmin::send_many(const NewRow& row, std::int64_t count, std::
     if (const int code = statement->run(); code != SQLITE_DONE) return connection->error_of(code, "send");
   }
   return {};
-}
-
-Result<Backlog> SqliteAdmin::backlog(const std::string& route) {
-  return SqliteUpkeep(files_).backlog(route);
-}
-
-Result<std::vector<RouteShard>> SqliteAdmin::routes() {
-  return SqliteUpkeep(files_).routes();
-}
-
-Result<void> SqliteAdmin::set_paused(const std::string& route, bool paused) {
-  return SqliteOperator(files_).set_paused(route, paused, "outboxd");
 }
 
 }  // namespace outbox

@@ -133,4 +133,13 @@ Result<void> SqliteOperator::set_paused(const std::string& route, bool paused, c
   return transaction->commit(deed);
 }
 
+Result<void> SqliteOperator::note(const std::string& action, const std::string& actor) {
+  auto database = files_.to_read();
+  if (!database) return database.error();
+  auto state = files_.state(*database);
+  if (!state) return state.error();
+  if (!*state) return Error{Fault::refused, "sqlite.note: no relay has run on " + database->file()};
+  return (*state)->audit(actor, action, std::nullopt, "{}");
+}
+
 }  // namespace outbox
