@@ -51,8 +51,8 @@ RelayOptions relay_options(const Config& config, const RouteConfig& route, const
 
 Result<LanePlan> plan_lane(const Config& config, const RouteConfig& route,
                            std::span<const BrokerAdapter> brokers, const StoreAdapter& database, bool once) {
-  auto broker =
-      adapter_for(brokers, route.to).open({route.to, config.source, route.attributes, route.settings});
+  auto broker = adapter_for(brokers, route.to)
+                    .open({route.to, config.source, route.attributes, route.settings, false, config.shards});
   if (!broker) return Error{broker.error().fault, "route " + route.name + ": " + broker.error().text};
   auto store = database.open_store({config.database_url, config.table});
   if (!store) return store.error();

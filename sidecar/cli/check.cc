@@ -78,7 +78,8 @@ void check_route(const Context& context, const Config& config, const RouteConfig
                  Report& report) {
   const std::string subject = "route " + route.name + " (" + redacted(route.to) + ")";
   const BrokerAdapter* adapter = broker_adapter_for(context, route.to);
-  const auto broker = adapter->open({route.to, config.source, route.attributes, route.settings, true});
+  const auto broker =
+      adapter->open({route.to, config.source, route.attributes, route.settings, true, config.shards});
   if (!broker) return report.fault(broker.error().fault, subject + ": " + broker.error().text, "");
   const Session session = connect(**broker, limit);
   switch (session.state) {

@@ -46,6 +46,7 @@ struct BrokerTarget {
   Attributes attributes = Attributes::full;
   Settings settings;
   bool probe = false;  ///< only to see whether a session can be had, perhaps beside a relay that has one
+  int sessions = 1;    ///< how many the route opens beside each other, one per shard
 };
 
 struct BrokerAdapter {

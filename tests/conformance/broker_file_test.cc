@@ -230,6 +230,13 @@ TEST_CASE("file: what can never be written is misconfigured and says what to do"
   }
 }
 
+TEST_CASE("file: a route with several shards is refused, for a file has one writer") {
+  const auto opened = file_adapter().open({"file:/tmp/x", "", Attributes::full, {}, false, 2});
+  REQUIRE_FALSE(opened.ok());
+  CHECK(opened.error().fault == Fault::misconfigured);
+  CHECK(opened.error().text.find("set relay.shards = 1") != std::string::npos);
+}
+
 TEST_CASE("file: a new file can be read by owner and group only") {
   FileFixture fixture;
   const mode_t before = ::umask(0);

@@ -193,6 +193,10 @@ BrokerAdapter file_adapter() {
     if (path.empty() || path.ends_with('/'))
       return Error{Fault::misconfigured, "file: the URL names no file; write file:path"};
     if (path.find('\0') != path.npos) return Error{Fault::misconfigured, "file: the path contains a NUL"};
+    if (target.sessions > 1)
+      return Error{Fault::misconfigured,
+                   "file: a file has one writer, and relay.shards = " + std::to_string(target.sessions) +
+                       " would make as many; set relay.shards = 1"};
     return std::unique_ptr<Broker>(std::make_unique<FileBroker>(std::string(path), target));
   };
   return {.name = "file", .schemes = {"file"}, .settings = {}, .open = open};
