@@ -299,7 +299,7 @@ void check_limits(StoreFixture& fixture) {
   HeldBatch batch = shelf.read({2, 1u << 24});
   CHECK(seqs_text(batch.rows) == "1 2");
   CHECK(batch.next_due_in == Duration::zero());
-  CHECK(batch.more_keys);
+  CHECK_FALSE(batch.more_keys);  // without keys nothing waits behind them
   batch = shelf.read({3, 1u << 24});
   CHECK(seqs_text(batch.rows) == "1 2 3");
   CHECK_FALSE(batch.more_keys);
@@ -307,6 +307,16 @@ void check_limits(StoreFixture& fixture) {
   batch = shelf.read({3, 1});
   CHECK(seqs_text(batch.rows) == "1");
   CHECK(batch.next_due_in == Duration::zero());
+}
+
+void check_more_keys(StoreFixture& fixture) {
+  Shelf shelf(fixture);
+  shelf.hold({{.key = "a", .state = retrying, .due_in = -seconds(3)},
+              {.key = "b", .state = retrying, .due_in = -seconds(2)},
+              {.state = retrying, .due_in = -seconds(1)}});
+  CHECK(shelf.read({1, 1u << 24}).more_keys);
+  CHECK_FALSE(shelf.read({2, 1u << 24}).more_keys);
+  CHECK_FALSE(shelf.read({3, 1u << 24}).more_keys);
 }
 
 void check_gone(StoreFixture& fixture) {
@@ -441,6 +451,9 @@ void store_held_suite(StoreFixture& fixture) {
   }
   SUBCASE("a limit is kept, and what is left is due at once") {
     check_limits(fixture);
+  }
+  SUBCASE("more keys that are due are told from more rows without one") {
+    check_more_keys(fixture);
   }
   SUBCASE("a held row that is gone from the outbox has a defect that says so") {
     check_gone(fixture);

@@ -86,11 +86,11 @@ std::string followers_of_h(const Tables& tables) {
          " AND q.seq > h.seq ORDER BY q.seq LIMIT (SELECT rows FROM room)) l) w WHERE waits";
 }
 
-/// $1 route, $2 shard, $3 rows wanted. First the leading row: next to the clock whether more keys are due
-/// than these, and how long it is until one is that is not. Then the first rows of their keys, the longest
-/// due first, each with what waits directly behind it. With several of them none gets more than a quarter of
-/// the room, or eight times its share. The inner LIMIT takes what comes first, key by key; that no row comes
-/// without those before it is seen to by counting.
+/// $1 route, $2 shard, $3 rows wanted. First the leading row: next to the clock whether more rows (1)
+/// or keys (2) are due than these, and how long it is until one is that is not. Then the first rows of their
+/// keys, the longest due first, each with what waits directly behind it. With several of them none gets more
+/// than a quarter of the room, or eight times its share. The inner LIMIT takes what comes first, key by key;
+/// that no row comes without those before it is seen to by counting.
 std::string read_statement(const Tables& tables) {
   const std::string waits =
       tables.held + " WHERE route = $1 AND shard = $2::integer AND state IN ('retrying', 'scheduled')";
@@ -112,7 +112,9 @@ std::string read_statement(const Tables& tables) {
          "1000000)::bigint::text FROM " +
          waits +
          " AND next_attempt_at > now() ORDER BY next_attempt_at LIMIT 1), "
-         "(SELECT CASE WHEN max(place) < (SELECT count(*) FROM heads) THEN '1' ELSE '0' END FROM picked), "
+         "(SELECT CASE WHEN max(h.message_key) IS NOT NULL THEN '2' WHEN count(*) > 0 THEN '1' ELSE '0' END "
+         "FROM "
+         "heads h WHERE h.place > (SELECT max(place) FROM picked)), "
          "NULL::text, NULL::bytea, NULL::text, NULL::jsonb, clock_timestamp(), NULL::timestamptz, "
          "NULL::bigint UNION ALL (SELECT p.seq, o.id, o.topic, p.message_key, o.type, o.payload, "
          "o.content_type, "
@@ -271,7 +273,8 @@ Result<HeldBatch> Held::read(const Lease& lease, const ReadLimit& limit) {
     if (!row->get() || row->count() == 0) break;
     if (is_leading(row->get())) {
       lead = decode_leading(row->get());
-      left = batch.more_keys = lead.rows != 0;
+      left = lead.rows != 0;
+      batch.more_keys = lead.rows == 2;
       continue;
     }
     if (builder.full()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <span>
 
 #include "adapters/common/text.h"
 #include "adapters/stores/sqlite/wall_clock.h"
@@ -242,7 +243,9 @@ Result<DueRows> HeldRows::due(const Lease& lease, std::size_t rows_max) {
     if (room == 0 || !result.rows.back().row.key) continue;
     if (auto done = add_followers(lease, room, now_text, *followers, result.rows); !done) return done.error();
   }
-  result.more = heads_taken < found->size();
+  const auto left = std::span(*found).subspan(heads_taken);
+  result.more = !left.empty();
+  result.more_keys = std::ranges::any_of(left, [](const DueRow& head) { return head.row.key.has_value(); });
   auto next = next_due_in(lease, now);
   if (!next) return next.error();
   result.next_due_in = *next;

@@ -23,6 +23,7 @@ struct DueRow {
 struct DueRows {
   std::vector<DueRow> rows;
   bool more = false;                    ///< beyond these rows there are more that are due
+  bool more_keys = false;               ///< of keys
   std::optional<Duration> next_due_in;  ///< of those that are not due yet
 };
 

@@ -159,7 +159,8 @@ Result<HeldBatch> SqliteStore::due_rows(const Lease& lease, const ReadLimit& lim
     result.attempts.push_back(row.attempts);
   }
   result.rows = builder.take();
-  result.rows.more = result.more_keys = more;
+  result.rows.more = more;
+  result.more_keys = due->more_keys;
   result.next_due_in = more ? std::optional(Duration::zero()) : due->next_due_in;
   return result;
 }

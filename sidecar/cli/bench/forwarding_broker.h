@@ -25,7 +25,8 @@ class ForwardingBroker : public Broker {
   std::unique_ptr<Broker> broker_;
 };
 
-/// When the broker accepted the first message and the latest one. Read by the main thread after the lane's end.
+/// When the broker accepted the first message and the latest one. Read by the main thread after the lane's
+/// end.
 struct AcceptedTimes {
   Instant first = Instant::max(), last{};
 };
@@ -38,9 +39,8 @@ class AcceptanceTimer final : public ForwardingBroker {
 
   void poll(Duration timeout, Answers& answers) override {
     ForwardingBroker::poll(timeout, answers);
-    if (std::ranges::none_of(answers.deliveries, [](const Delivery& delivery) {
-          return delivery.verdict == Verdict::accepted;
-        }))
+    if (std::ranges::none_of(answers.deliveries,
+                             [](const Delivery& delivery) { return delivery.verdict == Verdict::accepted; }))
       return;
     times_.last = std::chrono::steady_clock::now();
     times_.first = std::min(times_.first, times_.last);
