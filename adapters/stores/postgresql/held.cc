@@ -90,7 +90,7 @@ std::string followers_of_h(const Tables& tables) {
 /// or keys (2) are due than these, and how long it is until one is that is not. Then the first rows of their
 /// keys, the longest due first, each with what waits directly behind it. With several of them none gets more
 /// than a quarter of the room, or eight times its share. The inner LIMIT takes what comes first, key by key;
-/// that no row comes without those before it is seen to by counting.
+/// that no row comes without those before it is seen to by counting. LIMIT 1: as in head_of().
 std::string read_statement(const Tables& tables) {
   const std::string waits =
       tables.held + " WHERE route = $1 AND shard = $2::integer AND state IN ('retrying', 'scheduled')";
@@ -120,8 +120,9 @@ std::string read_statement(const Tables& tables) {
          "o.content_type, "
          "nullif(o.headers, '{}'), coalesce(o.created_at, p.held_at), o.deliver_at, p.attempts::bigint FROM "
          "counted p "
-         "LEFT JOIN " +
-         tables.outbox + " o ON o.seq = p.seq WHERE p.turn = p.number ORDER BY p.place, p.turn)";
+         "LEFT JOIN LATERAL (SELECT * FROM " +
+         tables.outbox +
+         " r WHERE r.seq = p.seq LIMIT 1) o ON true WHERE p.turn = p.number ORDER BY p.place, p.turn)";
 }
 
 enum Extra { id = 1, attempts = 10 };
