@@ -83,6 +83,7 @@ RelayProcess::~RelayProcess() {
 }
 
 bool RelayProcess::run() {
+  if (options_.once) watcher_->adopt_before_start();
   for (const auto& lane : lanes_) lane->start();
   watcher_->start();
   progress_at_ = std::chrono::steady_clock::now();

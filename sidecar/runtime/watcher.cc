@@ -146,21 +146,34 @@ std::set<std::string> Watcher::live_relays(const std::vector<RelayMember>& membe
   return live;
 }
 
+void Watcher::adopt_before_start() {
+  const auto upkeep = open_();
+  if (!upkeep) return;
+  for (std::size_t i = 0; i < routes_.size(); ++i)
+    if (!adopt(**upkeep, i)) return;
+}
+
 void Watcher::adopt_unrouted(Upkeep& upkeep) {
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     if (memory_[i].adopted) continue;
     if (std::ranges::none_of(routes_[i].lanes, [](const Lane* lane) { return lane->holding(); })) continue;
-    auto topics = upkeep.unrouted_topics();
-    if (!topics) return;
-    std::erase_if(*topics, [&](const std::string& topic) { return !routes_[i].topics.take(topic); });
-    if (!topics->empty()) {
-      const auto adopted = upkeep.adopt(routes_[i].name, *topics);
-      if (!adopted) return;
-      log_line(Level::info, "rows.adopted", {{"route", routes_[i].name}, {"rows", *adopted}});
-      for (Lane* lane : routes_[i].lanes) lane->held_changed();
-    }
+    if (!adopt(upkeep, i)) return;
     memory_[i].adopted = true;
   }
+}
+
+/// False: the database did not let it.
+bool Watcher::adopt(Upkeep& upkeep, std::size_t index) {
+  const WatchedRoute& route = routes_[index];
+  auto topics = upkeep.unrouted_topics();
+  if (!topics) return false;
+  std::erase_if(*topics, [&](const std::string& topic) { return !route.topics.take(topic); });
+  if (topics->empty()) return true;
+  const auto adopted = upkeep.adopt(route.name, *topics);
+  if (!adopted) return false;
+  log_line(Level::info, "rows.adopted", {{"route", route.name}, {"rows", *adopted}});
+  for (Lane* lane : route.lanes) lane->held_changed();
+  return true;
 }
 
 void Watcher::count_held(Upkeep& upkeep, std::size_t index) {

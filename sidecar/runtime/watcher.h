@@ -57,6 +57,10 @@ class Watcher {
 
   void start();
 
+  /// For once, before start(): the routes take what was held because none of them took it. Waits for the
+  /// database; where it is away, the lanes will say so.
+  void adopt_before_start();
+
   [[nodiscard]] const std::vector<WatchedRoute>& routes() const { return routes_; }
   [[nodiscard]] Seen seen(std::size_t route) const;
   /// Connected, seen, last error.
@@ -82,6 +86,7 @@ class Watcher {
   void share_out(Upkeep& upkeep, const std::vector<RouteShard>& rows);
   std::set<std::string> live_relays(const std::vector<RelayMember>& members);
   void adopt_unrouted(Upkeep& upkeep);
+  bool adopt(Upkeep& upkeep, std::size_t index);
   void count_held(Upkeep& upkeep, std::size_t index);
   void measure_backlog(Upkeep& upkeep, std::size_t index);
   void remove_sent(Upkeep& upkeep);

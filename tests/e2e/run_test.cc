@@ -48,6 +48,23 @@ TEST_CASE("run --once relays what is committed, answers 0, and repeats nothing t
   CHECK(stage.shop.committed().compare(stage.arrived()).text() == Comparison{}.text());
 }
 
+TEST_CASE("run --once takes what no route took before") {
+  Stage stage;
+  stage.relay.config.routes[0].more = "topics = ['order*']";
+  stage.relay.write_config();
+  stage.shop.order(3);
+  const std::string other = stage.shop.insert({.topic = "stock"});
+  CHECK(stage.relay.command({"run", "--once"}).exit_code == 1);  // one is held
+  CHECK(stage.shop.states("main") == std::map<std::string, long>{{"sent", 3}, {"unrouted", 1}});
+  stage.relay.config.routes[0].more = "topics = ['order*', 'stock']";
+  stage.relay.write_config();
+  const Finished finished = stage.relay.command({"run", "--once"});
+  CHECK_MESSAGE(finished.exit_code == 0, finished.output);
+  CHECK(stage.shop.states("main") == std::map<std::string, long>{{"sent", 4}});
+  REQUIRE(stage.arrived().size() == 4);
+  CHECK(stage.arrived().back().id() == other);
+}
+
 TEST_CASE("run --once answers 1 and says what stays unsent and why") {
   Stage stage;
   stage.shop.order(3);
