@@ -3,7 +3,6 @@
 #include <chrono>
 #include <filesystem>
 #include <system_error>
-#include <thread>
 
 namespace outbox::sqlite {
 namespace {
@@ -83,7 +82,8 @@ Result<void> Connection::use_wal(std::string_view what) {
     if (code == SQLITE_OK) return {};
     if ((code & 0xff) != SQLITE_BUSY || std::chrono::steady_clock::now() >= until)
       return error_of(code, what);
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    // A transaction does wait, as long as open() was told, until everybody else is through.
+    if (auto waited = execute("BEGIN EXCLUSIVE; COMMIT", what); !waited) return waited;
   }
 }
 
