@@ -62,20 +62,21 @@ std::uint64_t Watcher::removed_total() const {
 
 void Watcher::run() {
   name_thread("watcher");
-  std::unique_ptr<Upkeep> upkeep;
   std::unique_lock lock(mutex_);
   while (!ended_) {
     lock.unlock();
-    if (!upkeep) {
-      auto opened = open_();
-      if (opened) upkeep = std::move(*opened);
-    }
-    if (upkeep) watch_once(*upkeep);
+    if (Upkeep* upkeep = opened()) watch_once(*upkeep);
     lock.lock();
     ended_changed_.wait_for(lock, watch_interval, [&] { return ended_; });
   }
   lock.unlock();
-  if (upkeep && !beats_.empty()) (void)upkeep->leave(options_.instance);
+  if (upkeep_ && !beats_.empty()) (void)upkeep_->leave(options_.instance);
+}
+
+Upkeep* Watcher::opened() {
+  if (!upkeep_)
+    if (auto upkeep = open_()) upkeep_ = std::move(*upkeep);
+  return upkeep_.get();
 }
 
 void Watcher::watch_once(Upkeep& upkeep) {
@@ -147,10 +148,10 @@ std::set<std::string> Watcher::live_relays(const std::vector<RelayMember>& membe
 }
 
 void Watcher::adopt_before_start() {
-  const auto upkeep = open_();
+  Upkeep* upkeep = opened();
   if (!upkeep) return;
   for (std::size_t i = 0; i < routes_.size(); ++i)
-    if (!adopt(**upkeep, i)) return;
+    if (!adopt(*upkeep, i)) return;
 }
 
 void Watcher::adopt_unrouted(Upkeep& upkeep) {

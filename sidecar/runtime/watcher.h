@@ -87,6 +87,7 @@ class Watcher {
   std::set<std::string> live_relays(const std::vector<RelayMember>& members);
   void adopt_unrouted(Upkeep& upkeep);
   bool adopt(Upkeep& upkeep, std::size_t index);
+  Upkeep* opened();
   void count_held(Upkeep& upkeep, std::size_t index);
   void measure_backlog(Upkeep& upkeep, std::size_t index);
   void remove_sent(Upkeep& upkeep);
@@ -96,6 +97,7 @@ class Watcher {
   const UpkeepOpener open_;
   std::vector<Memory> memory_;
   std::map<std::string, LastBeat> beats_;
+  std::unique_ptr<Upkeep> upkeep_;  ///< of the watcher's thread once that runs
 
   mutable std::mutex mutex_;
   std::condition_variable ended_changed_;
