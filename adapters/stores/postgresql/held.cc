@@ -77,10 +77,8 @@ std::string go_on_statement(const Tables& tables, const std::string& ours) {
 /// know.
 std::string followers_of_h(const Tables& tables) {
   return "SELECT turn + 1, seq, attempts, held_at FROM (SELECT l.*, row_number() OVER (ORDER BY seq) AS "
-         "turn, "
-         "bool_and(state = 'blocked') OVER (ORDER BY seq) AS waits FROM (SELECT q.seq, q.attempts, "
-         "q.held_at, "
-         "q.state FROM " +
+         "turn, bool_and(state = 'blocked') OVER (ORDER BY seq) AS waits FROM (SELECT q.seq, q.attempts, "
+         "q.held_at, q.state FROM " +
          tables.held + " q WHERE h.message_key IS NOT NULL AND q.route = $1 AND " +
          blocks_key("q", "h.message_key") +
          " AND q.seq > h.seq ORDER BY q.seq LIMIT (SELECT rows FROM room)) l) w WHERE waits";
@@ -100,11 +98,9 @@ std::string read_statement(const Tables& tables) {
          "heads AS MATERIALIZED (SELECT *, row_number() OVER (ORDER BY next_attempt_at, seq) AS place FROM "
          "due), "
          "room AS MATERIALIZED (SELECT CASE WHEN count(*) > 1 THEN greatest(1, least($3::bigint / 4, 8 * "
-         "$3::bigint "
-         "/ count(*))) ELSE $3::bigint END AS rows FROM heads), "
+         "$3::bigint / count(*))) ELSE $3::bigint END AS rows FROM heads), "
          "picked AS MATERIALIZED (SELECT h.place, f.turn, f.seq, h.message_key, f.attempts, f.held_at FROM "
-         "heads h "
-         "CROSS JOIN LATERAL (SELECT 1::bigint AS turn, h.seq, h.attempts, h.held_at UNION ALL " +
+         "heads h CROSS JOIN LATERAL (SELECT 1::bigint AS turn, h.seq, h.attempts, h.held_at UNION ALL " +
          followers_of_h(tables) +
          ") f LIMIT $3::bigint), "
          "counted AS (SELECT *, row_number() OVER (PARTITION BY place ORDER BY turn) AS number FROM picked) "
@@ -113,14 +109,12 @@ std::string read_statement(const Tables& tables) {
          waits +
          " AND next_attempt_at > now() ORDER BY next_attempt_at LIMIT 1), "
          "(SELECT CASE WHEN max(h.message_key) IS NOT NULL THEN '2' WHEN count(*) > 0 THEN '1' ELSE '0' END "
-         "FROM "
-         "heads h WHERE h.place > (SELECT max(place) FROM picked)), "
+         "FROM heads h WHERE h.place > (SELECT max(place) FROM picked)), "
          "NULL::text, NULL::bytea, NULL::text, NULL::jsonb, clock_timestamp(), NULL::timestamptz, "
          "NULL::bigint UNION ALL (SELECT p.seq, o.id, o.topic, p.message_key, o.type, o.payload, "
          "o.content_type, "
          "nullif(o.headers, '{}'), coalesce(o.created_at, p.held_at), o.deliver_at, p.attempts::bigint FROM "
-         "counted p "
-         "LEFT JOIN LATERAL (SELECT * FROM " +
+         "counted p LEFT JOIN LATERAL (SELECT * FROM " +
          tables.outbox +
          " r WHERE r.seq = p.seq LIMIT 1) o ON true WHERE p.turn = p.number ORDER BY p.place, p.turn)";
 }
