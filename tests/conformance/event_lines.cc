@@ -67,4 +67,9 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
+std::vector<Received> complete_events(const std::string& path) {
+  const std::string text = read_file(path);
+  return read_event_lines(std::string_view(text).substr(0, text.rfind('\n') + 1));
+}
+
 }  // namespace outbox::test

@@ -15,4 +15,7 @@ std::vector<Received> read_event_lines(std::string_view text);
 /// A file's bytes.
 std::string read_file(const std::string& path);
 
+/// The lines that a file has so far, without one that is still being written.
+std::vector<Received> complete_events(const std::string& path);
+
 }  // namespace outbox::test

@@ -42,8 +42,7 @@ struct Stage {
   }
 
   [[nodiscard]] long arrivals(const std::string& id) const {
-    const std::string text = read_file(path);
-    const auto lines = read_event_lines(text.substr(0, text.rfind('\n') + 1));
+    const auto lines = complete_events(path);
     return std::ranges::count_if(lines, [&](const Received& message) { return message.id() == id; });
   }
   [[nodiscard]] bool arrives(const std::string& id, long times = 1) const {
@@ -244,8 +243,7 @@ TEST_CASE("nobody changes anything over HTTP without the token, and nobody at al
   CHECK(open.audit("") == "");
 }
 
-TEST_CASE("a reload over HTTP takes the new configuration, or says why not") {
-  Stage stage = sqlite_stage();
+void check_reload(Stage stage) {
   stage.relay.start();
   REQUIRE(stage.is("running"));
   const std::string moved = stage.directory / "moved.ndjson";
@@ -262,6 +260,14 @@ TEST_CASE("a reload over HTTP takes the new configuration, or says why not") {
   CHECK(refused.body.find("going on with the configuration as it was") != std::string::npos);
   CHECK(stage.arrives(stage.shop->insert({.key = "a"})));
   CHECK(stage.relay.metric("outbox_config_reload_success") == 0);
+}
+
+TEST_CASE("PostgreSQL: a reload over HTTP takes the new configuration, or says why not") {
+  check_reload(postgresql_stage());
+}
+
+TEST_CASE("SQLite: a reload over HTTP takes the new configuration, or says why not") {
+  check_reload(sqlite_stage());
 }
 
 }  // namespace outbox::test

@@ -17,9 +17,7 @@ namespace {
 /// How often each message is in the file, by id.
 std::map<std::string, int> arrivals(const std::string& path) {
   std::map<std::string, int> result;
-  const std::string text = read_file(path);
-  for (const Received& message : read_event_lines(text.substr(0, text.rfind('\n') + 1)))
-    ++result[message.id()];
+  for (const Received& message : complete_events(path)) ++result[message.id()];
   return result;
 }
 

@@ -18,8 +18,7 @@ struct Stage {
   Outboxd relay{config_of(shop.url(), "file:" + path)};
 
   [[nodiscard]] std::vector<Received> arrived(const std::string& name = "events.ndjson") const {
-    const std::string text = read_file(shop.directory() + "/" + name);
-    return read_event_lines(text.substr(0, text.rfind('\n') + 1));
+    return complete_events(shop.directory() + "/" + name);
   }
   [[nodiscard]] bool gets(std::size_t count, const std::string& name = "events.ndjson") const {
     return eventually([&] { return arrived(name).size() >= count; }, patience);

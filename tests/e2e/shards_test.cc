@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 
 #include "tests/conformance/redis_reader.h"
@@ -40,7 +39,7 @@ long shards_of(const Outboxd& relay) {
 }
 
 /// The relays come to hold so many shards each, in any order.
-bool share(std::vector<const Outboxd*> relays, std::vector<long> wanted) {
+bool share(const std::vector<const Outboxd*>& relays, const std::vector<long>& wanted) {
   std::vector<long> held;
   const bool reached = eventually([&] {
     held.clear();
@@ -48,8 +47,9 @@ bool share(std::vector<const Outboxd*> relays, std::vector<long> wanted) {
     std::ranges::sort(held);
     return held == wanted;
   });
-  for (const long shards : held) INFO(shards);
-  CHECK(held == wanted);
+  std::string text;
+  for (const long shards : held) text += std::to_string(shards) + " ";
+  CHECK_MESSAGE(reached, "shards held: " << text);
   return reached;
 }
 
@@ -81,8 +81,8 @@ void check_sharing(Shop& shop) {
   const Comparison comparison = committed.compare(RedisReader(redis.port()).stream("orders"));
   MESSAGE(committed.size() << " committed; " << comparison.text());
   CHECK(comparison.is_faultless());
-  double sessions = 2;  // shards that the killed one held
-  for (const Outboxd* relay : {&second}) sessions += relay->metric("outbox_lease_lost_total").value_or(0);
+  // Of the two shards that the killed one held, and of any that a busy machine took from the last one.
+  const double sessions = 2 + second.metric("outbox_lease_lost_total").value_or(0);
   CHECK(static_cast<double>(comparison.repeated) <= sessions * window);
 }
 

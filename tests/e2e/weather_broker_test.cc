@@ -25,11 +25,6 @@ bool all_sent(Shop& shop, std::size_t count) {
   return eventually([&] { return shop.states("main") == wanted; }, patience);
 }
 
-std::vector<Received> complete_events(const std::string& path) {
-  const std::string text = read_file(path);
-  return read_event_lines(text.substr(0, text.rfind('\n') + 1));
-}
-
 }  // namespace
 
 TEST_CASE("a broker that is down at the start is waited for, and /status says so") {
