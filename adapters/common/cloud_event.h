@@ -55,12 +55,14 @@ class CloudEvents {
   std::array<Attribute, 7> list_;
 };
 
-/// What a protocol cannot carry as a header.
+/// What a protocol cannot carry as a header. No protocol gets CR, LF or NUL in a name or a value, or an empty
+/// name: a row fares alike on every route that takes it.
 struct HeaderRules {
-  std::span<const std::string_view> reserved_names{};     ///< the protocol's own; compared as they are
+  std::span<const std::string_view> reserved_names{};     ///< the protocol's own
   std::span<const std::string_view> reserved_prefixes{};  ///< ditto
-  bool is_text = false;  ///< names and values are lines of text: no CR, LF or NUL, no empty name
-  bool is_utf8 = false;  ///< names and values must be valid UTF-8
+  bool ignores_case = false;  ///< reserved names and prefixes are in lower case, and meant in any
+  bool is_token = false;      ///< names are tokens as in HTTP, values begin and end with no blank
+  bool is_utf8 = false;       ///< names and values must be valid UTF-8
 };
 
 /// Why the row cannot be sent: its own defect, or a header against the rules. Empty: it can. Names the

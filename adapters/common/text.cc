@@ -8,10 +8,12 @@ namespace {
 
 constexpr std::uint64_t high_bits = 0x8080808080808080U;
 
-constexpr std::uint64_t in_each_byte(unsigned char value) { return 0x0101010101010101U * value; }
+constexpr std::uint64_t in_each_byte(unsigned char value) {
+  return 0x0101010101010101U * value;
+}
 
-/// Whether one of eight bytes may be a control character, a quote or a backslash. Never misses one; the borrow of the
-/// subtraction may report a neighbour, and then the slow way finds out.
+/// Whether one of eight bytes may be a control character, a quote or a backslash. Never misses one; the
+/// borrow of the subtraction may report a neighbour, and then the slow way finds out.
 bool needs_escape(const char* eight) {
   std::uint64_t word;
   std::memcpy(&word, eight, sizeof word);
@@ -99,6 +101,17 @@ void append_base64(std::string& to, std::string_view bytes) {
   *out++ = digits[group >> 18U];
   *out++ = digits[group >> 12U & 63U];
   if (left == 2) *out++ = digits[group >> 6U & 63U];
+}
+
+void append_percent_encoded(std::string& to, std::string_view text) {
+  for (const char c : text) {
+    if (c > ' ' && c < 0x7F && c != '"' && c != '%') {
+      to += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    to += {'%', "0123456789ABCDEF"[byte >> 4], "0123456789ABCDEF"[byte & 15]};
+  }
 }
 
 void append_json_string(std::string& to, std::string_view text) {

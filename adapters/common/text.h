@@ -17,6 +17,10 @@ std::string storable(std::string_view text, std::size_t characters_max);
 /// Appends RFC 4648 base64 with padding.
 void append_base64(std::string& to, std::string_view bytes);
 
+/// Appends an attribute's value as the CloudEvents bindings for HTTP and NATS have it: space, ", % and all
+/// that is not printable ASCII as %XX, byte by byte.
+void append_percent_encoded(std::string& to, std::string_view text);
+
 /// Appends a JSON string with its quotes. Precondition: valid UTF-8.
 void append_json_string(std::string& to, std::string_view text);
 

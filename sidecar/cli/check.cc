@@ -74,17 +74,29 @@ Session connect(Broker& broker, Duration limit) {
   return *answers.session;
 }
 
+/// The topics that are named in full, without a wildcard.
+std::vector<std::string> full_names(const std::vector<std::string>& patterns) {
+  std::vector<std::string> names;
+  for (const std::string& pattern : patterns)
+    if (pattern.find('*') == pattern.npos) names.push_back(pattern);
+  return names;
+}
+
 void check_route(const Context& context, const Config& config, const RouteConfig& route, Duration limit,
                  Report& report) {
   const std::string subject = "route " + route.name + " (" + redacted(route.to) + ")";
   const BrokerAdapter* adapter = broker_adapter_for(context, route.to);
-  const auto broker =
-      adapter->open({route.to, config.source, route.attributes, route.settings, true, config.shards});
+  const BrokerTarget target{route.to, config.source, route.attributes, route.settings, true, config.shards};
+  const auto broker = adapter->open(target);
   if (!broker) return report.fault(broker.error().fault, subject + ": " + broker.error().text, "");
   const Session session = connect(**broker, limit);
   switch (session.state) {
     case Session::State::up:
-      return report.ok(subject + ": connected");
+      report.ok(subject + ": connected");
+      if (adapter->check)
+        for (const Finding& finding : adapter->check(target, full_names(route.topics), limit))
+          report.add(subject, finding);
+      return;
     case Session::State::down:
       return report.fault(Fault::unavailable, subject + ": " + session.reason,
                           "start the broker, or correct the route's \"to\"");

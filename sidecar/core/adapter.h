@@ -56,6 +56,13 @@ struct BrokerAdapter {
   /// Does not connect. Errors: misconfigured, for a URL or settings that can never work.
   std::function<Result<std::unique_ptr<Broker>>(const BrokerTarget&)> open;
   std::string_view missing{};  ///< not empty: built without its library; says which and what to install
+  /// For `outboxd check`: what a session alone does not show. Opens a connection of its own, may block up to
+  /// about `limit`, changes nothing on the server; called after a session came up. `topics`: those that the
+  /// route names in full. One finding for each topic that is not there or refused, for the size limit, and
+  /// for each server setting that makes an acknowledgement weaker than it looks, with its fix.
+  std::function<std::vector<Finding>(const BrokerTarget&, std::span<const std::string> topics,
+                                     Duration limit)>
+      check{};
 };
 
 struct StoreTarget {

@@ -2,11 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <set>
 #include <string>
 
 #include "adapters/brokers/brokers.h"
-#include "tests/conformance/broker_suite.h"
+#include "tests/conformance/broker_server_suite.h"
 #include "tests/conformance/redis_reader.h"
 #include "tests/support/fault_proxy.h"
 #include "tests/support/free_port.h"
@@ -15,13 +14,38 @@
 namespace outbox::test {
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-using std::chrono::steady_clock;
+class RedisFixture : public ServerFixture {
+ public:
+  [[nodiscard]] BrokerAdapter adapter() const override { return redis_adapter(); }
+  [[nodiscard]] int port() const override { return server_.port(); }
+  [[nodiscard]] std::string url(int port) const override {
+    return "redis://:right-secret@127.0.0.1:" + std::to_string(port);
+  }
+  void kill() override { server_.kill(); }
+  void start() override { server_.start(); }
+  void freeze() override { server_.freeze(); }
+  void thaw() override { server_.thaw(); }
+  std::vector<Received> received() override { return RedisReader(port(), "right-secret").streams(); }
 
-// As short as a server that is there and busy can be trusted to keep.
-const Settings impatient = {{"timeout", Duration(milliseconds(1500))},
-                            {"connect_timeout", Duration(milliseconds(1500))}};
+  std::optional<TurnedAway> forbidden_topic() override {
+    RedisReader(port(), "right-secret").command({"ACL", "SETUSER", "default", "resetkeys", "~order.*"});
+    return TurnedAway{{.topic = "forbidden"}, Verdict::misconfigured, "NOPERM"};
+  }
+  std::optional<TurnedAway> unknown_topic() override {
+    creates_streams_ = false;
+    RedisReader(port(), "right-secret")
+        .command({"XGROUP", "CREATE", "order.placed", "group", "$", "MKSTREAM"});
+    return TurnedAway{{.topic = "unknown"}, Verdict::misconfigured, "create it"};
+  }
+  [[nodiscard]] Settings settings() const override { return {{"create_streams", creates_streams_}}; }
+  std::string url_with_wrong_password() override {
+    return "redis://:wrong-secret@127.0.0.1:" + std::to_string(port());
+  }
+
+ private:
+  RedisServer server_{{.append_fsync = "always", .password = "right-secret"}};
+  bool creates_streams_ = true;
+};
 
 std::string url_of(int port) {
   return "redis://127.0.0.1:" + std::to_string(port);
@@ -33,32 +57,14 @@ Rows rows_of(int count, std::size_t payload_size = 100) {
   return rows;
 }
 
-std::set<std::string> ids_in(int port) {
-  std::set<std::string> ids;
-  for (const Received& received : RedisReader(port).stream("a")) ids.insert(received.id());
-  return ids;
+TEST_CASE("redis:") {
+  RedisFixture fixture;
+  broker_server_suite(fixture);
 }
 
-std::size_t missing_though_accepted(const std::vector<Delivery>& deliveries,
-                                    const std::set<std::string>& ids) {
-  std::size_t missing = 0;
-  for (const Delivery& delivery : deliveries)
-    if (delivery.verdict == Verdict::accepted &&
-        !ids.contains(uuid_of(static_cast<std::int64_t>(delivery.ticket))))
-      ++missing;
-  return missing;
-}
-
-TEST_CASE("redis: without a server the session is down and says where it looked") {
-  const int port = free_port();
-  const auto broker = open_broker(redis_adapter(), url_of(port));
-  Driver driver(*broker);
-  const Session session = driver.connect();
-  CHECK(session.state == Session::State::down);
-  CHECK(session.reason == "redis: 127.0.0.1:" + std::to_string(port) + ": Connection refused");
-  CHECK(driver.connect().state == Session::State::down);
-  const Session unknown = Driver(*open_broker(redis_adapter(), "redis://no-such-host.invalid")).connect();
-  CHECK(unknown.state == Session::State::down);
+TEST_CASE("redis: a host whose name nobody knows is down") {
+  CHECK(Driver(*open_broker(redis_adapter(), "redis://no-such-host.invalid")).connect().state ==
+        Session::State::down);
 }
 
 TEST_CASE("redis: of several hosts the first that answers is taken") {
@@ -69,54 +75,10 @@ TEST_CASE("redis: of several hosts the first that answers is taken") {
   CHECK(count(Driver(*broker).publish(rows_of(1)), Verdict::accepted) == 1);
 }
 
-TEST_CASE(
-    "redis: a server that is killed in flight leaves one delivery per message, and loses none it accepted") {
-  RedisServer server({.append_fsync = "always"});
-  FaultProxy proxy(server.port());
-  const auto broker = open_broker(redis_adapter(), url_of(proxy.port()));
-  Driver driver(*broker);
-  REQUIRE(driver.connect().state == Session::State::up);
-  const Rows rows = rows_of(20000);
-  driver.submit(rows.submissions());
-  server.kill();
-  const auto deliveries = driver.deliveries();
-  CHECK(deliveries.size() == 20000);
-  CHECK(count(deliveries, Verdict::accepted) + count(deliveries, Verdict::in_doubt) +
-            count(deliveries, Verdict::unavailable) ==
-        20000);
-  CHECK(count(deliveries, Verdict::accepted) < 20000);
-  CHECK(driver.session().state == Session::State::down);
-  server.start();
-  CHECK(missing_though_accepted(deliveries, ids_in(server.port())) == 0);
-  CHECK(count(driver.publish(rows_of(10)), Verdict::accepted) == 10);
-}
-
-TEST_CASE("redis: answers that never arrive leave the messages in doubt within the time limit") {
-  RedisServer server;
-  FaultProxy proxy(server.port());
-  const auto broker = open_broker(redis_adapter(), url_of(proxy.port()), impatient);
-  Driver driver(*broker);
-  REQUIRE(driver.connect().state == Session::State::up);
-  proxy.swallow_answers(true);
-  const auto start = steady_clock::now();
-  const Rows rows = rows_of(50);
-  driver.submit(rows.submissions());
-  const auto deliveries = driver.deliveries();
-  CHECK(count(deliveries, Verdict::in_doubt) == 50);
-  CHECK(deliveries[0].reason.find("no answer within 1500 ms (sent, not answered)") != std::string::npos);
-  CHECK(steady_clock::now() - start >= milliseconds(1500));
-  CHECK(steady_clock::now() - start < patience);
-  CHECK(driver.session().state == Session::State::down);
-  CHECK(ids_in(server.port()).size() ==
-        50);  // they had arrived: why "not accepted" must not mean "not there"
-  proxy.heal();
-  CHECK(count(driver.publish(rows_of(50)), Verdict::accepted) == 50);
-}
-
 TEST_CASE("redis: what never left the process is unavailable, what did is in doubt") {
   RedisServer server;
   FaultProxy proxy(server.port());
-  const auto broker = open_broker(redis_adapter(), url_of(proxy.port()), impatient);
+  const auto broker = open_broker(redis_adapter(), url_of(proxy.port()), impatient());
   Driver driver(*broker);
   REQUIRE(driver.connect().state == Session::State::up);
   proxy.half_open(true);
@@ -150,54 +112,6 @@ TEST_CASE("redis: a connection cut in the middle of the answers accepts exactly 
     for (std::size_t i = 0; i < accepted; ++i) CHECK(deliveries[i].ticket == i + 1);
     CHECK(driver.session().state == Session::State::down);
   }
-}
-
-TEST_CASE("redis: a slow and jittery wire only takes time") {
-  RedisServer server;
-  FaultProxy proxy(server.port(), 7);
-  const auto broker = open_broker(redis_adapter(), url_of(proxy.port()));
-  Driver driver(*broker);
-  proxy.delay(milliseconds(5), milliseconds(10));
-  proxy.drip(700);
-  CHECK(count(driver.publish(rows_of(100)), Verdict::accepted) == 100);
-  CHECK(ids_in(server.port()).size() == 100);
-}
-
-TEST_CASE("redis: a connection reset while idle ends the session, and the next one works") {
-  RedisServer server;
-  FaultProxy proxy(server.port());
-  const auto broker = open_broker(redis_adapter(), url_of(proxy.port()));
-  Driver driver(*broker);
-  REQUIRE(driver.connect().state == Session::State::up);
-  proxy.cut();
-  CHECK(driver.session().state == Session::State::down);
-  CHECK(count(driver.publish(rows_of(3)), Verdict::accepted) == 3);
-}
-
-TEST_CASE("redis: a server that accepts connections and says nothing is down after connect_timeout") {
-  RedisServer server;
-  server.freeze();
-  const auto broker = open_broker(redis_adapter(), url_of(server.port()), impatient);
-  Driver driver(*broker);
-  const Session session = driver.connect();
-  CHECK(session.state == Session::State::down);
-  CHECK(session.reason.ends_with("no connection within 1500 ms"));
-  server.thaw();
-  CHECK(driver.connect().state == Session::State::up);
-}
-
-TEST_CASE("redis: a new session asked for in flight settles the old one's messages first") {
-  RedisServer server;
-  FaultProxy proxy(server.port());
-  const auto broker = open_broker(redis_adapter(), url_of(proxy.port()));
-  Driver driver(*broker);
-  REQUIRE(driver.connect().state == Session::State::up);
-  proxy.swallow_answers(true);
-  const Rows rows = rows_of(5);
-  driver.submit(rows.submissions());
-  proxy.heal();
-  CHECK(driver.connect().state == Session::State::up);
-  CHECK(driver.deliveries().size() == 5);
 }
 
 }  // namespace

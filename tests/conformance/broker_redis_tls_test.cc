@@ -6,40 +6,25 @@
 
 #include "adapters/brokers/brokers.h"
 #include "adapters/brokers/redis/redis_tls.h"
-#include "tests/conformance/broker_suite.h"
+#include "tests/conformance/broker_server_suite.h"
+#include "tests/support/certificates.h"
 #include "tests/support/fault_proxy.h"
 #include "tests/support/free_port.h"
-#include "tests/support/process.h"
 #include "tests/support/redis_server.h"
-#include "tests/support/temp_dir.h"
 
 namespace outbox::test {
 namespace {
 
-/// A server with a certificate of its own making for redis.test and 127.0.0.1.
-class TlsServer {
+class TlsRedis {
  public:
-  TlsServer() {
-    const Finished made =
-        run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-             "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=redis.test", "-addext",
-             "subjectAltName=DNS:redis.test,IP:127.0.0.1"});
-    REQUIRE_MESSAGE(made.exit_code == 0, made.output);
-    server = std::make_unique<RedisServer>(RedisOptions{
-        .arguments = {"--tls-port", std::to_string(port), "--tls-cert-file", certificate, "--tls-key-file",
-                      key, "--tls-ca-cert-file", certificate, "--tls-auth-clients", "optional"}});
-  }
   [[nodiscard]] std::string url() const { return "rediss://127.0.0.1:" + std::to_string(port); }
 
-  TempDir directory;
-  std::string certificate = directory / "server.pem", key = directory / "server.key";
+  Certificate certificate;
   int port = free_port();
-  std::unique_ptr<RedisServer> server;
+  RedisServer server{{.arguments = {"--tls-port", std::to_string(port), "--tls-cert-file", certificate.file,
+                                    "--tls-key-file", certificate.key, "--tls-ca-cert-file", certificate.file,
+                                    "--tls-auth-clients", "optional"}}};
 };
-
-Session session_of(const std::string& url, const Settings& settings) {
-  return Driver(*open_broker(redis_adapter(), url, settings)).connect();
-}
 
 Rows rows_of(int count, std::size_t payload_size) {
   Rows rows;
@@ -56,45 +41,29 @@ TEST_CASE("rediss: a build without TLS refuses the URL and says what is needed")
   CHECK(opened.error().text.find("hiredis with TLS") != std::string::npos);
 }
 
-TEST_CASE("rediss: messages go to a server whose certificate is trusted") {
+TEST_CASE("rediss:") {
   if (!RedisTls::missing().empty()) return;
-  TlsServer server;
-  const auto broker = open_broker(redis_adapter(), server.url(), {{"ca_file", server.certificate}});
-  Driver driver(*broker);
-  CHECK(count(driver.publish(rows_of(5000, 300)), Verdict::accepted) == 5000);
-  CHECK(count(driver.publish(rows_of(3, 1 << 20)), Verdict::accepted) == 3);
-  CHECK(
-      session_of(server.url(), {{"ca_file", server.certificate}, {"server_name", std::string("redis.test")}})
-          .state == Session::State::up);
-  CHECK(session_of(
-            server.url(),
-            {{"ca_file", server.certificate}, {"cert_file", server.certificate}, {"key_file", server.key}})
-            .state == Session::State::up);
+  TlsRedis redis;
+  broker_tls_suite(redis_adapter(), {redis.url(), redis.certificate.file,
+                                     "rediss://127.0.0.1:" + std::to_string(redis.server.port())});
 }
 
-TEST_CASE("rediss: a certificate of an unknown authority, or for another name, is misconfigured") {
+TEST_CASE("rediss: the relay shows a certificate of its own, and sends large messages") {
   if (!RedisTls::missing().empty()) return;
-  TlsServer server;
-  const Session unknown = session_of(server.url(), {});
-  CHECK(unknown.state == Session::State::misconfigured);
-  CHECK(unknown.reason.find("certificate is refused") != std::string::npos);
-  const Session other =
-      session_of(server.url(), {{"ca_file", server.certificate}, {"server_name", std::string("other.test")}});
-  CHECK(other.state == Session::State::misconfigured);
-  const Session missing = session_of(server.url(), {{"ca_file", std::string("/nonexistent/ca.pem")}});
-  CHECK(missing.state == Session::State::misconfigured);
-  CHECK(missing.reason.find("ca_file /nonexistent/ca.pem") != std::string::npos);
+  TlsRedis redis;
+  const auto broker = open_broker(redis_adapter(), redis.url(),
+                                  {{"ca_file", redis.certificate.file},
+                                   {"cert_file", redis.certificate.file},
+                                   {"key_file", redis.certificate.key}});
+  CHECK(count(Driver(*broker).publish(rows_of(3, 1 << 20)), Verdict::accepted) == 3);
 }
 
-TEST_CASE("rediss: a port without TLS is down, and messages in flight when the wire is cut are in doubt") {
+TEST_CASE("rediss: messages in flight when the wire is cut are in doubt") {
   if (!RedisTls::missing().empty()) return;
-  TlsServer server;
-  const Settings settings = {{"ca_file", server.certificate},
+  TlsRedis redis;
+  const Settings settings = {{"ca_file", redis.certificate.file},
                              {"connect_timeout", Duration(std::chrono::seconds(1))}};
-  CHECK(session_of("rediss://127.0.0.1:" + std::to_string(server.server->port()), settings).state ==
-        Session::State::down);
-
-  FaultProxy proxy(server.port);
+  FaultProxy proxy(redis.port);
   const auto broker =
       open_broker(redis_adapter(), "rediss://127.0.0.1:" + std::to_string(proxy.port()), settings);
   Driver driver(*broker);

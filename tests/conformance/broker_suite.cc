@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <thread>
 
@@ -45,12 +46,27 @@ void check_order(BrokerFixture& fixture) {
   for (int i = 0; i < 500; ++i) rows.add({.key = "one", .payload = std::to_string(i)});
   REQUIRE(driver.connect().state == Session::State::up);
   const auto all = rows.submissions();
-  for (std::size_t i = 0; i < all.size(); i += 50) driver.submit(std::span(all).subspan(i, 50));
-  check_all_accepted(driver.deliveries(), rows);
+  const std::size_t at_once = fixture.is_ordered() ? 50 : 1;
+  std::vector<Delivery> deliveries;
+  for (std::size_t i = 0; i < all.size(); i += at_once) {
+    driver.submit(std::span(all).subspan(i, at_once));
+    if (!fixture.is_ordered()) std::ranges::move(driver.deliveries(), std::back_inserter(deliveries));
+  }
+  if (fixture.is_ordered()) deliveries = driver.deliveries();
+  check_all_accepted(deliveries, rows);
   if (!fixture.keeps()) return;
   const auto received = fixture.received();
   REQUIRE(received.size() == 500);
   for (std::size_t i = 0; i < received.size(); ++i) CHECK(received[i].payload == std::to_string(i));
+}
+
+std::map<std::string, Received> by_id(BrokerFixture& fixture) {
+  std::map<std::string, Received> found;
+  for (Received& message : fixture.received()) {
+    const std::string id = message.id();
+    CHECK_MESSAGE(found.emplace(id, std::move(message)).second, "arrived twice: ", id);
+  }
+  return found;
 }
 
 void check_payloads(BrokerFixture& fixture) {
@@ -58,7 +74,7 @@ void check_payloads(BrokerFixture& fixture) {
   Driver driver(*broker);
   const std::vector<std::string> payloads = {
       "",
-      std::string(1 << 20, 'x'),
+      std::string(fixture.payload_max(), 'x'),
       every_byte(),
       every_byte() + every_byte(),
       R"({"amount":12345678901234567890.10,"tiny":1e-999,"text":"\u00e9\/"})",
@@ -67,16 +83,20 @@ void check_payloads(BrokerFixture& fixture) {
       "\xEF\xBB\xBF{}",
       "null",
       "\"\xFF\""};
-  for (const char* type :
-       {"application/json", "application/octet-stream", "application/vnd.order+json; charset=utf-8", ""})
+  std::vector<std::string> types = {"application/json", "application/octet-stream",
+                                    "application/vnd.order+json; charset=utf-8", ""};
+  Rows rows;
+  for (const std::string& type : types)
+    for (const std::string& payload : payloads) rows.add({.payload = payload, .content_type = type});
+  check_all_accepted(driver.publish(rows), rows);
+  if (!fixture.keeps()) return;
+  const auto received = by_id(fixture);
+  REQUIRE(received.size() == rows.size());
+  for (std::int64_t number = 1; const std::string& type : types)
     for (const std::string& payload : payloads) {
-      Rows rows;
-      rows.add({.payload = payload, .content_type = type});
-      check_all_accepted(driver.publish(rows), rows);
-      if (!fixture.keeps()) continue;
-      const Received last = fixture.received().back();
-      CHECK_MESSAGE(last.payload == payload, "payload of ", payload.size(), " bytes as ", type);
-      CHECK(last.content_type.value_or("") == type);
+      const Received& message = received.at(uuid_of(number++));
+      CHECK_MESSAGE(message.payload == payload, "payload of ", payload.size(), " bytes as ", type);
+      CHECK(message.content_type.value_or("") == type);
     }
 }
 
@@ -92,18 +112,58 @@ void check_texts(BrokerFixture& fixture) {
                                           "*",
                                           "$5",
                                           std::string(300, 'k')};
+  Rows rows;
+  std::vector<Row> expected;
   for (const std::string& text : texts) {
-    Rows rows;
-    rows.add({.topic = text, .key = text, .type = text, .headers = {{"h " + text, text}}});
-    check_all_accepted(driver.publish(rows), rows);
-    if (!fixture.keeps()) continue;
-    const auto received = fixture.received();
-    const auto found = std::ranges::find(received, text, &Received::topic);
-    REQUIRE_MESSAGE(found != received.end(), "topic ", text);
-    CHECK(found->attributes.at("partitionkey") == text);
-    CHECK(found->attributes.at("type") == text);
-    CHECK(found->headers.at("h " + text) == text);
+    Row& row = expected.emplace_back();
+    if (fixture.carries_topic(text)) row.topic = text;
+    if (fixture.carries_attribute(text)) row.key = row.type = text;
+    const bool is_line = text.find('\n') == text.npos;
+    row.headers = {{is_line && fixture.carries_header_name(text) ? text : "h", is_line ? text : "one line"}};
+    rows.add(row);
   }
+  check_all_accepted(driver.publish(rows), rows);
+  if (!fixture.keeps()) return;
+  const auto received = by_id(fixture);
+  for (std::int64_t number = 1; const Row& row : expected) {
+    const Received& message = received.at(uuid_of(number++));
+    CHECK(message.topic == row.topic);
+    CHECK(message.headers == std::map<std::string, std::string>(row.headers.begin(), row.headers.end()));
+    if (!row.key) continue;
+    CHECK(message.attributes.at("partitionkey") == *row.key);
+    CHECK(message.attributes.at("type") == row.type);
+  }
+}
+
+/// What cannot be carried makes a dead letter, with its reason and without its value; its neighbours go on.
+void check_what_cannot_be_carried(BrokerFixture& fixture) {
+  const auto broker = fixture.open();
+  Driver driver(*broker);
+  std::vector<Row> bad;
+  for (const char* breaking : {"\r", "\n", "\r\nInjected: header"}) {
+    bad.push_back({.headers = {{"name", std::string("secret") + breaking}}});
+    bad.push_back({.headers = {{std::string("name") + breaking, "secret"}}});
+  }
+  bad.push_back({.headers = {{"name", std::string("secret\0", 7)}}});
+  bad.push_back({.headers = {{"", "secret"}}});
+  for (const char* text : {"a b\tc", "*", "line\r\nbreak", "größe", "a/#", "a..b", ""}) {
+    if (!fixture.carries_topic(text)) bad.push_back({.topic = text});
+    if (!fixture.carries_attribute(text)) bad.push_back({.key = text});
+  }
+  if (!fixture.carries_topic(std::string(70000, 't'))) bad.push_back({.topic = std::string(70000, 't')});
+  for (const Row& row : bad) {
+    Rows rows;
+    rows.add();
+    rows.add(row);
+    rows.add();
+    const auto deliveries = driver.publish(rows);
+    CHECK(delivery_of(deliveries, 1).verdict == Verdict::accepted);
+    CHECK_MESSAGE(delivery_of(deliveries, 2).verdict == Verdict::rejected, delivery_of(deliveries, 2).reason);
+    CHECK(delivery_of(deliveries, 2).reason != "");
+    CHECK(delivery_of(deliveries, 2).reason.find("secret") == std::string::npos);
+    CHECK(delivery_of(deliveries, 3).verdict == Verdict::accepted);
+  }
+  CHECK(fixture.received().size() == 2 * bad.size());
 }
 
 void check_attributes(BrokerFixture& fixture) {
@@ -118,8 +178,9 @@ void check_attributes(BrokerFixture& fixture) {
   rows.add({.key = ""});
   check_all_accepted(driver.publish(rows), rows);
   if (!fixture.keeps()) return;
-  const auto received = fixture.received();
+  const auto received = by_id(fixture);
   REQUIRE(received.size() == 3);
+  const Received &first = received.at(uuid_of(1)), &second = received.at(uuid_of(2));
 
   const std::map<std::string, std::string> expected = {{"id", uuid_of(1)},
                                                        {"source", "/tests"},
@@ -128,19 +189,19 @@ void check_attributes(BrokerFixture& fixture) {
                                                        {"time", "2026-01-31T23:59:59.000001Z"},
                                                        {"subject", "42"},
                                                        {"partitionkey", "42"}};
-  CHECK(received[0].attributes == expected);
-  CHECK(received[0].content_type == "application/json");
-  CHECK(received[0].topic == "order.placed");
+  CHECK(first.attributes == expected);
+  CHECK(first.content_type == "application/json");
+  CHECK(first.topic == "order.placed");
   const std::map<std::string, std::string> headers = {
       {"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, {"tenant", ""}};
-  CHECK(received[0].headers == headers);
+  CHECK(first.headers == headers);
 
-  CHECK(received[1].attributes.count("subject") == 0);
-  CHECK(received[1].attributes.count("partitionkey") == 0);
-  CHECK(received[1].attributes.at("type") == "order.placed");
-  CHECK(received[1].content_type == "text/plain");
-  CHECK(received[1].headers.empty());
-  CHECK(received[2].attributes.at("partitionkey") == "");
+  CHECK(second.attributes.count("subject") == 0);
+  CHECK(second.attributes.count("partitionkey") == 0);
+  CHECK(second.attributes.at("type") == "order.placed");
+  CHECK(second.content_type == "text/plain");
+  CHECK(second.headers.empty());
+  CHECK(received.at(uuid_of(3)).attributes.at("partitionkey") == "");
 }
 
 void check_minimal(BrokerFixture& fixture) {
@@ -225,8 +286,11 @@ void broker_suite(BrokerFixture& fixture) {
   SUBCASE("payloads arrive byte for byte") {
     check_payloads(fixture);
   }
-  SUBCASE("topics, keys, types and headers may be any UTF-8") {
+  SUBCASE("topics, keys, types and headers are any UTF-8 that the protocol carries") {
     check_texts(fixture);
+  }
+  SUBCASE("what cannot be carried is rejected: CR, LF and NUL in headers on every protocol") {
+    if (fixture.keeps()) check_what_cannot_be_carried(fixture);
   }
   SUBCASE("attributes and headers are those of the contract") {
     check_attributes(fixture);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/adapter.h"
@@ -38,6 +39,16 @@ class BrokerFixture {
   virtual std::vector<Received> received() = 0;
   /// False: the broker keeps nothing that could be read back.
   [[nodiscard]] virtual bool keeps() const { return true; }
+  /// False: the protocol has no topic of this name, and messages to it must be rejected.
+  [[nodiscard]] virtual bool carries_topic(std::string_view) const { return true; }
+  /// False: the protocol has no header of this name, and messages with one must be rejected.
+  [[nodiscard]] virtual bool carries_header_name(std::string_view) const { return true; }
+  /// False: the same for a key or a type.
+  [[nodiscard]] virtual bool carries_attribute(std::string_view) const { return true; }
+  /// False: messages that are submitted together arrive in any order.
+  [[nodiscard]] virtual bool is_ordered() const { return true; }
+  /// As large as the server takes one in its own configuration; a megabyte is large enough.
+  [[nodiscard]] virtual std::size_t payload_max() const { return 1 << 20; }
 };
 
 /// Runs every claim as a SUBCASE; call it from a TEST_CASE with a fresh fixture.

@@ -4,6 +4,7 @@
 #include <array>
 #include <fstream>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -121,7 +122,14 @@ inline Ran outboxd(const std::vector<std::string>& arguments, const CliSetup& se
                     [](const BrokerTarget& target) -> Result<std::unique_ptr<Broker>> {
                       return std::unique_ptr<Broker>(new FakeBroker(target.url));
                     },
-                    {}}};
+                    {},
+                    [](const BrokerTarget&, std::span<const std::string> topics, Duration) {
+                      std::vector<Finding> findings;
+                      for (const std::string& topic : topics)
+                        findings.push_back({Finding::Level::warning, "topic " + topic + " is in memory only",
+                                            "keep it on disk"});
+                      return findings;
+                    }}};
   std::istringstream in(setup.input);
   std::ostringstream out, err;
   Ran ran;

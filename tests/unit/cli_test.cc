@@ -252,6 +252,20 @@ TEST_CASE("check has a line for everything, and the exit code of the worst") {
   CHECK(holds(outboxd({"check", "--defaults"}).out, "[relay]"));
 }
 
+TEST_CASE("check asks a broker about the topics that its route names in full") {
+  FakeDatabase fake;
+  TempDir directory;
+  const std::string file = directory / "outboxd.toml";
+  std::ofstream(file) << "[[route]]\nname = 'orders'\nto = 'fakes:b'\ntopics = ['order.*', 'cart']\n";
+  const Ran ran = outboxd({"check", "--db", "fake:x", "--config", file}, {.database = &fake});
+  CHECK(ran.code == 0);
+  CHECK(holds(ran.out,
+              "ok       route orders (fakes:b): connected\n"
+              "warning  route orders (fakes:b): topic cart is in memory only; fix: keep it on disk\n"));
+  CHECK(!holds(ran.out, "order."));
+  CHECK(!holds(outboxd({"check", "--db", "fake:x", "--to", "fakes:down"}, {.database = &fake}).out, "topic"));
+}
+
 TEST_CASE("the version is told in words and as JSON") {
   const Ran text = outboxd({"version"});
   CHECK(text.code == 0);

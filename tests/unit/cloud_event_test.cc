@@ -42,8 +42,7 @@ TEST_CASE("every time reads back as itself") {
 TEST_CASE("headers are held against the protocol's rules, and their values stay hidden") {
   const std::string_view reserved[] = {"data"};
   const std::string_view prefixes[] = {"ce_"};
-  const HeaderRules rules{
-      .reserved_names = reserved, .reserved_prefixes = prefixes, .is_text = true, .is_utf8 = true};
+  const HeaderRules rules{.reserved_names = reserved, .reserved_prefixes = prefixes, .is_utf8 = true};
   const auto fault_of = [&](std::string_view name, std::string_view value) {
     const Header header{name, value};
     Message message;
@@ -57,6 +56,30 @@ TEST_CASE("headers are held against the protocol's rules, and their values stay 
   CHECK(fault_of("a\nb", "hidden") == "header 'a?b' has CR, LF or NUL in its name");
   CHECK(fault_of("a", "hidden\r\ninjected: x") == "header 'a' has CR, LF or NUL in its value");
   CHECK(fault_of("a", "hidden\xFF") == "header 'a' is not UTF-8 in its value");
+}
+
+TEST_CASE(
+    "a protocol with HTTP's headers takes tokens as names, whatever their case, and values without outer "
+    "blanks") {
+  const std::string_view reserved[] = {"content-type"};
+  const std::string_view prefixes[] = {"ce-"};
+  const HeaderRules rules{
+      .reserved_names = reserved, .reserved_prefixes = prefixes, .ignores_case = true, .is_token = true};
+  const auto fault_of = [&](std::string_view name, std::string_view value) {
+    const Header header{name, value};
+    Message message;
+    message.headers = {&header, 1};
+    return header_fault(message, rules);
+  };
+  CHECK(fault_of("X-Name", "a value") == "");
+  CHECK(fault_of("x", "") == "");
+  CHECK(fault_of("Content-Type", "x") == "header 'Content-Type' has a reserved name");
+  CHECK(fault_of("content-type2", "x") == "");
+  CHECK(fault_of("CE-Id", "x") == "header 'CE-Id' has a reserved name: it begins with 'ce-'");
+  for (const char* name : {"a b", "a:b", "\xC3\xA4", "a\x7F", "(a)", "a\tb"})
+    CHECK(fault_of(name, "x").ends_with("has a character in its name that headers do not take"));
+  for (const char* value : {" x", "x ", "\tx", "x\t"})
+    CHECK(fault_of("a", value) == "header 'a' has a blank at an end of its value");
 }
 
 TEST_CASE("only what a crash left of a line of ours counts as torn") {

@@ -62,6 +62,13 @@ const std::vector<Library>& libraries() {
       {"libpq", {"adapters/stores/postgresql"}},
       {"sqlite3", {"adapters/stores/sqlite"}},
       {"hiredis", {"adapters/brokers/redis"}},
+      {"librdkafka/", {"adapters/brokers/kafka"}},
+      {"amqp", {"adapters/brokers/amqp"}},
+      {"rabbitmq-c/", {"adapters/brokers/amqp"}},
+      {"nats/", {"adapters/brokers/nats"}},
+      {"nats.h", {"adapters/brokers/nats"}},
+      {"mosquitto", {"adapters/brokers/mqtt"}},
+      {"curl/", {"adapters/brokers/http"}},
       {"doctest/", {}},
   };
   return all;

@@ -33,6 +33,18 @@ TEST_CASE("base64 is that of RFC 4648") {
   CHECK(base64("\xFF\xFE\x00"s) == "//4A");
 }
 
+TEST_CASE("an attribute in a header line is percent-encoded as CloudEvents has it") {
+  const auto encoded = [](std::string_view text) {
+    std::string result;
+    append_percent_encoded(result, text);
+    return result;
+  };
+  CHECK(encoded("") == "");
+  CHECK(encoded("customer-3/a~!'()*") == "customer-3/a~!'()*");
+  CHECK(encoded("a b\"c%d") == "a%20b%22c%25d");
+  CHECK(encoded("\xE2\x82\xAC\r\n\x7F\0"s) == "%E2%82%AC%0D%0A%7F%00");
+}
+
 TEST_CASE("UTF-8 is taken strictly, wherever the fault stands") {
   for (std::string_view good : {"", "plain", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF",
                                 "\xEE\x80\x80", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"})
@@ -138,7 +150,10 @@ TEST_CASE("what is shown to people is one short line of ASCII") {
 TEST_CASE("what a database is to store is text of limited length") {
   CHECK(storable("plain, ключ, 😀", 100) == "plain, ключ, 😀");
   CHECK(storable(std::string("a\0b", 3), 100) == "a?b");
-  CHECK(storable("\xff\xc3(\xe2\x82", 100) == "?" "?(?" "?");
+  CHECK(storable("\xff\xc3(\xe2\x82", 100) ==
+        "?"
+        "?(?"
+        "?");
   CHECK(storable("ключ", 2) == "кл");
   CHECK(storable("", 5).empty());
   CHECK(storable("abc", 0).empty());

@@ -1,0 +1,343 @@
+#include "tests/conformance/broker_server_suite.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <set>
+
+#include "tests/support/fault_proxy.h"
+#include "tests/support/free_port.h"
+
+namespace outbox::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+Rows rows_of(int count, std::size_t payload_size = 100) {
+  Rows rows;
+  for (int i = 0; i < count; ++i) rows.add({.payload = std::string(payload_size, 'x')});
+  return rows;
+}
+
+std::set<std::string> ids_at(BrokerFixture& fixture) {
+  std::set<std::string> ids;
+  for (const Received& received : fixture.received()) ids.insert(received.id());
+  return ids;
+}
+
+std::size_t missing_though_accepted(const std::vector<Delivery>& deliveries,
+                                    const std::set<std::string>& ids) {
+  std::size_t missing = 0;
+  for (const Delivery& delivery : deliveries)
+    if (delivery.verdict == Verdict::accepted &&
+        !ids.contains(uuid_of(static_cast<std::int64_t>(delivery.ticket))))
+      ++missing;
+  return missing;
+}
+
+/// As the relay does after an outage: tries for a session until there is one and the message is taken.
+bool recovers(Driver& driver, seconds limit, std::int64_t number = 1) {
+  Rows rows;
+  for (std::int64_t i = 0; i < number; ++i) rows.add();
+  const auto end = steady_clock::now() + limit;
+  while (steady_clock::now() < end) {
+    if (driver.connect().state != Session::State::up) continue;
+    driver.submit(rows.submissions(number));
+    if (count(driver.deliveries(), Verdict::accepted) == 1) return true;
+  }
+  return false;
+}
+
+void check_no_server(ServerFixture& fixture) {
+  const int port = free_port();
+  const auto broker = fixture.open_at(port, impatient());
+  Driver driver(*broker);
+  for (int i = 0; i < 2; ++i) {
+    const Session session = driver.connect();
+    CHECK(session.state == Session::State::down);
+    CHECK_MESSAGE(session.reason.find(std::to_string(port)) != std::string::npos, session.reason);
+  }
+}
+
+void check_killed_in_flight(ServerFixture& fixture) {
+  FaultProxy proxy(fixture.port());
+  const auto broker = fixture.open_at(proxy.port(), impatient());
+  Driver driver(*broker);
+  REQUIRE(driver.connect().state == Session::State::up);
+  const Rows rows = rows_of(4000);
+  proxy.delay(milliseconds(20));
+  driver.submit(rows.submissions());
+  fixture.kill();
+  const auto deliveries = driver.deliveries();
+  CHECK(deliveries.size() == rows.size());
+  CHECK(count(deliveries, Verdict::accepted) + count(deliveries, Verdict::in_doubt) +
+            count(deliveries, Verdict::unavailable) ==
+        rows.size());
+  CHECK(count(deliveries, Verdict::accepted) < rows.size());
+  CHECK(driver.session().state == Session::State::down);
+  proxy.heal();
+  fixture.start();
+  CHECK(recovers(driver, fixture.restart_time(), 5000));
+  if (fixture.survives_kill()) CHECK(missing_though_accepted(deliveries, ids_at(fixture)) == 0);
+}
+
+void check_swallowed_answers(ServerFixture& fixture) {
+  FaultProxy proxy(fixture.port());
+  const auto broker = fixture.open_at(proxy.port(), impatient());
+  Driver driver(*broker);
+  CHECK(count(driver.publish(rows_of(1)), Verdict::accepted) == 1);
+  proxy.swallow_answers(true);
+  const auto start = steady_clock::now();
+  const Rows rows = rows_of(51);
+  driver.submit(rows.submissions(2));
+  const auto deliveries = driver.deliveries();
+  CHECK(count(deliveries, Verdict::in_doubt) > 0);
+  CHECK(count(deliveries, Verdict::accepted) == 0);
+  CHECK(count(deliveries, Verdict::in_doubt) + count(deliveries, Verdict::unavailable) == 50);
+  CHECK(deliveries[0].reason != "");
+  CHECK(steady_clock::now() - start >= milliseconds(1400));
+  CHECK(steady_clock::now() - start < patience);
+  CHECK(driver.session().state == Session::State::down);
+  // They had arrived: why "no answer" must not mean "not there".
+  CHECK(ids_at(fixture).contains(uuid_of(2)));
+  proxy.heal();
+  CHECK(recovers(driver, fixture.restart_time(), 52));
+}
+
+void check_cut_in_answers(ServerFixture& fixture) {
+  FaultProxy proxy(fixture.port());
+  const auto broker = fixture.open_at(proxy.port(), impatient());
+  Driver driver(*broker);
+  std::int64_t first = 1;
+  for (std::size_t bytes : {0, 1, 21, 500, 1000}) {
+    REQUIRE(recovers(driver, fixture.restart_time(), first++));
+    proxy.cut_after_answers(bytes);
+    const Rows rows = rows_of(static_cast<int>(first) + 199);
+    driver.submit(rows.submissions(first));
+    first += 200;
+    const auto deliveries = driver.deliveries();
+    CHECK(deliveries.size() == 200);
+    CHECK(count(deliveries, Verdict::accepted) < 200);
+    CHECK(count(deliveries, Verdict::accepted) + count(deliveries, Verdict::in_doubt) +
+              count(deliveries, Verdict::unavailable) ==
+          200);
+    CHECK(missing_though_accepted(deliveries, ids_at(fixture)) == 0);
+    CHECK(driver.session().state == Session::State::down);
+  }
+}
+
+void check_slow_wire(ServerFixture& fixture) {
+  FaultProxy proxy(fixture.port(), 7);
+  const auto broker = fixture.open_at(proxy.port());
+  Driver driver(*broker);
+  proxy.delay(milliseconds(5), milliseconds(10));
+  proxy.drip(700);
+  CHECK(count(driver.publish(rows_of(100)), Verdict::accepted) == 100);
+  CHECK(ids_at(fixture).size() == 100);
+}
+
+void check_cut_while_idle(ServerFixture& fixture) {
+  FaultProxy proxy(fixture.port());
+  const auto broker = fixture.open_at(proxy.port());
+  Driver driver(*broker);
+  CHECK(count(driver.publish(rows_of(1)), Verdict::accepted) == 1);
+  proxy.cut();
+  CHECK(driver.session().state == Session::State::down);
+  CHECK(recovers(driver, fixture.restart_time(), 2));
+}
+
+void check_silent_server(ServerFixture& fixture) {
+  const auto broker = fixture.open_at(fixture.port(), impatient());
+  Driver driver(*broker);
+  fixture.freeze();
+  const auto start = steady_clock::now();
+  const Session session = driver.connect();
+  CHECK(session.state == Session::State::down);
+  CHECK(session.reason != "");
+  CHECK(steady_clock::now() - start < patience);
+  fixture.thaw();
+  CHECK(recovers(driver, fixture.restart_time()));
+}
+
+void check_vanished_host(ServerFixture& fixture) {
+  FaultProxy proxy(fixture.port());
+  const auto broker = fixture.open_at(proxy.port(), impatient());
+  Driver driver(*broker);
+  CHECK(count(driver.publish(rows_of(1)), Verdict::accepted) == 1);
+  proxy.half_open(true);
+  const Rows rows = rows_of(151, 200000);  // far more than the sockets' buffers take
+  const auto start = steady_clock::now();
+  driver.submit(rows.submissions(2));
+  CHECK_MESSAGE(steady_clock::now() - start < milliseconds(1400), "submit() has waited for the wire");
+  const auto deliveries = driver.deliveries();
+  CHECK(count(deliveries, Verdict::in_doubt) + count(deliveries, Verdict::unavailable) == 150);
+  CHECK(driver.session().state == Session::State::down);
+  proxy.heal();
+  proxy.cut();
+  CHECK(recovers(driver, fixture.restart_time(), 152));
+}
+
+void check_new_session_in_flight(ServerFixture& fixture) {
+  FaultProxy proxy(fixture.port());
+  const auto broker = fixture.open_at(proxy.port());
+  Driver driver(*broker);
+  CHECK(count(driver.publish(rows_of(1)), Verdict::accepted) == 1);
+  proxy.swallow_answers(true);
+  const Rows rows = rows_of(6);
+  driver.submit(rows.submissions(2));
+  proxy.heal();
+  CHECK(driver.connect().state == Session::State::up);
+  CHECK(driver.deliveries().size() == 5);
+}
+
+void check_end_in_flight(ServerFixture& fixture) {
+  FaultProxy proxy(fixture.port());
+  auto broker = fixture.open_at(proxy.port());
+  Driver driver(*broker);
+  CHECK(count(driver.publish(rows_of(1)), Verdict::accepted) == 1);
+  proxy.swallow_answers(true);
+  const Rows rows = rows_of(6);
+  driver.submit(rows.submissions(2));
+  const auto start = steady_clock::now();
+  broker.reset();
+  CHECK_MESSAGE(steady_clock::now() - start < seconds(2), "the end waits for answers");
+}
+
+/// The relay's own way of finding the guilty one: what is in doubt goes again, one at a time.
+void check_turned_away(ServerFixture& fixture, const TurnedAway& turned_away) {
+  const auto broker = fixture.open_at(fixture.port(), impatient());
+  Driver driver(*broker);
+  CHECK(count(driver.publish(rows_of(1)), Verdict::accepted) == 1);
+  Rows rows = rows_of(10);
+  const std::int64_t bad = rows.add(turned_away.row);
+  for (int i = 0; i < 10; ++i) rows.add();
+  driver.submit(rows.submissions(2));
+  auto verdicts = driver.deliveries();
+  CHECK(verdicts.size() == rows.size() - 1);
+  for (Delivery& delivery : verdicts) {
+    const auto number = static_cast<std::int64_t>(delivery.ticket);
+    if (number != bad) {
+      CHECK_MESSAGE((delivery.verdict == Verdict::accepted || delivery.verdict == Verdict::in_doubt ||
+                     delivery.verdict == Verdict::unavailable),
+                    "an innocent message is blamed: ", delivery.reason);
+    } else if (delivery.verdict == Verdict::in_doubt) {  // it was in bad company: once more, alone
+      (void)recovers(driver, fixture.restart_time(), 1000);
+      const Submission alone{static_cast<Ticket>(bad), &rows.message(bad)};
+      driver.submit({&alone, 1});
+      delivery = delivery_of(driver.deliveries(), bad);
+    }
+  }
+  const Delivery delivery = delivery_of(verdicts, bad);
+  CHECK_MESSAGE(delivery.verdict == turned_away.verdict, name_of(delivery.verdict), ": ", delivery.reason);
+  CHECK_MESSAGE(delivery.reason.find(turned_away.says) != std::string::npos, delivery.reason);
+  CHECK(recovers(driver, fixture.restart_time(), 1001));
+  CHECK(missing_though_accepted(verdicts, ids_at(fixture)) == 0);
+  CHECK(!ids_at(fixture).contains(uuid_of(bad)));
+}
+
+void check_wrong_password(ServerFixture& fixture) {
+  const std::string url = fixture.url_with_wrong_password();
+  if (url.empty()) return;
+  Settings settings = fixture.settings();
+  settings.merge(impatient());
+  const auto broker = open_broker(fixture.adapter(), url, settings);
+  const Session session = Driver(*broker).connect();
+  CHECK(session.state == Session::State::misconfigured);
+  CHECK(session.reason != "");
+  CHECK_MESSAGE(session.reason.find("wrong-secret") == std::string::npos, session.reason);
+}
+
+}  // namespace
+
+Settings impatient() {
+  return {{"timeout", Duration(milliseconds(1500))}, {"connect_timeout", Duration(milliseconds(1500))}};
+}
+
+void broker_server_suite(ServerFixture& fixture) {
+  SUBCASE("without a server the session is down and says where it looked") {
+    check_no_server(fixture);
+  }
+  SUBCASE("a server killed in flight leaves one delivery per message and loses none that it accepted") {
+    check_killed_in_flight(fixture);
+  }
+  SUBCASE("answers that never arrive leave the messages in doubt within the time limit") {
+    check_swallowed_answers(fixture);
+  }
+  SUBCASE("a connection cut among the answers accepts only what the server has") {
+    check_cut_in_answers(fixture);
+  }
+  SUBCASE("a slow and jittery wire only takes time") {
+    check_slow_wire(fixture);
+  }
+  SUBCASE("a connection reset while idle ends the session, and the next one works") {
+    check_cut_while_idle(fixture);
+  }
+  SUBCASE("a server that is there and says nothing is down after connect_timeout") {
+    check_silent_server(fixture);
+  }
+  SUBCASE("a host that vanishes blocks nobody: what was submitted comes back within the time limit") {
+    check_vanished_host(fixture);
+  }
+  SUBCASE("a new session asked for in flight settles the old one's messages first") {
+    check_new_session_in_flight(fixture);
+  }
+  SUBCASE("the end does not wait for what is in flight") {
+    check_end_in_flight(fixture);
+  }
+  SUBCASE("a topic that is not there costs its neighbours nothing") {
+    if (const auto topic = fixture.unknown_topic()) check_turned_away(fixture, *topic);
+  }
+  SUBCASE("a topic without the right to it costs its neighbours nothing") {
+    if (const auto topic = fixture.forbidden_topic()) check_turned_away(fixture, *topic);
+  }
+  SUBCASE("a message that is too large costs its neighbours nothing") {
+    if (const auto message = fixture.too_large()) check_turned_away(fixture, *message);
+  }
+  SUBCASE("a wrong password is misconfigured, and no reason shows it") {
+    check_wrong_password(fixture);
+  }
+}
+
+void broker_tls_suite(const BrokerAdapter& adapter, const TlsServer& server, const Settings& settings) {
+  const auto with = [&](const Settings& more) {
+    Settings all = impatient();
+    for (const auto& from : {settings, more})
+      for (const auto& [key, value] : from) all.insert_or_assign(key, value);
+    return all;
+  };
+  const auto session_of = [&](const std::string& url, const Settings& more) {
+    return Driver(*open_broker(adapter, url, with(more))).connect();
+  };
+  SUBCASE("messages go to a server whose certificate is trusted") {
+    const auto broker = open_broker(adapter, server.url, with({{"ca_file", server.certificate}}));
+    Driver driver(*broker);
+    CHECK(count(driver.publish(rows_of(2000, 300)), Verdict::accepted) == 2000);
+    CHECK(
+        session_of(server.url, {{"ca_file", server.certificate}, {"server_name", std::string("broker.test")}})
+            .state == Session::State::up);
+  }
+  SUBCASE("a certificate of an unknown authority is refused") {
+    const Session session = session_of(server.url, {});
+    CHECK(session.state == Session::State::misconfigured);
+    CHECK_MESSAGE(session.reason.find("certificate") != std::string::npos, session.reason);
+  }
+  SUBCASE("a certificate for another name is refused") {
+    const Session session =
+        session_of(server.url, {{"ca_file", server.certificate}, {"server_name", std::string("other.test")}});
+    CHECK(session.state == Session::State::misconfigured);
+    CHECK(session.reason != "");
+  }
+  SUBCASE("a file of authorities that is not there is named") {
+    const Session session = session_of(server.url, {{"ca_file", std::string("/nonexistent/ca.pem")}});
+    CHECK(session.state == Session::State::misconfigured);
+    CHECK_MESSAGE(session.reason.find("ca_file /nonexistent/ca.pem") != std::string::npos, session.reason);
+  }
+  SUBCASE("a port without TLS is down") {
+    if (!server.plain_url.empty())
+      CHECK(session_of(server.plain_url, {{"ca_file", server.certificate}}).state == Session::State::down);
+  }
+}
+
+}  // namespace outbox::test
