@@ -43,6 +43,17 @@ void add_demo(CLI::App& app, Context& context) {
       ->type_name("N")
       ->capture_default_str();
   command->add_flag("--keep", options->keep, "Keep the databases, the events and the logs, and say where");
+  auto* to =
+      command
+          ->add_option("--to", options->to, "Broker of the relay, instead of a file; scripts/demo starts one")
+          ->type_name("URL");
+  auto* events = command
+                     ->add_option("--events", options->events,
+                                  "With --to: the file to which a consumer writes what arrives there, a "
+                                  "CloudEvent in JSON per line")
+                     ->type_name("FILE");
+  to->needs(events);
+  events->needs(to);
   command->footer(
       "Real processes on SQLite: two order services, a relay, a cart service. Each is killed with SIGKILL at "
       "a\n"

@@ -55,9 +55,12 @@ int tell(const Options& options, Narrator& narrator) {
       "A shop, its carts and a relay, on SQLite. Processes die at bad moments; see what is lost.");
   if (options.keep) narrator.remark("Everything is kept in " + workspace.path());
   narrator.verbatim("\n");
-  Story story({workspace.path(), options.orders, options.seed}, narrator);
+  const std::string events = options.to.empty() ? workspace.path() + "/events.ndjson" : options.events;
+  Story story({workspace.path(), options.orders, options.seed,
+               options.to.empty() ? "file:" + events : options.to, "file:" + events},
+              narrator);
   const bool is_through = story.tell();
-  const auto counts = take_account({workspace.path(), story.events(), options.orders});
+  const auto counts = take_account({workspace.path(), "file:" + events, options.orders});
   const bool agree = std::ranges::all_of(counts, &Count::agrees);
   narrator.verbatim("\n" + account_table(counts) + "\n");
   narrator.remark(

@@ -11,6 +11,9 @@ struct Options {
   std::int64_t orders = 2'000;
   std::uint64_t seed = 1;
   bool keep = false;
+  std::string to;  ///< a broker of its own, empty: a file
+  std::string
+      events;  ///< the file to which a consumer of that broker writes what arrives; empty without `to`
 };
 
 struct OrderService {

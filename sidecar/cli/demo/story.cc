@@ -9,6 +9,7 @@
 #include "cli/demo/carts.h"
 #include "cli/demo/database.h"
 #include "cli/demo/shop.h"
+#include "core/url.h"
 
 namespace outbox::cli::demo {
 namespace {
@@ -50,7 +51,7 @@ std::int64_t count_outbox(Database& shop) {
 }  // namespace
 
 Story::Story(StoryTask task, Narrator& narrator)
-    : task_(std::move(task)), narrator_(narrator), source_(open_events(events(), 0)) {}
+    : task_(std::move(task)), narrator_(narrator), source_(open_events(task_.events, 0)) {}
 
 bool Story::tell() {
   set_the_scene();
@@ -79,9 +80,11 @@ void Story::open_the_shop() {
   start_order_service(2, 0);
   narrator_.tell("Two order services take " + grouped(task_.orders) + " orders in " + seconds(opening_hours) +
                  ": order and message in one transaction, both rolled back when the payment is declined.");
-  narrator_.tell(
-      "A relay carries what is committed to the broker, here a file: outboxd run --db sqlite:shop.db --to "
-      "file:events.ndjson");
+  const bool is_file = task_.to == task_.events;
+  narrator_.tell("A relay carries what is committed to the broker" +
+                 std::string(is_file ? ", here a file" : "") + ": outboxd run --db sqlite:shop.db --to " +
+                 (is_file ? "file:events.ndjson" : redacted(task_.to)));
+  if (!is_file) narrator_.tell("A consumer of another make writes down what arrives there: events.ndjson");
   narrator_.tell("A cart service reads the broker and clears the cart of each order, in its own database.");
 }
 
@@ -162,12 +165,12 @@ void Story::start(const std::string& name, std::vector<std::string> arguments) {
 }
 
 void Story::start_relay() {
-  start("relay", {"run", "--db", std::string("sqlite:") + shop_database, "--to", "file:events.ndjson",
-                  "--listen", "", "--set", "relay.lease=1s"});
+  start("relay", {"run", "--db", std::string("sqlite:") + shop_database, "--to", task_.to, "--listen", "",
+                  "--set", "relay.lease=1s"});
 }
 
 void Story::start_cart_service() {
-  start("cart service", {"demo-service", "carts", "--from", "file:events.ndjson"});
+  start("cart service", {"demo-service", "carts", "--from", task_.events});
 }
 
 void Story::start_order_service(int instance, std::int64_t stop_between) {

@@ -20,6 +20,8 @@ struct StoryTask {
   std::string directory;  ///< empty; all files go there
   std::int64_t orders = 0;
   std::uint64_t seed = 1;
+  std::string to;      ///< what the relay publishes to
+  std::string events;  ///< where what has arrived is read, for open_events()
 };
 
 class Story {
@@ -29,9 +31,6 @@ class Story {
   /// Returns when every process has ended. False: not everything went through in time. Throws Failed, also
   /// when a stop was requested; processes end with this object.
   bool tell();
-
-  /// Where the events are, for one who reads them afterwards.
-  [[nodiscard]] std::string events() const { return "file:" + task_.directory + "/events.ndjson"; }
 
  private:
   void set_the_scene();
