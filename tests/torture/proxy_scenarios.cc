@@ -9,14 +9,13 @@ using namespace std::chrono_literals;
 
 class Wire {
  public:
-  /// answer_bytes_max: cuts come after each count of bytes up to this one, in turn.
-  Wire(World& world, FaultProxy& proxy, Outboxd& relay, int answer_bytes_max)
-      : world_(world), proxy_(proxy), relay_(relay), answer_bytes_max_(answer_bytes_max) {}
+  Wire(World& world, FaultProxy& proxy, Outboxd& relay, BrokerUnderTest::Cuts cuts)
+      : world_(world), proxy_(proxy), relay_(relay), cuts_(cuts) {}
 
   /// `turn` counts through all rounds, so that no count of bytes is left out.
   void play(int turn) {
     if (turn % 5 < 2)
-      cut_in_answer(turn / 5 * 2 + turn % 5);
+      cut_in_answer((turn / 5 * 2 + turn % 5) * cuts_.step);
     else
       spoil();
     proxy_.heal();
@@ -55,7 +54,7 @@ class Wire {
         pass();
         break;
       default:  // half an answer, and the relay does not live to see the rest
-        cut_in_answer(world_.draw(answer_bytes_max_));
+        cut_in_answer(world_.draw(cuts_.bytes_max));
         world_.kill(relay_);
         world_.may_repeat(1);
         world_.start(relay_);
@@ -67,21 +66,22 @@ class Wire {
 
   void cut_in_answer(int number) {
     const auto before = proxy_.accepted();
-    const bool in_new_session = number / answer_bytes_max_ % 2 == 1;  // among its first bytes
+    const bool in_new_session = number / cuts_.bytes_max % 2 == 1;  // among its first bytes
     if (in_new_session) proxy_.cut();
-    proxy_.cut_after_answers(static_cast<std::size_t>(1 + number % answer_bytes_max_));
+    proxy_.cut_after_answers(static_cast<std::size_t>(1 + number % cuts_.bytes_max));
     (void)world_.until([&] { return proxy_.accepted() > before + (in_new_session ? 1 : 0); }, 300ms);
   }
 
   World& world_;
   FaultProxy& proxy_;
   Outboxd& relay_;
-  const int answer_bytes_max_;
+  const BrokerUnderTest::Cuts cuts_;
 };
 
-Outcome play(World& world, FaultProxy& proxy, Outboxd& relay, const Round& round, int answer_bytes_max) {
+Outcome play(World& world, FaultProxy& proxy, Outboxd& relay, const Round& round,
+             BrokerUnderTest::Cuts cuts) {
   world.start(relay);
-  Wire wire(world, proxy, relay, answer_bytes_max);
+  Wire wire(world, proxy, relay, cuts);
   for (int i = 0; i < round.faults && world.is_faultless(); ++i) {
     if (!world.progress(static_cast<std::size_t>(1 + world.draw(30)), "a fault on the wire")) break;
     wire.play(round.number * round.per_round + i);
@@ -99,20 +99,20 @@ Outcome spoil_database_wire(const Round& round) {
   const std::string direct = ":" + std::to_string(round.servers.postgresql().port()) + "/";
   std::string spoilt = url;
   spoilt.replace(spoilt.find(direct), direct.size(), ":" + std::to_string(proxy.port()) + "/");
-  return play(*world, proxy, world->add_relay(spoilt), round, 1000);
+  return play(*world, proxy, world->add_relay(spoilt), round, {.bytes_max = 1000});
 }
 
-Outcome spoil_broker_wire(const Round& round) {
+Outcome spoil_broker_wire(const Round& round, MakeBroker make_broker) {
   WorldOptions options;
   options.seed = round.seed;
-  const int redis = round.servers.redis().port();
-  FaultProxy proxy(redis, round.seed);
-  World world(std::make_unique<SqliteShop>(),
-              std::make_unique<RedisConsumer>(redis, proxy.port(), round.lane), options);
-  Outboxd& relay = world.add_relay("", [](RelayConfig& config) {
-    config.routes[0].more = "[route.redis]\ntimeout = '1s'\nconnect_timeout = '1s'";
-  });
-  return play(world, proxy, relay, round, 250);
+  const std::unique_ptr<BrokerUnderTest> broker = make_broker();
+  FaultProxy proxy(broker->port(), round.seed);
+  broker->reached_through(proxy.port());
+  broker->start();
+  World world(std::make_unique<SqliteShop>(), broker->consumer(), options);
+  Outboxd& relay =
+      world.add_relay("", [&](RelayConfig& config) { config.routes[0].more = broker->short_limits(); });
+  return play(world, proxy, relay, round, broker->cuts());
 }
 
 }  // namespace outbox::test

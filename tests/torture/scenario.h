@@ -11,6 +11,7 @@
 
 #include "tests/support/postgresql_server.h"
 #include "tests/support/redis_server.h"
+#include "tests/torture/broker_under_test.h"
 #include "tests/torture/world.h"
 
 namespace outbox::test {
@@ -75,9 +76,10 @@ Outcome zombies(const Round& round);
 Outcome share_shards(const Round& round);
 /// waits_for_disk: a commit is answered when it is on disk (synchronous_commit).
 Outcome crash_database(const Round& round, bool waits_for_disk);
-Outcome crash_broker(const Round& round);
+/// Both with a server of the round's own.
+Outcome crash_broker(const Round& round, MakeBroker make_broker);
+Outcome spoil_broker_wire(const Round& round, MakeBroker make_broker);
 Outcome spoil_database_wire(const Round& round);
-Outcome spoil_broker_wire(const Round& round);
 Outcome fill_file_disk(const Round& round);
 Outcome fill_state_disk(const Round& round);
 Outcome shift_clock(const Round& round);

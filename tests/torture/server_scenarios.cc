@@ -48,26 +48,27 @@ Outcome crash_database(const Round& round, bool waits_for_disk) {
   return world.finish();
 }
 
-Outcome crash_broker(const Round& round) {
+Outcome crash_broker(const Round& round, MakeBroker make_broker) {
   WorldOptions options;
   options.seed = round.seed;
-  RedisServer redis({.append_fsync = "always"});
+  const std::unique_ptr<BrokerUnderTest> broker = make_broker();
+  broker->start();
   std::unique_ptr<Shop> shop;
   if (round.number % 2 == 0)
     shop = std::make_unique<SqliteShop>();
   else
     shop = round.servers.new_shop();
-  World world(std::move(shop), std::make_unique<RedisConsumer>(redis.port()), options);
+  World world(std::move(shop), broker->consumer(), options);
   Outboxd& relay = world.add_relay();
   world.start(relay);
   for (int i = 0; i < round.faults && world.is_faultless(); ++i) {
-    if (!world.progress(static_cast<std::size_t>(world.draw(200)), "kill -9 of Redis")) break;
-    redis.kill();
+    if (!world.progress(static_cast<std::size_t>(world.draw(200)), "kill -9 of the broker")) break;
+    broker->kill();
     world.fault();
     world.may_repeat(1);
     perhaps_kill(world, relay);
     world.pass(short_time(world));
-    redis.start();
+    broker->start();
   }
   return world.finish();
 }
