@@ -209,6 +209,7 @@ class Kafka(Broker):
 
 class Rabbitmq(Broker):
     programs, package = ["/usr/lib/rabbitmq/bin/rabbitmq-server"], "rabbitmq-server"
+    queue_type = "quorum"
 
     @property
     def url(self):
@@ -228,7 +229,8 @@ class Rabbitmq(Broker):
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS":
                 "+S 2:2 +sbwt none -kernel inet_dist_use_interface {127,0,0,1}",
         }
-        return self.programs, environment
+        # Erlang would start a port mapper that outlives it; one that is there already is used, and ends with the group.
+        return ["sh", "-c", f'epmd -port "$ERL_EPMD_PORT" & exec {self.programs[0]}'], environment
 
     def is_ready(self):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
@@ -246,7 +248,7 @@ class Rabbitmq(Broker):
     def prepare(self, topics):
         channel = self._channel()
         for topic in topics:
-            channel.queue_declare(topic, durable=True, arguments={"x-queue-type": "quorum"})
+            channel.queue_declare(topic, durable=True, arguments={"x-queue-type": self.queue_type})
         channel.connection.close()
 
     def arriving(self, topics, stop):
@@ -262,6 +264,10 @@ class Rabbitmq(Broker):
                 attributes, rest = split_prefix(fields, "cloudEvents_")
                 yield event(attributes, method.routing_key, body, properties.content_type or "", rest)
         channel.connection.close()
+
+
+class ClassicRabbitmq(Rabbitmq):
+    queue_type = "classic"
 
 
 class Nats(Broker):
@@ -428,4 +434,5 @@ def until(stop, found):
                 return
 
 
-BROKERS = {"redis": Redis, "kafka": Kafka, "amqp": Rabbitmq, "nats": Nats, "mqtt": Mosquitto, "http": Webhook}
+BROKERS = {"redis": Redis, "kafka": Kafka, "amqp": Rabbitmq, "amqp-classic": ClassicRabbitmq, "nats": Nats,
+           "mqtt": Mosquitto, "http": Webhook}

@@ -11,7 +11,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
-from brokers import BROKERS, free_port  # pylint: disable=wrong-import-position
+from brokers import BROKERS, NotInstalled, free_port  # pylint: disable=wrong-import-position
 
 
 def wait_for(condition, what, seconds=30):
@@ -20,6 +20,25 @@ def wait_for(condition, what, seconds=30):
         if time.monotonic() > deadline:
             sys.exit(f"run: {what} within {seconds} s")
         time.sleep(0.05)
+
+
+def cpu_seconds(pid, with_ended_children=False):
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return sum(int(ticks) for ticks in fields[11:15 if with_ended_children else 13]) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of_group(pid):
+    """Of the process and of all that it has started: its children, and the rest of its session."""
+    pids = {pid}
+    for flag in ("-P", "-s"):
+        found = subprocess.run(["pgrep", flag, str(pid)], stdout=subprocess.PIPE, text=True, check=False).stdout
+        pids.update(int(line) for line in found.split())
+    total = 0
+    for each in pids:
+        with contextlib.suppress(FileNotFoundError):
+            total += cpu_seconds(each, with_ended_children=True)
+    return total
 
 
 @contextlib.contextmanager
@@ -41,7 +60,7 @@ class Postgresql:
         programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
         if not programs:
             sys.exit("run: no PostgreSQL below /usr/lib/postgresql: scripts/setup installs it")
-        self.programs, self.count = programs[-1], 0
+        self.programs, self.count, self.process = programs[-1], 0, None
 
     def _server_command(self, *command):
         user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.geteuid() == 0 else []
@@ -59,7 +78,7 @@ class Postgresql:
                                        "-c", "listen_addresses=127.0.0.1",
                                        "-c", f"unix_socket_directories={self.directory}")
         with open(self.directory + "/log", "wb") as log:
-            with child(command, stop=signal.SIGINT, stdout=log, stderr=log, cwd=self.directory):
+            with child(command, stop=signal.SIGINT, stdout=log, stderr=log, cwd=self.directory) as self.process:
                 ready = [self.programs + "/pg_isready", "-q", "-d", self.url("postgres")]
                 wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL did not start")
                 yield self

@@ -1,0 +1,107 @@
+"""The mode `brokers` of tests/bench/run: each broker with a bare loop of its client library, with outboxd from memory,
+with outboxd from PostgreSQL, with one key only, and at 1,000 messages a second."""
+import contextlib
+import os
+import statistics
+import subprocess
+import tempfile
+
+from servers import BROKERS, NotInstalled, child, cpu_of_group, free_port
+
+# The name in the table, the class of scripts/brokers.py, the bare program's way beside the common arguments, and how many
+# messages: a million, or what takes about half a minute. One key is one message at a time but for Kafka.
+BENCHES = {
+    "redis": ("Redis Streams", "redis", ["sliding"], 1_000_000, 100_000),
+    "kafka": ("Kafka", "kafka", [], 1_000_000, 300_000),
+    "amqp": ("RabbitMQ, quorum queue", "amqp", [], 400_000, 20_000),
+    "amqp-classic": ("RabbitMQ, classic durable queue", "amqp-classic", [], 400_000, 20_000),
+    "nats": ("NATS JetStream, file", "nats", [], 1_000_000, 50_000),
+    "mqtt": ("MQTT 5, mosquitto", "mqtt", [], 500_000, 50_000),
+    "http": ("HTTP/1.1, keep-alive", "http", [], 300_000, 50_000),
+}
+TOPIC = "bench"
+
+
+class Sink:
+    """tests/bench/http_sink: answers every POST, so that the receiver is not what is measured."""
+
+    def __init__(self, build):
+        self.port, self.program = free_port(), os.path.join(build, "tests/bench/http_sink")
+        self.url, self.process = f"http://127.0.0.1:{self.port}", None
+
+    def __enter__(self):
+        self.stack = contextlib.ExitStack()
+        self.process = self.stack.enter_context(child([self.program, str(self.port)]))
+        return self
+
+    def __exit__(self, *_):
+        self.stack.close()
+
+    def prepare(self, topics):
+        """Nothing: it takes every path."""
+
+
+@contextlib.contextmanager
+def fresh(bench, kind):
+    """A broker of this kind, new and empty, with the bench's topic."""
+    with tempfile.TemporaryDirectory(dir=bench.directory) as directory:
+        os.chmod(directory, 0o755)
+        with Sink(bench.options.build) if kind == "http" else BROKERS[kind](directory) as broker:
+            broker.prepare([TOPIC])
+            yield broker
+
+
+def once(bench, name, title, kind, way, rows, rows_of_one_key):
+    """Every figure once, each on a new broker."""
+    options, figures = bench.options, {}
+    program = os.path.join(options.build, "tests/bench/bare_" + kind.split("-")[0])
+    with fresh(bench, kind) as broker:
+        command = [program, "127.0.0.1", str(broker.port), str(rows), str(options.payload), str(options.keys),
+                   str(options.window), *way]
+        figures["bare"] = bench.figures(f"{name}: bare loop", command)["messages_per_second"]
+    with fresh(bench, kind) as broker:
+        run = bench.outboxd(f"{name}: from memory", "broker", "--to", broker.url, "--rows", str(rows))
+        figures["memory"] = run["messages_per_second"]
+    url = bench.backlog("postgresql", rows)
+    with fresh(bench, kind) as broker:
+        servers = bench.postgresql.process.pid, broker.process.pid
+        before = [cpu_of_group(pid) for pid in servers]
+        run = bench.drain_rate(f"{name}: from PostgreSQL", url, broker.url)
+        figures["postgresql"] = run["messages_per_second"]
+        seconds = rows / run["messages_per_second"]
+        for what, pid, ticks in zip(("postgresql_cpu", "broker_cpu"), servers, before):
+            figures[what] = (cpu_of_group(pid) - ticks) / seconds
+        figures["relay_cpu"] = run["cpu_seconds_per_million"] * rows / 1e6 / seconds
+    with fresh(bench, kind) as broker:
+        run = bench.outboxd(f"{name}: one key", "broker", "--to", broker.url, "--rows", str(rows_of_one_key), "--keys", "1")
+        figures["one_key"] = run["messages_per_second"]
+    with fresh(bench, kind) as broker:
+        run = bench.outboxd(f"{name}: 1,000 a second", "latency", "--db", bench.postgresql.new_database(), "--to",
+                            broker.url, "--rate", "1000", "--seconds", str(max(5, options.seconds // 3)))
+        figures["p50"] = run["committed_to_accepted_p50_milliseconds"]
+        figures["p99"] = run["committed_to_accepted_p99_milliseconds"]
+    return figures
+
+
+def measure(bench, names):
+    print("Each broker: a bare loop of its library, outboxd from memory, from PostgreSQL, with one key, at 1,000/s")
+    rows = []
+    for name in names:
+        title, kind, way, messages, of_one_key = BENCHES[name]
+        try:
+            runs = [once(bench, name, title, kind, way, messages, of_one_key) for _ in range(bench.options.repeat)]
+        except NotInstalled as error:
+            print(f"  {name}: left out: {error}")
+            continue
+        median = {figure: statistics.median(run[figure] for run in runs) for figure in runs[0]}
+        share = median["postgresql"] / median["bare"]
+        bench.line(f"{title}: from PostgreSQL / bare loop", ">= 90 %",
+                   f"{share:.0%} ({median['postgresql']:,.0f} of {median['bare']:,.0f} messages/s)", share >= 0.9)
+        rows.append((title, f"{median['bare']:,.0f}", f"{median['memory']:,.0f}", f"{median['postgresql']:,.0f}", f"{share:.0%}",
+                     f"{median['relay_cpu']:.2f} + {median['postgresql_cpu']:.2f} + {median['broker_cpu']:.2f}",
+                     f"{median['p50']:.2f} / {median['p99']:.2f}", f"{median['one_key']:,.0f}"))
+    print("\n| broker | bare loop/s | from memory/s | from PostgreSQL/s | of the bare loop "
+          "| cores: relay + PostgreSQL + broker | p50 / p99 ms at 1,000/s | one key/s |")
+    print("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
