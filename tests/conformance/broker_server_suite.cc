@@ -111,7 +111,7 @@ void check_cut_in_answers(ServerFixture& fixture) {
   const auto broker = fixture.open_at(proxy.port(), impatient());
   Driver driver(*broker);
   std::int64_t first = 1;
-  for (std::size_t bytes : {0, 1, 21, 500, 1000}) {
+  for (std::size_t bytes : {0, 1, 21, 500, 700}) {  // the shortest answers there are have four bytes
     REQUIRE(recovers(driver, fixture.restart_time(), first++));
     proxy.cut_after_answers(bytes);
     const Rows rows = rows_of(static_cast<int>(first) + 199);

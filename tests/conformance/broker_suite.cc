@@ -119,7 +119,8 @@ void check_texts(BrokerFixture& fixture) {
     if (fixture.carries_topic(text)) row.topic = text;
     if (fixture.carries_attribute(text)) row.key = row.type = text;
     const bool is_line = text.find('\n') == text.npos;
-    row.headers = {{is_line && fixture.carries_header_name(text) ? text : "h", is_line ? text : "one line"}};
+    row.headers = {{is_line && fixture.carries_header_name(text) ? text : "h",
+                    is_line && fixture.carries_header_value(text) ? text : "one line"}};
     rows.add(row);
   }
   check_all_accepted(driver.publish(rows), rows);
@@ -149,6 +150,7 @@ void check_what_cannot_be_carried(BrokerFixture& fixture) {
   for (const char* text : {"a b\tc", "*", "line\r\nbreak", "größe", "a/#", "a..b", ""}) {
     if (!fixture.carries_topic(text)) bad.push_back({.topic = text});
     if (!fixture.carries_attribute(text)) bad.push_back({.key = text});
+    if (!fixture.carries_header_value(text)) bad.push_back({.headers = {{"name", text}}});
   }
   if (!fixture.carries_topic(std::string(70000, 't'))) bad.push_back({.topic = std::string(70000, 't')});
   for (const Row& row : bad) {

@@ -43,6 +43,8 @@ class BrokerFixture {
   [[nodiscard]] virtual bool carries_topic(std::string_view) const { return true; }
   /// False: the protocol has no header of this name, and messages with one must be rejected.
   [[nodiscard]] virtual bool carries_header_name(std::string_view) const { return true; }
+  /// False: the same for a header's value.
+  [[nodiscard]] virtual bool carries_header_value(std::string_view) const { return true; }
   /// False: the same for a key or a type.
   [[nodiscard]] virtual bool carries_attribute(std::string_view) const { return true; }
   /// False: messages that are submitted together arrive in any order.
