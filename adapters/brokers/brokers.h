@@ -9,5 +9,6 @@ BrokerAdapter null_adapter();
 BrokerAdapter stdout_adapter();
 BrokerAdapter file_adapter();
 BrokerAdapter redis_adapter();
+BrokerAdapter mqtt_adapter();
 
 }  // namespace outbox
