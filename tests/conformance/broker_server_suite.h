@@ -35,6 +35,8 @@ class ServerFixture : public BrokerFixture {
   virtual void thaw() = 0;
   /// False: what it has acknowledged is gone after kill(), and that is known and written in the README.
   [[nodiscard]] virtual bool survives_kill() const { return true; }
+  /// False: nothing is noticed before the next message, which may find another connection or be in doubt.
+  [[nodiscard]] virtual bool notices_idle_cut() const { return true; }
   /// How long a killed server may need until it takes messages again.
   [[nodiscard]] virtual std::chrono::seconds restart_time() const { return std::chrono::seconds(10); }
 
