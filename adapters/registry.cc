@@ -20,8 +20,8 @@ const Adapter* find(std::span<const Adapter> adapters, std::string_view url) {
 }  // namespace
 
 std::span<const BrokerAdapter> broker_adapters() {
-  static const BrokerAdapter table[] = {null_adapter(), stdout_adapter(), file_adapter(), redis_adapter(),
-                                         mqtt_adapter()};
+  static const BrokerAdapter table[] = {null_adapter(),  stdout_adapter(), file_adapter(),
+                                        redis_adapter(), mqtt_adapter(),   http_adapter()};
   return table;
 }
 
@@ -30,7 +30,11 @@ std::span<const StoreAdapter> store_adapters() {
   return table;
 }
 
-const BrokerAdapter* broker_adapter_for(std::string_view url) { return find(broker_adapters(), url); }
-const StoreAdapter* store_adapter_for(std::string_view url) { return find(store_adapters(), url); }
+const BrokerAdapter* broker_adapter_for(std::string_view url) {
+  return find(broker_adapters(), url);
+}
+const StoreAdapter* store_adapter_for(std::string_view url) {
+  return find(store_adapters(), url);
+}
 
 }  // namespace outbox

@@ -10,5 +10,6 @@ BrokerAdapter stdout_adapter();
 BrokerAdapter file_adapter();
 BrokerAdapter redis_adapter();
 BrokerAdapter mqtt_adapter();
+BrokerAdapter http_adapter();
 
 }  // namespace outbox

@@ -1,0 +1,209 @@
+#include "adapters/brokers/http/http_settings.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "adapters/common/settings.h"
+#include "core/url.h"
+
+namespace outbox {
+namespace {
+
+using Kind = SettingSpec::Kind;
+
+constexpr std::array specs = {
+    SettingSpec{.key = "concurrency",
+                .kind = Kind::integer,
+                .fallback = "32",
+                .min = 1,
+                .max = 1000,
+                .doc = "requests in flight at most: connections, or streams with HTTP/2"},
+    SettingSpec{.key = "append_topic",
+                .kind = Kind::boolean,
+                .fallback = "true",
+                .doc = "whether the topic follows the URL's path; false: all messages go to the URL itself"},
+    SettingSpec{.key = "http_version",
+                .kind = Kind::choice,
+                .fallback = "auto",
+                .choices = "auto|1.1",
+                .doc = "auto: HTTP/2 where an https server offers it"},
+    SettingSpec{.key = "probe",
+                .kind = Kind::choice,
+                .fallback = "options",
+                .choices = "options|connect",
+                .doc = "how a session begins: an OPTIONS request to the URL that must be answered, or a "
+                       "connection alone"},
+    SettingSpec{
+        .key = "bearer_token", .fallback = "", .secret = true, .doc = "sent as Authorization: Bearer ..."},
+    SettingSpec{.key = "signing_secret",
+                .fallback = "",
+                .secret = true,
+                .doc = "Standard Webhooks secret, whsec_ and base64; empty: not signed"},
+    SettingSpec{.key = "signing_secret_previous",
+                .fallback = "",
+                .secret = true,
+                .doc = "the secret before a change: messages carry a second signature with it"},
+    SettingSpec{.key = "timeout",
+                .kind = Kind::duration,
+                .fallback = "10s",
+                .doc = "time for a request and its whole answer"},
+    SettingSpec{.key = "connect_timeout",
+                .kind = Kind::duration,
+                .fallback = "5s",
+                .doc = "time for connecting, TLS and the first answer together"},
+    SettingSpec{.key = "ca_file",
+                .fallback = "",
+                .doc = "https: certificates that are trusted, PEM; default: the system's"},
+    SettingSpec{.key = "cert_file", .fallback = "", .doc = "https: the relay's own certificate, PEM"},
+    SettingSpec{.key = "key_file", .fallback = "", .doc = "https: the key of cert_file, PEM"},
+    SettingSpec{.key = "server_name",
+                .fallback = "",
+                .doc = "https: name that the server's certificate must carry, also sent as Host; default: "
+                       "the URL's host"},
+};
+
+Error bad(const std::string& what) {
+  return {Fault::misconfigured, "http: " + what};
+}
+
+std::string in_brackets(const std::string& host) {
+  return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
+/// The URL's path and query as they were written: taken apart and put together again they might become
+/// another one.
+std::string_view path_and_query(std::string_view url) {
+  const auto authority = url.find("://");
+  if (authority == url.npos) return {};
+  url.remove_prefix(authority + 3);
+  const auto at = url.rfind('@');
+  const auto end = url.find_first_of("/?", at == url.npos ? 0 : at);
+  return end == url.npos ? std::string_view{} : url.substr(end);
+}
+
+bool is_url_text(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) {
+    return c > ' ' && c < 0x7F && std::string_view("#\"<>\\^`{|}").find(c) == std::string_view::npos;
+  });
+}
+
+/// A host that goes into a URL again: a name, or an IPv6 address.
+bool is_host(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return static_cast<unsigned char>(c) > ' ' && c != 0x7F &&
+           std::string_view("/?#@\\%[]\"<>^`{|}").find(c) == std::string_view::npos;
+  });
+}
+
+int digit_of(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == '+') return 62;
+  if (c == '/') return 63;
+  return -1;
+}
+
+std::optional<std::string> decode_base64(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
+  std::string bytes;
+  unsigned bits = 0;
+  unsigned count = 0;
+  for (const char c : text) {
+    const int digit = digit_of(c);
+    if (digit < 0) return std::nullopt;
+    bits = bits << 6U | static_cast<unsigned>(digit);
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes += static_cast<char>(bits >> count & 0xFFU);
+  }
+  return bytes;
+}
+
+/// https://www.standardwebhooks.com: between 24 and 64 bytes, in base64 after "whsec_".
+Result<std::string> parse_secret(std::string_view key, std::string_view text) {
+  if (text.starts_with("whsec_")) text.remove_prefix(6);
+  auto bytes = decode_base64(text);
+  if (!bytes || bytes->size() < 24 || bytes->size() > 64)
+    return bad(std::string(key) +
+               " must be whsec_ and 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)");
+  return std::move(*bytes);
+}
+
+Result<void> read_url(const std::string& text, HttpSettings& settings) {
+  const auto url = parse_url(text);
+  if (!url) return bad(url.error().text);
+  if (url->hosts.empty() || url->hosts.front().name.empty())
+    return bad("the URL names no host; write https://hooks.example/events");
+  if (url->hosts.size() > 1) return bad("the URL names several hosts, and HTTP takes one");
+  const Url::Host& host = url->hosts.front();
+  if (!is_host(host.name)) return bad("the URL's host has a character that hosts do not have");
+  if (url->user.find('/') != std::string::npos)
+    return bad("the URL's user has a '/'; write @ in a path as %40");
+  const std::string_view rest = path_and_query(text);
+  if (!is_url_text(rest))
+    return bad("the URL's path or query has a character that must be percent-encoded, or a fragment (#)");
+
+  settings.is_tls = url->scheme == "https";
+  const std::string port = std::to_string(host.port.value_or(settings.is_tls ? 443 : 80));
+  settings.endpoint = in_brackets(host.name) + ":" + port;
+  settings.origin = url->scheme + "://" + settings.endpoint;
+  settings.is_loopback = host.name == "localhost" || host.name == "::1" || host.name.starts_with("127.");
+  settings.path = rest.substr(0, rest.find('?'));
+  settings.query = rest.substr(settings.path.size());
+  settings.user = url->user;
+  settings.password = url->password;
+  if (settings.user.find(':') != std::string::npos) return bad("a user's name has no ':' in HTTP");
+  return {};
+}
+
+}  // namespace
+
+std::span<const SettingSpec> http_setting_specs() {
+  return specs;
+}
+
+Result<HttpSettings> parse_http_settings(const BrokerTarget& target) {
+  const auto text = [&](std::string_view key) { return setting<std::string>(target.settings, key); };
+  HttpSettings settings;
+  if (auto read = read_url(target.url, settings); !read) return read.error();
+  settings.concurrency = static_cast<std::size_t>(setting<std::int64_t>(target.settings, "concurrency"));
+  settings.append_topic = setting<bool>(target.settings, "append_topic");
+  settings.allows_http2 = text("http_version") == "auto";
+  settings.asks_options = text("probe") == "options";
+  settings.timeout = setting<Duration>(target.settings, "timeout");
+  settings.connect_timeout = setting<Duration>(target.settings, "connect_timeout");
+  settings.ca_file = text("ca_file");
+  settings.cert_file = text("cert_file");
+  settings.key_file = text("key_file");
+  if (settings.cert_file.empty() != settings.key_file.empty())
+    return bad("cert_file and key_file belong together: give both or none");
+
+  settings.bearer_token = text("bearer_token");
+  if (!settings.bearer_token.empty() && settings.has_login())
+    return bad("bearer_token and a user in the URL exclude each other: both are the Authorization header");
+  if (!std::ranges::all_of(settings.bearer_token, [](char c) { return c > ' ' && c < 0x7F; }))
+    return bad("bearer_token has a blank or a character that headers do not take");
+  if (text("signing_secret").empty() && !text("signing_secret_previous").empty())
+    return bad("signing_secret_previous is given without signing_secret");
+  for (const std::string_view key : {"signing_secret", "signing_secret_previous"}) {
+    if (text(key).empty()) continue;
+    auto secret = parse_secret(key, text(key));
+    if (!secret) return secret.error();
+    settings.signing_keys.push_back(std::move(*secret));
+  }
+  if (const std::string name = text("server_name"); !name.empty()) {
+    if (!is_host(name)) return bad("server_name has a character that names do not have");
+    settings.connect_to = "::" + settings.endpoint;
+    const std::string port = settings.endpoint.substr(settings.endpoint.rfind(':'));
+    settings.origin = (settings.is_tls ? "https://" : "http://") + in_brackets(name) + port;
+  }
+  return settings;
+}
+
+}  // namespace outbox

@@ -1,0 +1,68 @@
+#include "tests/conformance/http_fixture.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+namespace outbox::test {
+namespace {
+
+std::string decoded(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      result += text[i];
+      continue;
+    }
+    result += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
+    i += 2;
+  }
+  return result;
+}
+
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+/// What any client sends, and what stands for the id beside ce-id.
+bool is_of_the_protocol(const std::string& name) {
+  static const std::set<std::string> names = {"accept",     "authorization",     "content-length",
+                                              "host",       "idempotency-key",   "user-agent",
+                                              "webhook-id", "webhook-signature", "webhook-timestamp"};
+  return names.contains(name);
+}
+
+}  // namespace
+
+Received received_of(const WebhookRequest& request, std::string_view path) {
+  Received message;
+  message.topic = request.path.starts_with(path) ? decoded(request.path.substr(path.size())) : request.path;
+  message.payload = request.body;
+  for (const auto& [name, value] : request.headers) {
+    const std::string known = lower(name);
+    if (known == "content-type")
+      message.content_type = value;
+    else if (known.starts_with("ce-"))
+      message.attributes.emplace(known.substr(3), decoded(value));
+    else if (!is_of_the_protocol(known))
+      message.headers.emplace(name, value);
+  }
+  return message;
+}
+
+std::vector<Received> HttpFixture::received() {
+  std::vector<Received> messages;
+  for (const WebhookRequest& request : server.requests())
+    if (request.status / 100 == 2) messages.push_back(received_of(request, "/hook/"));
+  return messages;
+}
+
+bool HttpFixture::carries_header_name(std::string_view name) const {
+  return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
+    return std::isalnum(c) ||
+           std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+}
+
+}  // namespace outbox::test
