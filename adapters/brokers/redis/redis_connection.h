@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "adapters/brokers/redis/output_buffer.h"
 #include "adapters/brokers/redis/redis_settings.h"
 #include "adapters/brokers/redis/redis_tls.h"
+#include "adapters/common/output_buffer.h"
 
 struct redisContext;
 

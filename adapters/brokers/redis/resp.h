@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "adapters/brokers/redis/output_buffer.h"
+#include "adapters/common/output_buffer.h"
 
 namespace outbox {
 

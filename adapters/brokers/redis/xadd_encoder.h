@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 
-#include "adapters/brokers/redis/output_buffer.h"
 #include "adapters/common/cloud_event.h"
+#include "adapters/common/output_buffer.h"
 
 namespace outbox {
 
