@@ -114,15 +114,19 @@ void check_cut_in_answers(ServerFixture& fixture) {
   for (std::size_t bytes : {0, 1, 21, 500, 700}) {  // the shortest answers there are have four bytes
     REQUIRE(recovers(driver, fixture.restart_time(), first++));
     proxy.cut_after_answers(bytes);
-    const Rows rows = rows_of(static_cast<int>(first) + 199);
-    driver.submit(rows.submissions(first));
-    first += 200;
-    const auto deliveries = driver.deliveries();
-    CHECK(deliveries.size() == 200);
-    CHECK(count(deliveries, Verdict::accepted) < 200);
+    // One answer may speak for many messages: more of them are sent until the answers are enough.
+    std::vector<Delivery> deliveries;
+    do {
+      const Rows rows = rows_of(static_cast<int>(first) + 199);
+      driver.submit(rows.submissions(first));
+      first += 200;
+      const auto round = driver.deliveries();
+      CHECK(round.size() == 200);
+      deliveries.insert(deliveries.end(), round.begin(), round.end());
+    } while (count(deliveries, Verdict::accepted) == deliveries.size());
     CHECK(count(deliveries, Verdict::accepted) + count(deliveries, Verdict::in_doubt) +
               count(deliveries, Verdict::unavailable) ==
-          200);
+          deliveries.size());
     CHECK(missing_though_accepted(deliveries, ids_at(fixture)) == 0);
     CHECK(driver.session().state == Session::State::down);
   }
