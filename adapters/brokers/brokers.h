@@ -11,5 +11,6 @@ BrokerAdapter file_adapter();
 BrokerAdapter redis_adapter();
 BrokerAdapter mqtt_adapter();
 BrokerAdapter http_adapter();
+BrokerAdapter amqp_adapter();
 
 }  // namespace outbox

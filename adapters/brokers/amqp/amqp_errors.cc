@@ -1,0 +1,42 @@
+#include "adapters/brokers/amqp/amqp_errors.h"
+
+#include "adapters/brokers/amqp/amqp_library.h"
+#include "adapters/common/text.h"
+
+namespace outbox {
+
+Verdict verdict_of_close(int code) {
+  switch (code) {
+    case AMQP_CONTENT_TOO_LARGE:
+    case AMQP_PRECONDITION_FAILED:  // RabbitMQ's answer to a message beyond max_message_size
+      return Verdict::rejected;
+    case AMQP_NOT_FOUND:
+    case AMQP_ACCESS_REFUSED:
+      return Verdict::misconfigured;
+    default:
+      return Verdict::retry;
+  }
+}
+
+Fault fault_of_close(int code, std::string_view text) {
+  switch (code) {
+    case AMQP_ACCESS_REFUSED:
+    case AMQP_NOT_FOUND:
+    case AMQP_INVALID_PATH:
+      return Fault::misconfigured;
+    case AMQP_NOT_ALLOWED:
+      // A virtual host that is not there or not this user's; but a limit of connections passes.
+      return text.find("limit") == text.npos ? Fault::misconfigured : Fault::unavailable;
+    default:
+      return Fault::unavailable;
+  }
+}
+
+std::string shown_close(int code, std::string_view text, std::string_view secret) {
+  std::string shown(text);
+  for (std::size_t at = 0; !secret.empty() && (at = shown.find(secret, at)) != shown.npos; at += 3)
+    shown.replace(at, secret.size(), "***");
+  return std::to_string(code) + " " + printable(shown, 300);
+}
+
+}  // namespace outbox

@@ -1,0 +1,92 @@
+// Bytes to and from a RabbitMQ server, over TCP or TLS: connects, writes, reads, never blocks but to look up
+// a host's name. Belongs to one connection and its thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/brokers/amqp/amqp_settings.h"
+#include "adapters/brokers/amqp/amqp_tls.h"
+#include "adapters/common/output_buffer.h"
+
+namespace outbox {
+
+class AmqpStream {
+ public:
+  enum class Progress { waiting, ready, failed };
+
+  /// `settings` must outlive the stream.
+  explicit AmqpStream(const AmqpSettings& settings);
+  AmqpStream(const AmqpStream&) = delete;
+  AmqpStream& operator=(const AmqpStream&) = delete;
+  ~AmqpStream();
+
+  /// Begins anew with the next of the hosts and their addresses; all are tried before it fails.
+  void begin();
+
+  /// Goes on with connecting; after `waiting` call it again when the descriptor is ready for events().
+  Progress advance();
+
+  /// For poll(); -1 when closed.
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] short events() const;
+
+  /// What is to be sent is appended here, then flush()ed.
+  OutputBuffer& output() { return output_; }
+  /// Counted from begin().
+  [[nodiscard]] std::uint64_t appended_bytes() const { return sent_ + output_.view().size(); }
+  /// How far the bytes have left this process.
+  [[nodiscard]] std::uint64_t sent_bytes() const { return sent_; }
+
+  /// Sends what the socket takes. False: the stream is broken.
+  bool flush();
+
+  /// Reads all that is there, block by block, until `use` returns false. False: the stream is broken.
+  bool receive(const std::function<bool(std::string_view)>& use);
+
+  /// Why it failed or broke, with the server's address.
+  [[nodiscard]] Error error() const { return {fault_, endpoint_ + ": " + what_}; }
+  /// "host:port" of the server in use.
+  [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+
+  void close();
+
+ private:
+  struct Address;
+  enum class Phase { resolving, connecting, securing, ready };
+  enum class Io { done, later, broken };
+
+  bool resolve();
+  bool try_next_address();
+  bool finish_connecting();
+  Progress secure();
+  Io read(char* to, std::size_t size_max, std::size_t& size);
+  Io write(std::string_view bytes, std::size_t& size);
+  Io progress_of(AmqpTls::Progress progress);
+  Io broken(const char* what);
+  Progress failed(Fault fault, std::string what);
+
+  const AmqpSettings& settings_;
+  Phase phase_ = Phase::resolving;
+  std::vector<Address> addresses_;
+  std::size_t next_address_ = 0;
+  unsigned attempts_ = 0;
+  std::string host_, endpoint_;
+
+  int descriptor_ = -1;
+  std::unique_ptr<AmqpTls> tls_;
+  bool tls_wants_write_ = false;  ///< to go on with the handshake or with reading
+  bool tls_wants_read_ = false;   ///< to go on with writing
+  OutputBuffer output_;
+  std::uint64_t sent_ = 0;
+
+  Fault fault_ = Fault::unavailable;
+  std::string what_;
+};
+
+}  // namespace outbox

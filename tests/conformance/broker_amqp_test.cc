@@ -1,0 +1,280 @@
+// What RabbitMQ says, and what the adapter makes of it. broker_amqp_faults_test.cc has what can happen to the
+// connection.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "adapters/brokers/brokers.h"
+#include "tests/conformance/amqp_reader.h"
+#include "tests/conformance/broker_suite.h"
+#include "tests/support/rabbitmq_server.h"
+
+namespace outbox::test {
+namespace {
+
+/// One server for all tests of this program. The exchange "events" has everything go to the queue "all".
+class AmqpFixture : public BrokerFixture {
+ public:
+  AmqpFixture() { reader().command({"purge", "all"}); }
+
+  std::unique_ptr<Broker> open(Attributes attributes = Attributes::full) override {
+    return open_broker(amqp_adapter(), server().url(), {{"exchange", std::string("events")}}, attributes);
+  }
+  std::vector<Received> received() override {
+    for (AmqpReceived& message : reader().take("all")) received_.push_back(std::move(message.received));
+    return received_;
+  }
+  [[nodiscard]] bool carries_topic(std::string_view topic) const override { return topic.size() <= 255; }
+  [[nodiscard]] bool carries_header_name(std::string_view name) const override { return name.size() <= 255; }
+
+  static RabbitmqServer& server() {
+    static RabbitmqServer one{{.settings = {"max_message_size = 2000000"}}};
+    static const bool is_prepared = [] {
+      AmqpReader(one.url()).command({"exchange", "events", "fanout", "--", "queue", "all", "classic", "--",
+                                     "bind", "all", "events", ""});
+      return true;
+    }();
+    (void)is_prepared;
+    return one;
+  }
+  static AmqpReader reader() { return AmqpReader(server().url()); }
+
+ private:
+  std::vector<Received> received_;
+};
+
+/// To the default exchange: a topic is a queue's name.
+std::unique_ptr<Broker> open_default(const Settings& settings = {}) {
+  return open_broker(amqp_adapter(), AmqpFixture::server().url(), settings);
+}
+
+Rows rows_to(const std::vector<std::string>& topics) {
+  Rows rows;
+  for (const std::string& topic : topics) rows.add({.topic = topic});
+  return rows;
+}
+
+TEST_CASE("amqp:") {
+  AmqpFixture fixture;
+  broker_suite(fixture);
+}
+
+TEST_CASE("amqp: a message is persistent, and its properties say what the contract says") {
+  AmqpFixture fixture;
+  const auto broker = fixture.open();
+  Rows rows;
+  rows.add({.topic = "order.placed", .key = "42", .type = "com.example.order"});
+  rows.add({.type = std::string(300, 't')});
+  CHECK(count(Driver(*broker).publish(rows), Verdict::accepted) == 2);
+  const auto messages = AmqpFixture::reader().take("all");
+  REQUIRE(messages.size() == 2);
+  CHECK(messages[0].delivery_mode == 2);
+  CHECK(messages[0].exchange == "events");
+  CHECK(messages[0].message_id == uuid_of(1));
+  CHECK(messages[0].key_header == "42");
+  CHECK(messages[0].type == "com.example.order");
+  CHECK(messages[0].timestamp == 1769903999);
+  CHECK(messages[1].key_header == "");
+  CHECK(messages[1].type == "");
+  CHECK(messages[1].received.attributes.at("type") == std::string(300, 't'));
+}
+
+TEST_CASE(
+    "amqp: to the default exchange a topic is a queue, classic or quorum, and survives with the server") {
+  AmqpReader reader = AmqpFixture::reader();
+  reader.command({"queue", "classic", "classic", "--", "queue", "quorum", "quorum"});
+  AmqpFixture::server().write_down_queues();
+  const auto broker = open_default();
+  Rows rows;
+  for (int i = 0; i < 2000; ++i)
+    rows.add({.topic = i % 2 ? "classic" : "quorum", .payload = std::to_string(i)});
+  CHECK(count(Driver(*broker).publish(rows), Verdict::accepted) == 2000);
+  AmqpFixture::server().kill();
+  AmqpFixture::server().start();
+  for (const auto& [queue, first] : {std::pair{"quorum", 0}, std::pair{"classic", 1}}) {
+    std::vector<AmqpReceived> messages;
+    const auto are_complete = [&] {  // a quorum queue is there a while after the server is
+      std::ranges::move(reader.take(queue), std::back_inserter(messages));
+      return messages.size() >= 1000;
+    };
+    REQUIRE(eventually(are_complete));
+    REQUIRE(messages.size() == 1000);
+    for (int i = 0; i < 1000; ++i)
+      CHECK(messages[static_cast<std::size_t>(i)].received.payload == std::to_string(2 * i + first));
+  }
+}
+
+TEST_CASE("amqp: a message that no queue takes is misconfigured, in the middle of others and alone") {
+  AmqpFixture::reader().command({"queue", "a", "classic"});
+  const auto broker = open_default();
+  Driver driver(*broker);
+  std::vector<std::string> topics(100, "a");
+  topics[50] = topics[51] = "missing";
+  const auto deliveries = driver.publish(rows_to(topics));
+  CHECK(count(deliveries, Verdict::accepted) == 98);
+  CHECK(delivery_of(deliveries, 51).verdict == Verdict::misconfigured);
+  CHECK(delivery_of(deliveries, 52).verdict == Verdict::misconfigured);
+  CHECK(delivery_of(deliveries, 51).reason ==
+        "amqp: publish to 'missing': there is no such queue; declare it, or name an `exchange`");
+  CHECK(driver.publish(rows_to({"missing"}))[0].verdict == Verdict::misconfigured);
+  AmqpFixture::reader().command({"queue", "missing", "classic"});
+  CHECK(driver.publish(rows_to({"missing"}))[0].verdict == Verdict::accepted);
+  AmqpFixture::reader().command({"delete-queue", "missing", "--", "delete-queue", "a"});
+}
+
+TEST_CASE("amqp: of messages with one id only the one that no queue takes is blamed") {
+  AmqpFixture::reader().command({"queue", "a", "classic"});
+  const auto broker = open_default();
+  Rows rows = rows_to({"a", "missing", "a"});
+  for (int number = 1; number <= 3; ++number) rows.message(number).id = rows.message(1).id;
+  const auto deliveries = Driver(*broker).publish(rows);
+  CHECK(count(deliveries, Verdict::accepted) == 2);
+  CHECK(delivery_of(deliveries, 2).verdict == Verdict::misconfigured);
+}
+
+TEST_CASE("amqp: a large message that no queue takes is returned whole, and harms nobody") {
+  AmqpFixture::reader().command({"queue", "a", "classic"});
+  const auto broker = open_default();
+  Rows rows;
+  for (int i = 0; i < 20; ++i)
+    rows.add({.topic = i % 2 ? "a" : "missing", .payload = std::string(1'500'000, 'x')});
+  const auto deliveries = Driver(*broker).publish(rows);
+  CHECK(count(deliveries, Verdict::accepted) == 10);
+  CHECK(count(deliveries, Verdict::misconfigured) == 10);
+}
+
+TEST_CASE("amqp: a full queue turns away by tag: what it took before is accepted, the rest may try again") {
+  AmqpFixture::reader().command({"queue", "a", "classic", "--", "queue", "full", "classic", "x-max-length=10",
+                                 "x-overflow=reject-publish"});
+  const auto broker = open_default();
+  Rows rows;
+  for (int i = 0; i < 1000; ++i) rows.add({.topic = i % 2 ? "a" : "full", .payload = std::to_string(i + 1)});
+  const auto deliveries = Driver(*broker).publish(rows);
+  for (const AmqpReceived& message : AmqpFixture::reader().take("full"))
+    CHECK(delivery_of(deliveries, std::stoll(message.received.payload)).verdict == Verdict::accepted);
+  for (const AmqpReceived& message : AmqpFixture::reader().take("a"))
+    CHECK(delivery_of(deliveries, std::stoll(message.received.payload)).verdict == Verdict::accepted);
+  CHECK(count(deliveries, Verdict::accepted) + count(deliveries, Verdict::retry) == 1000);
+  CHECK(count(deliveries, Verdict::retry) >= 400);
+  for (const Delivery& delivery : deliveries)
+    if (delivery.verdict == Verdict::retry) {
+      CHECK(delivery.ticket % 2 == 1);
+      CHECK(delivery.reason ==
+            "amqp: publish to 'full': the server did not take it (basic.nack): its queue is full or not "
+            "running");
+    }
+  AmqpFixture::reader().command({"delete-queue", "full"});
+}
+
+TEST_CASE("amqp: headers with a meaning of their own are rejected, and only their messages") {
+  AmqpFixture fixture;
+  const auto broker = fixture.open();
+  Rows rows;
+  rows.add();
+  for (const char* name : {"cloudEvents_id", "cloudEvents:id", "message_key", "CC", "BCC"})
+    rows.add({.headers = {{name, "forged"}}});
+  rows.add({.headers = {{"cc", "mine"}, {"x-delay", "mine"}}});
+  const auto deliveries = Driver(*broker).publish(rows);
+  CHECK(delivery_of(deliveries, 1).verdict == Verdict::accepted);
+  for (int i = 2; i <= 6; ++i) CHECK(delivery_of(deliveries, i).verdict == Verdict::rejected);
+  CHECK(delivery_of(deliveries, 7).verdict == Verdict::accepted);
+  CHECK(fixture.received().size() == 2);
+}
+
+TEST_CASE("amqp: what is longer than AMQP's short strings or its frame is rejected with its length") {
+  AmqpFixture fixture;
+  const auto broker = fixture.open();
+  Rows rows;
+  rows.add({.topic = std::string(255, 't'), .headers = {{std::string(255, 'n'), "v"}}});
+  rows.add({.topic = std::string(256, 't')});
+  rows.add({.content_type = std::string(256, 'c')});
+  rows.add({.headers = {{std::string(256, 'n'), "v"}}});
+  rows.add({.headers = {{"large", std::string(130'000, 'v')}}});
+  rows.add({.headers = {{"large", std::string(140'000, 'v')}}});
+  const auto deliveries = Driver(*broker).publish(rows);
+  CHECK(delivery_of(deliveries, 1).verdict == Verdict::accepted);
+  for (int i : {2, 3, 4, 6}) CHECK(delivery_of(deliveries, i).verdict == Verdict::rejected);
+  CHECK(delivery_of(deliveries, 2).reason == "the topic takes 256 bytes, AMQP takes at most 255 there");
+  CHECK_MESSAGE(delivery_of(deliveries, 5).verdict == Verdict::accepted, delivery_of(deliveries, 5).reason);
+  CHECK(delivery_of(deliveries, 6).reason.find("more than the 131072 of one frame") != std::string::npos);
+  CHECK(fixture.received().size() == 2);
+}
+
+TEST_CASE("amqp: an empty topic has no queue, but an exchange may route it") {
+  AmqpFixture fixture;
+  CHECK(Driver(*open_default()).publish(rows_to({""}))[0].verdict == Verdict::rejected);
+  CHECK(Driver(*fixture.open()).publish(rows_to({""}))[0].verdict == Verdict::accepted);
+}
+
+TEST_CASE("amqp: an exchange that does not exist is misconfigured until it does") {
+  const auto broker = open_default({{"exchange", std::string("later")}});
+  Driver driver(*broker);
+  const Session session = driver.connect();
+  CHECK(session.state == Session::State::misconfigured);
+  CHECK_MESSAGE(
+      session.reason.find("no exchange 'later' in vhost '/'; declare the exchange") != std::string::npos,
+      session.reason);
+  AmqpFixture::reader().command({"exchange", "later", "fanout", "--", "bind", "all", "later", ""});
+  CHECK(count(driver.publish(rows_to({"a", "b"})), Verdict::accepted) == 2);
+  AmqpFixture::reader().command({"delete-exchange", "later"});
+  const Rows rows = rows_to({"a"});
+  driver.submit(rows.submissions());
+  const auto deliveries = driver.deliveries();
+  CHECK(deliveries[0].verdict == Verdict::misconfigured);
+  CHECK(deliveries[0].reason == "amqp: publish to 'a': 404 NOT_FOUND - no exchange 'later' in vhost '/'");
+  CHECK(driver.session().state == Session::State::down);
+  CHECK(driver.connect().state == Session::State::misconfigured);
+}
+
+TEST_CASE("amqp: an exchange that vanishes under many messages leaves all of them in doubt") {
+  AmqpFixture::reader().command({"exchange", "gone", "fanout", "--", "bind", "all", "gone", ""});
+  const auto broker = open_default({{"exchange", std::string("gone")}});
+  Driver driver(*broker);
+  REQUIRE(driver.connect().state == Session::State::up);
+  AmqpFixture::reader().command({"delete-exchange", "gone"});
+  const Rows rows = rows_to(std::vector<std::string>(20, "a"));
+  driver.submit(rows.submissions());
+  CHECK(count(driver.deliveries(), Verdict::in_doubt) == 20);
+  CHECK(driver.session().state == Session::State::down);
+}
+
+TEST_CASE("amqp: a login, a virtual host, a right that is refused is misconfigured, and says which") {
+  const std::string host = "@127.0.0.1:" + std::to_string(AmqpFixture::server().port());
+  const auto session_of = [](const std::string& url) {
+    return Driver(*open_broker(amqp_adapter(), url)).connect();
+  };
+  const Session password = session_of("amqp://guest:wrong-secret" + host);
+  CHECK(password.state == Session::State::misconfigured);
+  CHECK_MESSAGE(password.reason.find("ACCESS_REFUSED") != std::string::npos, password.reason);
+  CHECK(password.reason.find("secret") == std::string::npos);
+  const Session virtual_host = session_of("amqp://guest:guest" + host + "/no%2Fsuch");
+  CHECK(virtual_host.state == Session::State::misconfigured);
+  CHECK_MESSAGE(virtual_host.reason.find("vhost no/such not found") != std::string::npos,
+                virtual_host.reason);
+  CHECK(session_of("amqp://guest:guest" + host + "/%2F").state == Session::State::up);
+  CHECK(session_of("amqp://127.0.0.1:" + std::to_string(AmqpFixture::server().port())).state ==
+        Session::State::up);
+}
+
+TEST_CASE("amqp: a URL or settings that can never work are refused with the fix") {
+  const auto refused = [](const std::string& url, const Settings& changed = {}) {
+    Settings settings = default_settings(amqp_adapter().settings);
+    for (const auto& [key, value] : changed) settings.at(key) = value;
+    const auto opened = amqp_adapter().open({url, "", Attributes::full, settings});
+    REQUIRE(!opened);
+    CHECK(opened.error().fault == Fault::misconfigured);
+    return opened.error().text;
+  };
+  CHECK(refused("amqp:") == "amqp: the URL names no host; write amqp://user:password@localhost:5672");
+  CHECK(refused("amqp://:hidden@localhost").find("hidden") == std::string::npos);
+  CHECK(refused("amqp://localhost?password=hidden").find("hidden") == std::string::npos);
+  refused("amqp://localhost", {{"cert_file", std::string("cert.pem")}});
+  refused("amqp://localhost", {{"exchange", std::string(256, 'x')}});
+  refused("amqp://localhost", {{"heartbeat", Duration(std::chrono::milliseconds(1500))}});
+}
+
+}  // namespace
+}  // namespace outbox::test
