@@ -165,7 +165,7 @@ void check_what_cannot_be_carried(BrokerFixture& fixture) {
     CHECK(delivery_of(deliveries, 2).reason.find("secret") == std::string::npos);
     CHECK(delivery_of(deliveries, 3).verdict == Verdict::accepted);
   }
-  CHECK(fixture.received().size() == 2 * bad.size());
+  CHECK(fixture.received().size() == (broker->traits().deduplicates ? 2 : 2 * bad.size()));
 }
 
 void check_attributes(BrokerFixture& fixture) {
@@ -273,7 +273,7 @@ void check_second_session(BrokerFixture& fixture) {
   check_all_accepted(driver.publish(rows), rows);
   REQUIRE(driver.connect().state == Session::State::up);
   check_all_accepted(driver.publish(rows), rows);
-  if (fixture.keeps()) CHECK(fixture.received().size() == 2);
+  if (fixture.keeps()) CHECK(fixture.received().size() == (broker->traits().deduplicates ? 1 : 2));
 }
 
 }  // namespace
