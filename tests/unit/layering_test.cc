@@ -53,7 +53,8 @@ struct Library {
 const std::vector<Library>& libraries() {
   static const std::vector<Library> all = {
       {"spdlog/", {"sidecar/runtime", "sidecar/cli", "sidecar/main.cc"}},
-      {"nlohmann/", {"sidecar/config", "sidecar/http", "sidecar/cli", "adapters/common", "settings"}},
+      {"nlohmann/",
+       {"sidecar/config", "sidecar/http", "sidecar/cli", "adapters/common", "adapters/brokers/nats", "settings"}},
       {"toml++/", {"sidecar/config"}},
       {"toml.hpp", {"sidecar/config"}},
       {"httplib.h", {"sidecar/http", "sidecar/cli"}},
