@@ -12,5 +12,6 @@ BrokerAdapter redis_adapter();
 BrokerAdapter mqtt_adapter();
 BrokerAdapter http_adapter();
 BrokerAdapter amqp_adapter();
+BrokerAdapter nats_adapter();
 
 }  // namespace outbox
