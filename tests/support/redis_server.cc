@@ -22,7 +22,7 @@ void RedisServer::kill() {
   process_.reset();
 }
 
-void RedisServer::start() {
+void RedisServer::launch(const std::vector<std::string>& more) {
   std::vector<std::string> arguments = {"redis-server",
                                         "--bind",
                                         "127.0.0.1",
@@ -40,13 +40,26 @@ void RedisServer::start() {
                                         "no"};
   if (!options_.password.empty()) arguments.insert(arguments.end(), {"--requirepass", options_.password});
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
+  arguments.insert(arguments.end(), more.begin(), more.end());
   process_ = std::make_unique<Process>(std::move(arguments));
+}
+
+void RedisServer::start() {
+  launch({});
   // The port opens before the append-only file is read; the log says when both are done.
   const auto is_ready = [this] {
     return !process_->running() ||
            process_->output().find("Ready to accept connections") != std::string::npos;
   };
   if (!eventually(is_ready) || !process_->running())
+    throw std::runtime_error("redis-server did not start:\n" + process_->output());
+}
+
+void RedisServer::start_slowly(std::chrono::microseconds for_each_key) {
+  launch({"--key-load-delay", std::to_string(for_each_key.count()), "--loading-process-events-interval-bytes",
+          "1024"});
+  const auto is_loading = [this] { return !process_->running() || is_listening(port_); };
+  if (!eventually(is_loading) || !process_->running())
     throw std::runtime_error("redis-server did not start:\n" + process_->output());
 }
 

@@ -2,6 +2,7 @@
 // test's thread.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,11 +31,15 @@ class RedisServer {
   void kill();
   /// On the same port, with the same directory: what the append-only file holds is there again.
   void start();
+  /// The same, and returns while it still reads what it had stored, slowed down to so much for each key.
+  void start_slowly(std::chrono::microseconds for_each_key);
   /// Sends SIGSTOP and SIGCONT: connections stay open, nothing is answered.
   void freeze();
   void thaw();
 
  private:
+  void launch(const std::vector<std::string>& more);
+
   RedisOptions options_;
   TempDir directory_;
   int port_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "adapters/brokers/brokers.h"
+#include "adapters/brokers/redis/redis_check.h"
 #include "adapters/brokers/redis/redis_errors.h"
 #include "adapters/brokers/redis/resp.h"
 #include "adapters/common/text.h"
@@ -44,6 +45,7 @@ void RedisBroker::connect() {
   greetings_.clear();
   ending_.clear();
   failure_.reset();
+  is_waiting_ = false;
   phase_ = Phase::connecting;
   progress_ = now();
 }
@@ -62,6 +64,7 @@ void RedisBroker::submit(std::span<const Submission> messages) {
     else
       in_flight_.push_back({submission.ticket, submission.message, begin});
   }
+  if (!is_waiting_ && !in_flight_.empty() && settings_.wait_replicas > 0) append_wait();
   if (phase_ == Phase::up && !connection_.flush()) lose_connection();
 }
 
@@ -136,7 +139,7 @@ void RedisBroker::exchange(short ready) {
     if (phase_ == Phase::up) progress_ = now();
   }
   if (failure_) return end_session(failure_->state, failure_->reason);
-  if (is_alive && (ready & POLLOUT)) is_alive = connection_.flush();
+  if (is_alive && connection_.sent_bytes() < connection_.appended_bytes()) is_alive = connection_.flush();
   if (!is_alive) return lose_connection();
   if (!ending_.empty() && in_flight_.empty()) end_session(Session::State::down, ending_);
 }
@@ -182,9 +185,12 @@ void RedisBroker::take_greeting(const RedisReply& reply) {
 
 void RedisBroker::take_answer(const RedisReply& reply) {
   if (in_flight_.empty()) return confused("an answer came that nobody had asked for");
+  if (!in_flight_.front().message) return take_wait(reply);
   switch (reply.kind) {
     case RedisReply::Kind::text:
-      return deliver_first(Verdict::accepted, {});
+      if (settings_.wait_replicas == 0) return deliver_first(Verdict::accepted, {});
+      written_.push_back(in_flight_.front());
+      return in_flight_.pop_front();
     case RedisReply::Kind::nil:
       return deliver_first(Verdict::misconfigured,
                            "stream does not exist; create it or set create_streams = true");
@@ -208,10 +214,48 @@ void RedisBroker::take_error(const RedisReply& reply) {
   deliver_first(meaning.verdict, text);
 }
 
+/// The server takes nothing from this connection until the WAIT is answered: one at a time, for all that was
+/// written before it.
+void RedisBroker::append_wait() {
+  in_flight_.push_back({0, nullptr, connection_.appended_bytes()});
+  append_command(
+      connection_.output(), "WAIT", std::to_string(settings_.wait_replicas),
+      std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(settings_.wait_timeout).count()));
+  is_waiting_ = true;
+}
+
+/// Too few replicas blame no message, however long they stay away: unavailable lets the route wait and sends
+/// all of them again. in_doubt would make a dead letter of the one that is tried alone.
+void RedisBroker::take_wait(const RedisReply& reply) {
+  Verdict verdict = Verdict::accepted;
+  std::string reason;
+  if (reply.kind == RedisReply::Kind::error) {
+    const ErrorMeaning meaning = meaning_of(reply.text);
+    verdict = meaning.verdict == Verdict::misconfigured ? Verdict::misconfigured : Verdict::unavailable;
+    reason = "WAIT was refused: " + shown_error(reply.text, settings_.password);
+    if (meaning.ends_session && ending_.empty()) ending_ = "redis: " + connection_.endpoint() + ": " + reason;
+  } else if (reply.kind != RedisReply::Kind::integer) {
+    return confused("an answer came that WAIT does not give");
+  } else if (reply.number < settings_.wait_replicas) {
+    verdict = Verdict::unavailable;
+    reason = "the master has it, but only " + std::to_string(reply.number) + " of " +
+             std::to_string(settings_.wait_replicas) + " replicas had it within " +
+             milliseconds_text(settings_.wait_timeout);
+  }
+  for (const InFlight& message : written_) deliver(message, verdict, reason);
+  written_.clear();
+  in_flight_.pop_front();
+  is_waiting_ = false;
+  if (!in_flight_.empty()) append_wait();
+}
+
+void RedisBroker::deliver(const InFlight& message, Verdict verdict, std::string reason) {
+  if (!reason.empty()) reason = "redis: XADD to '" + printable(message.message->topic, 60) + "': " + reason;
+  deliveries_.push_back({message.ticket, verdict, std::move(reason)});
+}
+
 void RedisBroker::deliver_first(Verdict verdict, std::string reason) {
-  const InFlight& first = in_flight_.front();
-  if (!reason.empty()) reason = "redis: XADD to '" + printable(first.message->topic, 60) + "': " + reason;
-  deliveries_.push_back({first.ticket, verdict, std::move(reason)});
+  deliver(in_flight_.front(), verdict, std::move(reason));
   in_flight_.pop_front();
 }
 
@@ -241,7 +285,12 @@ void RedisBroker::check_deadline() {
 void RedisBroker::end_session(Session::State state, std::string what) {
   const std::string reason = what.starts_with("redis: ") ? what : "redis: " + what;
   const std::uint64_t sent = connection_.sent_bytes();
+  for (const InFlight& message : written_)
+    deliveries_.push_back(
+        {message.ticket, Verdict::in_doubt, reason + " (in the master, perhaps not in its replicas)"});
+  written_.clear();
   for (const InFlight& message : in_flight_) {
+    if (!message.message) continue;
     const bool has_left = message.begin < sent;
     deliveries_.push_back({message.ticket, has_left ? Verdict::in_doubt : Verdict::unavailable,
                            reason + (has_left ? " (sent, not answered)" : " (not sent)")});
@@ -272,7 +321,11 @@ BrokerAdapter redis_adapter() {
       return Error{Fault::misconfigured, "redis: " + RedisTls::missing()};
     return std::unique_ptr<Broker>(std::make_unique<RedisBroker>(std::move(*settings), target));
   };
-  return {.name = "redis", .schemes = {"redis", "rediss"}, .settings = redis_setting_specs(), .open = open};
+  return {.name = "redis",
+          .schemes = {"redis", "rediss"},
+          .settings = redis_setting_specs(),
+          .open = open,
+          .check = check_redis};
 }
 
 }  // namespace outbox

@@ -31,11 +31,11 @@ class RedisBroker final : public Broker {
  private:
   enum class Phase { closed, connecting, greeting, up };
 
-  /// A message whose command is in the connection's output or beyond, until its reply.
+  /// A message whose command is in the connection's output or beyond, until its reply; or a WAIT.
   struct InFlight {
     Ticket ticket;
-    const Message* message;
-    std::uint64_t begin;  ///< its first byte, in the connection's count
+    const Message* message;  ///< null: a WAIT
+    std::uint64_t begin;     ///< its first byte, in the connection's count
   };
 
   bool step(Duration wait);
@@ -47,6 +47,9 @@ class RedisBroker final : public Broker {
   void take_greeting(const RedisReply& reply);
   void take_answer(const RedisReply& reply);
   void take_error(const RedisReply& reply);
+  void take_wait(const RedisReply& reply);
+  void append_wait();
+  void deliver(const InFlight& message, Verdict verdict, std::string reason);
   void deliver_first(Verdict verdict, std::string reason);
   void check_deadline();
   [[nodiscard]] std::optional<Instant> deadline() const;
@@ -62,6 +65,9 @@ class RedisBroker final : public Broker {
   Instant progress_{};                 ///< connecting began, or the last answer came
   std::deque<std::string> greetings_;  ///< the commands of the greeting that wait for their reply
   std::deque<InFlight> in_flight_;
+  std::vector<InFlight>
+      written_;              ///< in the master, and not known to be in its replicas; the next WAIT tells
+  bool is_waiting_ = false;  ///< a WAIT is in flight; what is sent behind it is for the next one
   std::string ending_;  ///< not empty: nothing more is taken, the session ends once all have been answered
   std::optional<Session> failure_;  ///< what a reply means for the session, until it has been read to its end
   std::vector<Delivery> deliveries_;

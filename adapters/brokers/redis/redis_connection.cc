@@ -25,21 +25,29 @@ constexpr std::size_t slice_max = 128 << 10;
 // errors, and nothing is allocated. What they return only has to differ from null.
 void* kept(const redisReadTask* task, RedisReply::Kind kind, std::string_view text = {}) {
   auto& reply = *static_cast<RedisReply*>(task->privdata);
+  if (reply.keeps_texts && kind == RedisReply::Kind::text && task->parent) reply.elements.emplace_back(text);
   reply.kind = task->parent ? RedisReply::Kind::other : kind;
   reply.text.assign(text);
   return &reply;
 }
 
+bool keeps_texts(const redisReadTask* task) {
+  return static_cast<RedisReply*>(task->privdata)->keeps_texts;
+}
+
 void* create_string(const redisReadTask* task, char* text, std::size_t size) {
   if (task->type == REDIS_REPLY_ERROR) return kept(task, RedisReply::Kind::error, {text, size});
-  return kept(task, RedisReply::Kind::text);
+  return kept(task, RedisReply::Kind::text,
+              keeps_texts(task) ? std::string_view(text, size) : std::string_view());
 }
 // The size is an int up to hiredis 0.14 and a size_t since 1.0.
 template <class Size>
 void* create_array(const redisReadTask* task, Size) {
+  if (!task->parent) static_cast<RedisReply*>(task->privdata)->elements.clear();
   return kept(task, RedisReply::Kind::other);
 }
-void* create_integer(const redisReadTask* task, long long) {
+void* create_integer(const redisReadTask* task, long long number) {
+  static_cast<RedisReply*>(task->privdata)->number = number;
   return kept(task, RedisReply::Kind::integer);
 }
 void* create_nil(const redisReadTask* task) {

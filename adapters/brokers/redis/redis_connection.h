@@ -21,7 +21,10 @@ namespace outbox {
 struct RedisReply {
   enum class Kind { text, nil, integer, error, other };
   Kind kind = Kind::other;
-  std::string text;  ///< of an error
+  std::string text;      ///< of an error; with keeps_texts, of a text as well
+  long long number = 0;  ///< of an integer
+  bool keeps_texts = false;
+  std::vector<std::string> elements;  ///< with keeps_texts: every text in an array
 };
 
 class RedisConnection {
@@ -60,6 +63,9 @@ class RedisConnection {
   /// After the connection broke: the replies that had come before it did, which a failed write would leave
   /// unread.
   void receive_rest(const std::function<bool(const RedisReply&)>& use);
+
+  /// For those few who ask for more than errors and numbers: texts are copied.
+  void keep_texts() { reply_.keeps_texts = true; }
 
   /// Why it failed or broke, with the server's address.
   [[nodiscard]] Error error() const { return {fault_, endpoint_ + ": " + what_}; }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <chrono>
 
 #include "adapters/common/settings.h"
 
@@ -20,6 +21,16 @@ constexpr std::array specs = {
                 .fallback = "true",
                 .doc = "whether a stream that does not exist is created; false: the route is misconfigured "
                        "until it exists"},
+    SettingSpec{.key = "wait_replicas",
+                .kind = Kind::integer,
+                .fallback = "0",
+                .max = 100,
+                .doc = "replicas that must have a message before it counts as accepted (WAIT); 0: the "
+                       "master's answer is enough"},
+    SettingSpec{.key = "wait_timeout",
+                .kind = Kind::duration,
+                .fallback = "1s",
+                .doc = "time that the replicas have for it; less than timeout"},
     SettingSpec{.key = "timeout",
                 .kind = Kind::duration,
                 .fallback = "10s",
@@ -77,12 +88,17 @@ Result<RedisSettings> parse_redis_settings(const BrokerTarget& target) {
   settings.database = *database;
   settings.length_max = setting<std::int64_t>(target.settings, "maxlen");
   settings.create_streams = setting<bool>(target.settings, "create_streams");
+  settings.wait_replicas = setting<std::int64_t>(target.settings, "wait_replicas");
+  settings.wait_timeout = setting<Duration>(target.settings, "wait_timeout");
   settings.timeout = setting<Duration>(target.settings, "timeout");
   settings.connect_timeout = setting<Duration>(target.settings, "connect_timeout");
   settings.ca_file = setting<std::string>(target.settings, "ca_file");
   settings.cert_file = setting<std::string>(target.settings, "cert_file");
   settings.key_file = setting<std::string>(target.settings, "key_file");
   settings.server_name = setting<std::string>(target.settings, "server_name");
+  if (settings.wait_replicas > 0 &&
+      (settings.wait_timeout < std::chrono::milliseconds(1) || settings.wait_timeout >= settings.timeout))
+    return bad("wait_timeout must be 1ms or more, and less than timeout");
   if (settings.cert_file.empty() != settings.key_file.empty())
     return bad("cert_file and key_file belong together: give both or none");
   return settings;

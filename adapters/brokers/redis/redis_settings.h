@@ -22,6 +22,8 @@ struct RedisSettings {
 
   std::int64_t length_max = 0;
   bool create_streams = true;
+  std::int64_t wait_replicas = 0;  ///< 0: the master's answer is enough
+  Duration wait_timeout{};
   Duration timeout{};
   Duration connect_timeout{};
   std::string ca_file, cert_file, key_file, server_name;
