@@ -163,7 +163,7 @@ void MqttBroker::take_acknowledgements() {
 }
 
 void MqttBroker::deliver(const InFlight& message, const MqttAcknowledgement& answer) {
-  if (answer.reason == no_subscribers && !settings_.accepts_no_subscribers) {
+  if (answer.reason == mqtt_no_subscribers && !settings_.accepts_no_subscribers) {
     deliveries_.push_back(
         {message.ticket, Verdict::rejected,
          of_publish(*message.message,
@@ -171,11 +171,11 @@ void MqttBroker::deliver(const InFlight& message, const MqttAcknowledgement& ans
                     "with a session that lasts and requeue, or set no_subscribers = \"accepted\"")});
     return;
   }
-  const Verdict verdict = verdict_of(answer.reason);
+  const Verdict verdict = mqtt_verdict(answer.reason);
   deliveries_.push_back({message.ticket, verdict,
                          verdict == Verdict::accepted
                              ? ""
-                             : of_publish(*message.message, describe(answer.reason, answer.text))});
+                             : of_publish(*message.message, describe_mqtt(answer.reason, answer.text))});
 }
 
 void MqttBroker::lose_connection() {
@@ -183,7 +183,7 @@ void MqttBroker::lose_connection() {
   take_acknowledgements();
   const int reason = connection_.end_reason();
   // The server's last word is about a message, and there is only one that it can be about.
-  if (in_flight_.size() == 1 && blames_message(reason)) {
+  if (in_flight_.size() == 1 && mqtt_blames_message(reason)) {
     deliver(in_flight_.front(), {in_flight_.front().id, reason, {}});
     in_flight_.clear();
   }

@@ -53,7 +53,7 @@ Finding size_finding(const MqttGreeting& greeting) {
 
 void check_topics(std::span<const std::string> topics, std::vector<Finding>& findings) {
   for (const std::string& topic : topics)
-    if (const std::string fault = topic_fault(topic); !fault.empty())
+    if (const std::string fault = mqtt_topic_fault(topic); !fault.empty())
       findings.push_back({Level::fault, "mqtt: '" + printable(topic, 60) + "' is no topic for MQTT: " + fault,
                           "change the topic, or take it out of the route"});
   if (!topics.empty())

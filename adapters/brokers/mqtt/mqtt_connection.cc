@@ -218,8 +218,8 @@ MqttConnection::Progress MqttConnection::take_greeting() {
       check(mosquitto_loop_read(client_.get(), 1)) && check(mosquitto_loop_write(client_.get(), 1));
   if (refusal_ != 0)
     return failed(
-        refusal_of(refusal_) == Session::State::misconfigured ? Fault::misconfigured : Fault::unavailable,
-        "the server refuses the session: " + describe(refusal_, refusal_text_));
+        mqtt_refusal(refusal_) == Session::State::misconfigured ? Fault::misconfigured : Fault::unavailable,
+        "the server refuses the session: " + describe_mqtt(refusal_, refusal_text_));
   if (tls_ && !tls_->refusal().empty()) return failed(Fault::misconfigured, tls_->refusal());
   if (!is_alive) {
     if (!logged_.empty()) what_ += " (" + logged_ + ")";
@@ -239,7 +239,7 @@ MqttConnection::Progress MqttConnection::take_greeting() {
 bool MqttConnection::check(int result) {
   if (result == MOSQ_ERR_SUCCESS && !has_ended_) return true;
   if (end_reason_ != 0)
-    failed(Fault::unavailable, "the server ended the session: " + describe(end_reason_, {}));
+    failed(Fault::unavailable, "the server ended the session: " + describe_mqtt(end_reason_, {}));
   else if (result == MOSQ_ERR_CONN_LOST || result == MOSQ_ERR_NO_CONN || result == MOSQ_ERR_SUCCESS)
     failed(Fault::unavailable, "the connection was lost");
   else

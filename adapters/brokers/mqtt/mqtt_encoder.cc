@@ -48,7 +48,7 @@ std::string_view text_fault(std::string_view text) {
 
 std::string fault_of(const Message& message, std::span<const Attribute> attributes) {
   if (std::string fault = header_fault(message, rules); !fault.empty()) return fault;
-  if (std::string fault = topic_fault(message.topic); !fault.empty()) return fault;
+  if (std::string fault = mqtt_topic_fault(message.topic); !fault.empty()) return fault;
   for (const Attribute& attribute : attributes)
     if (const auto fault = text_fault(attribute.value); !fault.empty())
       return "attribute '" + std::string(attribute.name) + "' " + std::string(fault);
@@ -79,11 +79,11 @@ std::size_t packet_body_size(const Message& message, std::span<const Attribute> 
 
 }  // namespace
 
-void FreeProperties::operator()(mqtt5__property* properties) const {
+void FreeMqttProperties::operator()(mqtt5__property* properties) const {
   mosquitto_property_free_all(&properties);
 }
 
-std::string topic_fault(std::string_view topic) {
+std::string mqtt_topic_fault(std::string_view topic) {
   if (topic.empty()) return "the topic is empty";
   if (topic.find_first_of("+#") != topic.npos)
     return "the topic has '+' or '#', which MQTT keeps for subscriptions";

@@ -17,13 +17,13 @@ namespace outbox {
 /// The most that a packet holds, its header of up to five bytes not counted.
 inline constexpr std::size_t mqtt_packet_bytes_max = 268435455;
 
-struct FreeProperties {
+struct FreeMqttProperties {
   void operator()(mqtt5__property* properties) const;
 };
-using MqttProperties = std::unique_ptr<mqtt5__property, FreeProperties>;
+using MqttProperties = std::unique_ptr<mqtt5__property, FreeMqttProperties>;
 
 /// Why it cannot be a topic that messages are published to; empty: it can.
-std::string topic_fault(std::string_view topic);
+std::string mqtt_topic_fault(std::string_view topic);
 
 class MqttEncoder {
  public:

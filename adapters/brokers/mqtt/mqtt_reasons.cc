@@ -57,23 +57,24 @@ std::string hexadecimal(int reason) {
 
 }  // namespace
 
-Verdict verdict_of(int reason) {
+Verdict mqtt_verdict(int reason) {
   const Known* const known = find(reason);
   if (known) return known->verdict;
   return reason < 0x80 ? Verdict::accepted : Verdict::retry;
 }
 
-Session::State refusal_of(int reason) {
+Session::State mqtt_refusal(int reason) {
   if (reason == MQTT_RC_NOT_AUTHORIZED) return Session::State::misconfigured;
-  return verdict_of(reason) == Verdict::misconfigured ? Session::State::misconfigured : Session::State::down;
+  return mqtt_verdict(reason) == Verdict::misconfigured ? Session::State::misconfigured
+                                                        : Session::State::down;
 }
 
-bool blames_message(int reason) {
+bool mqtt_blames_message(int reason) {
   return reason == MQTT_RC_PACKET_TOO_LARGE || reason == MQTT_RC_TOPIC_NAME_INVALID ||
          reason == MQTT_RC_PAYLOAD_FORMAT_INVALID || reason == MQTT_RC_NOT_AUTHORIZED;
 }
 
-std::string describe(int reason, std::string_view server_text) {
+std::string describe_mqtt(int reason, std::string_view server_text) {
   std::string text = hexadecimal(reason) + " " + printable(mosquitto_reason_string(reason), 100);
   if (text.ends_with('.')) text.pop_back();
   if (!server_text.empty()) text += ": " + printable(server_text, 200);
