@@ -13,17 +13,17 @@ class BrokerUnderTest {
  public:
   virtual ~BrokerUnderTest() = default;
 
-  /// Where the server listens for relays.
-  [[nodiscard]] virtual int port() const = 0;
-  /// Relays come through this port, behind which something stands between. Before the first start().
-  virtual void reached_through(int port) = 0;
-  /// For the first time, or on the same port with what it had stored. It takes messages when this returns.
-  virtual void start() = 0;
   /// kill -9, and waits for the end.
   virtual void kill() = 0;
+  /// After kill(), on the same ports, with what it had stored. It takes messages when this returns.
+  virtual void start() = 0;
 
-  /// Of the topic "orders", which must be empty; its url() is what relays are told. The server runs.
-  [[nodiscard]] virtual std::unique_ptr<Consumer> consumer() = 0;
+  /// Where a proxy between relays and the server forwards to.
+  [[nodiscard]] virtual int proxied_port() const = 0;
+
+  /// Of the topic "orders", which must be empty; its url() is what relays are told. relay_port: where they
+  /// find the proxy; 0: there is none.
+  [[nodiscard]] virtual std::unique_ptr<Consumer> consumer(int relay_port = 0) = 0;
   /// Lines of a route for a bad wire: time limits of about a second.
   [[nodiscard]] virtual std::string short_limits() const = 0;
 
@@ -36,9 +36,15 @@ class BrokerUnderTest {
   [[nodiscard]] virtual Cuts cuts() const { return {}; }
 };
 
-/// A new one, not yet started.
+/// A new one, which runs.
 using MakeBroker = std::unique_ptr<BrokerUnderTest> (*)();
 
 std::unique_ptr<BrokerUnderTest> redis_under_test();
+std::unique_ptr<BrokerUnderTest> nats_under_test();
+std::unique_ptr<BrokerUnderTest> rabbitmq_under_test();
+
+/// What the machine or the program under test lacks for one; empty: nothing.
+std::string nats_missing();
+std::string rabbitmq_missing();
 
 }  // namespace outbox::test

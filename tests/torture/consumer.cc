@@ -60,7 +60,7 @@ void FileConsumer::catch_up() {
     text.erase(0, last_line_.size());
   } else {
     // The relay takes back what a full disk has spoilt: what is there now is what counts.
-    arrived.clear();
+    begin_again();
     read_to_ = 0;
     text = read_from(0);
   }

@@ -1,6 +1,7 @@
 // What has arrived, read by other means than the relay's, in the order of arrival. Stays in its thread.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,14 @@ class Consumer {
   [[nodiscard]] virtual std::string url() const = 0;
 
   std::vector<Received> arrived;
+  /// How often it was emptied, to be read again from the beginning.
+  std::size_t beginnings = 0;
+
+ protected:
+  void begin_again() {
+    arrived.clear();
+    ++beginnings;
+  }
 };
 
 /// The topic "orders" of a server that is emptied first.

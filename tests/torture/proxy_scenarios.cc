@@ -106,10 +106,8 @@ Outcome spoil_broker_wire(const Round& round, MakeBroker make_broker) {
   WorldOptions options;
   options.seed = round.seed;
   const std::unique_ptr<BrokerUnderTest> broker = make_broker();
-  FaultProxy proxy(broker->port(), round.seed);
-  broker->reached_through(proxy.port());
-  broker->start();
-  World world(std::make_unique<SqliteShop>(), broker->consumer(), options);
+  FaultProxy proxy(broker->proxied_port(), round.seed);
+  World world(std::make_unique<SqliteShop>(), broker->consumer(proxy.port()), options);
   Outboxd& relay =
       world.add_relay("", [&](RelayConfig& config) { config.routes[0].more = broker->short_limits(); });
   return play(world, proxy, relay, round, broker->cuts());

@@ -49,6 +49,8 @@ struct Scenario {
   int per_round = 20;
   int jobs = 1;  ///< rounds at the same time
   std::function<Outcome(const Round&)> play;
+  /// Why it cannot be played here; empty: it can.
+  std::string (*missing)() = [] { return std::string(); };
 };
 
 std::span<const Scenario> scenarios();

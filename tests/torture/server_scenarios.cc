@@ -52,7 +52,6 @@ Outcome crash_broker(const Round& round, MakeBroker make_broker) {
   WorldOptions options;
   options.seed = round.seed;
   const std::unique_ptr<BrokerUnderTest> broker = make_broker();
-  broker->start();
   std::unique_ptr<Shop> shop;
   if (round.number % 2 == 0)
     shop = std::make_unique<SqliteShop>();

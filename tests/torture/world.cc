@@ -4,6 +4,7 @@
 
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "tests/support/eventually.h"
 
@@ -51,7 +52,7 @@ void World::started(Outboxd& relay) {
 
 void World::look() {
   consumer_->catch_up();
-  if (consumer_->arrived.size() < looked_to_) looked_to_ = 0;
+  if (std::exchange(beginnings_, consumer_->beginnings) != consumer_->beginnings) looked_to_ = 0;
   for (; looked_to_ < consumer_->arrived.size(); ++looked_to_)
     seen_.insert(consumer_->arrived[looked_to_].id());
   if (!is_quiet_) services_->allow(seen_.size() + options_.backlog_max);

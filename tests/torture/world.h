@@ -98,7 +98,7 @@ class World {
   std::vector<std::unique_ptr<Outboxd>> relays_;
   std::map<const Outboxd*, std::size_t> log_began_;  ///< of the last start
   std::unordered_set<std::string> seen_;
-  std::size_t looked_to_ = 0;
+  std::size_t looked_to_ = 0, beginnings_ = 0;
   std::vector<std::size_t> crashes_;
   std::size_t windows_ = 0;
   bool is_quiet_ = false;

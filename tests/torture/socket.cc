@@ -1,0 +1,77 @@
+#include "tests/torture/socket.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#include "tests/support/eventually.h"
+
+namespace outbox::test {
+
+Socket::Socket(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    ::close(socket_);
+    throw std::runtime_error("nobody listens at port " + std::to_string(port));
+  }
+  const int on = 1;
+  ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+Socket::~Socket() {
+  ::close(socket_);
+}
+
+void Socket::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent <= 0) throw std::runtime_error("the connection is over");
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
+bool Socket::receive(std::chrono::milliseconds time) {
+  pollfd descriptor{socket_, POLLIN, 0};
+  if (::poll(&descriptor, 1, static_cast<int>(time.count())) <= 0) return false;
+  std::array<char, 1 << 16> bytes;
+  const ssize_t received = ::recv(socket_, bytes.data(), bytes.size(), 0);
+  if (received <= 0) throw std::runtime_error("the connection is over");
+  input.append(bytes.data(), static_cast<std::size_t>(received));
+  return true;
+}
+
+void Socket::receive_until(std::size_t bytes) {
+  while (input.size() < bytes)
+    if (!receive(patience)) throw std::runtime_error("the server does not answer");
+}
+
+int open_connections(int port) {
+  constexpr unsigned established = 1, close_wait = 8;  // include/net/tcp_states.h
+  int count = 0;
+  for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+    std::ifstream file(table);
+    std::string line;
+    std::getline(file, line);
+    while (std::getline(file, line)) {
+      unsigned local = 0, state = 0;
+      if (std::sscanf(line.c_str(), "%*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x", &local, &state) != 2) continue;
+      count += local == static_cast<unsigned>(port) && (state == established || state == close_wait);
+    }
+  }
+  return count;
+}
+
+}  // namespace outbox::test

@@ -1,0 +1,35 @@
+// A plain connection to a server on 127.0.0.1, for consumers that speak its protocol themselves. Stays in its
+// thread.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace outbox::test {
+
+class Socket {
+ public:
+  /// Throws when nobody listens.
+  explicit Socket(int port);
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  ~Socket();
+
+  /// Throws when the connection is over.
+  void send(std::string_view bytes);
+  /// Appends what comes within this time to `input`; false: nothing. Throws when the connection is over.
+  bool receive(std::chrono::milliseconds time);
+  /// Received until `input` has so many bytes. Throws when they do not come.
+  void receive_until(std::size_t bytes);
+
+  std::string input;  ///< received and not yet taken
+
+ private:
+  int socket_;
+};
+
+/// How many connections the server at this port has not yet closed, those included whose client is gone.
+int open_connections(int port);
+
+}  // namespace outbox::test
