@@ -97,13 +97,13 @@ TEST_CASE("run hands the loaded configuration to the relay and answers its code"
 }
 
 TEST_CASE("a wrong configuration is told completely and the relay does not start") {
-  const Ran ran = outboxd({"run", "--to", "nats://h"},
+  const Ran ran = outboxd({"run", "--to", "carrier-pigeon://h"},
                           {.environment = {{"OUTBOXD_RELAY_WINDOW", "0"}, {"OUTBOXD_WINDOW", "1"}}});
   CHECK(ran.code == 78);
   CHECK_FALSE(ran.relay);
   CHECK(holds(ran.err, "environment: OUTBOXD_RELAY_WINDOW: is 0"));
   CHECK(holds(ran.err, "environment: OUTBOXD_WINDOW: unknown variable"));
-  CHECK(holds(ran.err, "--to: has the unknown scheme \"nats\""));
+  CHECK(holds(ran.err, "--to: has the unknown scheme \"carrier-pigeon\""));
   CHECK(holds(ran.err, "database.url: is missing"));
 }
 

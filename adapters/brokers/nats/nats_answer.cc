@@ -63,7 +63,7 @@ NatsAnswer meaning_of_body(std::string_view body) {
 
 }  // namespace
 
-NatsAnswer meaning_of_answer(std::string_view status, std::string_view body) {
+NatsAnswer meaning_of_nats_answer(std::string_view status, std::string_view body) {
   if (status == "503")
     return {
         Verdict::misconfigured,
@@ -76,7 +76,7 @@ NatsAnswer meaning_of_answer(std::string_view status, std::string_view body) {
   return meaning_of_body(body);
 }
 
-std::optional<NatsDenial> denial_in(std::string_view error) {
+std::optional<NatsDenial> nats_denial_in(std::string_view error) {
   constexpr std::string_view publish = "Permissions Violation for Publish to \"";
   constexpr std::string_view subscribe = "Permissions Violation for Subscription to \"";
   NatsDenial denial;

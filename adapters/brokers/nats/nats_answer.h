@@ -16,7 +16,7 @@ struct NatsAnswer {
 
 /// `status` is that of an answer without a body ("503": nobody listens to the subject), else empty; `body` a
 /// PubAck in JSON. A stored message and one that the stream knew already are both accepted.
-NatsAnswer meaning_of_answer(std::string_view status, std::string_view body);
+NatsAnswer meaning_of_nats_answer(std::string_view status, std::string_view body);
 
 /// What a server refuses as `Permissions Violation for Publish to "subject"`.
 struct NatsDenial {
@@ -26,6 +26,6 @@ struct NatsDenial {
 };
 
 /// nullopt: it is another error.
-std::optional<NatsDenial> denial_in(std::string_view error);
+std::optional<NatsDenial> nats_denial_in(std::string_view error);
 
 }  // namespace outbox

@@ -183,7 +183,7 @@ void NatsBroker::take_answer(std::uint64_t number, Verdict verdict, std::string 
 
 void NatsBroker::take_error(const std::string& error) {
   last_error_ = printable(error, 200);
-  const auto denial = denial_in(error);
+  const auto denial = nats_denial_in(error);
   if (!denial) return;
   if (!denial->is_publish)
     return end_session(Session::State::misconfigured,

@@ -65,7 +65,7 @@ class Check {
         connection_.reset(connection);
         return true;
       }
-      reasons += (reasons.empty() ? "" : "; ") + endpoint_of(host) + ": " + reason;
+      reasons += (reasons.empty() ? "" : "; ") + nats_endpoint(host) + ": " + reason;
     }
     say(Level::fault, reasons, "see that the server runs and takes this login");
     return false;
@@ -109,7 +109,7 @@ class Check {
   }
 
   void check_topic(const std::string& topic) {
-    if (const std::string fault = topic_fault(topic); !fault.empty())
+    if (const std::string fault = nats_topic_fault(topic); !fault.empty())
       return say(Level::fault, "topic " + fault, "choose a name that NATS takes as a subject");
     const auto names = ask("$JS.API.STREAM.NAMES", Json{{"subject", topic}}.dump());
     if (!names)

@@ -39,7 +39,7 @@ void on_answer(natsConnection*, natsSubscription*, natsMsg* raw, void* name) {
   const std::string_view body(natsMsg_GetData(raw), static_cast<std::size_t>(natsMsg_GetDataLength(raw)));
   const char* status = nullptr;
   if (body.empty()) natsMsgHeader_Get(raw, "Status", &status);
-  mailbox->put(number, meaning_of_answer(status ? status : "", body));
+  mailbox->put(number, meaning_of_nats_answer(status ? status : "", body));
 }
 
 void on_error(natsConnection*, natsSubscription*, natsStatus status, void* name) {
@@ -59,7 +59,7 @@ Result<std::unique_ptr<NatsConnection>> NatsConnection::open(const NatsSettings&
                                                              const Url::Host& host, Duration limit,
                                                              const std::shared_ptr<NatsMailbox>& mailbox) {
   std::unique_ptr<NatsConnection> made(new NatsConnection);
-  made->endpoint_ = endpoint_of(host);
+  made->endpoint_ = nats_endpoint(host);
   const auto failed = [&made](const Error& error) {
     return Error{error.fault, made->endpoint_ + ": " + error.text};
   };

@@ -75,7 +75,7 @@ void NatsConnector::give_up() {
 
 std::string NatsConnector::endpoints() const {
   std::string text;
-  for (const Url::Host& host : settings_.hosts) text += (text.empty() ? "" : ", ") + endpoint_of(host);
+  for (const Url::Host& host : settings_.hosts) text += (text.empty() ? "" : ", ") + nats_endpoint(host);
   return text;
 }
 

@@ -19,7 +19,7 @@ constexpr HeaderRules rules{.reserved_prefixes = reserved_prefixes, .ignores_cas
 
 std::string NatsMessageMaker::fault(const Message& message) {
   std::string fault = header_fault(message, rules);
-  if (fault.empty()) fault = topic_fault(message.topic);
+  if (fault.empty()) fault = nats_topic_fault(message.topic);
   if (fault.empty() && message.payload.size() > INT_MAX / 2)
     fault = "the payload has " + std::to_string(message.payload.size()) + " bytes, more than NATS takes";
   return fault;

@@ -56,7 +56,7 @@ Result<NatsOptions> make_nats_options(const NatsSettings& settings, const Url::H
     return Error{Fault::unavailable, last_error(status)};
   NatsOptions options(raw);
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-  natsOptions_SetURL(raw, ("nats://" + endpoint_of(host)).c_str());
+  natsOptions_SetURL(raw, ("nats://" + nats_endpoint(host)).c_str());
   natsOptions_SetName(raw, "outboxd");
   natsOptions_SetTimeout(raw, std::max<std::int64_t>(milliseconds, 1));
   natsOptions_SetAllowReconnect(raw, false);

@@ -48,7 +48,7 @@ std::span<const SettingSpec> nats_setting_specs() {
   return specs;
 }
 
-std::string endpoint_of(const Url::Host& host) {
+std::string nats_endpoint(const Url::Host& host) {
   const bool is_ipv6 = host.name.find(':') != std::string::npos;
   return (is_ipv6 ? "[" + host.name + "]" : host.name) + ":" + std::to_string(host.port.value_or(4222));
 }
@@ -82,7 +82,7 @@ Result<NatsSettings> parse_nats_settings(const BrokerTarget& target) {
     return bad("the URL has a password but no user; a token is written nats://token@host");
   if (!settings.user.empty() && !settings.creds_file.empty())
     return bad("the URL has a user and creds_file another: give one of them");
-  if (const std::string fault = subject_fault(settings.inbox_prefix + ".x");
+  if (const std::string fault = nats_subject_fault(settings.inbox_prefix + ".x");
       !fault.empty() || settings.inbox_prefix.size() > 200)
     return bad("inbox_prefix is no subject, or longer than 200 bytes");
   return settings;

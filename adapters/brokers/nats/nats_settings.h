@@ -29,6 +29,6 @@ std::span<const SettingSpec> nats_setting_specs();
 Result<NatsSettings> parse_nats_settings(const BrokerTarget& target);
 
 /// "host:port", with 4222 where the URL has none.
-std::string endpoint_of(const Url::Host& host);
+std::string nats_endpoint(const Url::Host& host);
 
 }  // namespace outbox

@@ -25,7 +25,7 @@ std::string_view token_fault(std::string_view token) {
 
 }  // namespace
 
-std::string subject_fault(std::string_view subject) {
+std::string nats_subject_fault(std::string_view subject) {
   const auto illegal = [subject](std::string_view why) {
     return "'" + printable(subject, 60) + "' is no NATS subject: it " + std::string(why);
   };
@@ -42,8 +42,8 @@ std::string subject_fault(std::string_view subject) {
   return {};
 }
 
-std::string topic_fault(std::string_view topic) {
-  std::string fault = subject_fault(topic);
+std::string nats_topic_fault(std::string_view topic) {
+  std::string fault = nats_subject_fault(topic);
   if (fault.empty() && std::ranges::find(reserved, topic.substr(0, topic.find('.'))) != reserved.end())
     fault = "'" + printable(topic, 60) + "' is a subject of the server's own";
   return fault;

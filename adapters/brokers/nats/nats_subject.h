@@ -12,9 +12,9 @@ namespace outbox {
 inline constexpr std::size_t nats_subject_bytes_max = 3500;
 
 /// Why nothing can be published to it; empty: it can. Shows the subject.
-std::string subject_fault(std::string_view subject);
+std::string nats_subject_fault(std::string_view subject);
 
 /// The same for a row's topic, which must not be one of the server's own subjects either.
-std::string topic_fault(std::string_view topic);
+std::string nats_topic_fault(std::string_view topic);
 
 }  // namespace outbox
