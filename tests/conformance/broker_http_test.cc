@@ -139,6 +139,11 @@ TEST_CASE("http: a gateway's 502 is in doubt, and the next session asks whether 
   CHECK(driver.connect().state == Session::State::up);
 }
 
+TEST_CASE("http: a host whose name nobody knows is down") {
+  CHECK(Driver(*open_broker(http_adapter(), "http://no-such-host.invalid")).connect().state ==
+        Session::State::down);
+}
+
 TEST_CASE("http: with probe = \"connect\" a session begins without a request") {
   WebhookServer& receiver = server();
   const auto broker =
