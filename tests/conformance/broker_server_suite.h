@@ -24,6 +24,10 @@ class ServerFixture : public BrokerFixture {
   [[nodiscard]] virtual int port() const = 0;
   /// The route's `to`, if the server is reached through `port`.
   [[nodiscard]] virtual std::string url(int port) const = 0;
+  /// For a server that sends its clients to an address of its choice: the port that it listens on for clients
+  /// which come through a proxy, and the port where that proxy must be; 0: anywhere.
+  [[nodiscard]] virtual int proxied_port() const { return port(); }
+  [[nodiscard]] virtual int proxy_port() const { return 0; }
   /// Beside the defaults, for every session.
   [[nodiscard]] virtual Settings settings() const { return {}; }
 
@@ -64,7 +68,8 @@ void broker_server_suite(ServerFixture& fixture);
 
 /// TLS, for adapters with the settings `ca_file` and `server_name`.
 struct TlsServer {
-  std::string url;          ///< with 127.0.0.1
+  std::string url;  ///< with 127.0.0.1; an adapter without `server_name` is tried with localhost, which
+                    ///< the certificate does not name
   std::string certificate;  ///< the file of the Certificate that the server shows
   std::string plain_url;    ///< the same scheme, at the port of a server without TLS
 };

@@ -37,10 +37,13 @@ void close_with_reset(int& socket) {
 
 }  // namespace
 
-FaultProxy::FaultProxy(int server_port, std::uint64_t seed) : server_port_(server_port), random_(seed) {
+FaultProxy::FaultProxy(int server_port, std::uint64_t seed, int port)
+    : server_port_(server_port), random_(seed) {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  sockaddr_in address = loopback(0);
+  const int on = 1;
+  ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // the port of a proxy before
+  sockaddr_in address = loopback(port);
   socklen_t size = sizeof address;
   if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_, 64) != 0 ||
       ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0)

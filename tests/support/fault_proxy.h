@@ -17,9 +17,9 @@ namespace outbox::test {
 
 class FaultProxy {
  public:
-  /// Listens on a free port of 127.0.0.1 and forwards to 127.0.0.1:server_port. The seed decides jitter and
-  /// piece sizes.
-  explicit FaultProxy(int server_port, std::uint64_t seed = 1);
+  /// Listens on `port` of 127.0.0.1 (0: a free one) and forwards to 127.0.0.1:server_port. The seed decides
+  /// jitter and piece sizes.
+  explicit FaultProxy(int server_port, std::uint64_t seed = 1, int port = 0);
   FaultProxy(const FaultProxy&) = delete;
   FaultProxy& operator=(const FaultProxy&) = delete;
   ~FaultProxy();
