@@ -20,8 +20,9 @@ const Adapter* find(std::span<const Adapter> adapters, std::string_view url) {
 }  // namespace
 
 std::span<const BrokerAdapter> broker_adapters() {
-  static const BrokerAdapter table[] = {null_adapter(), stdout_adapter(), file_adapter(), redis_adapter(),
-                                        mqtt_adapter(), http_adapter(),   amqp_adapter(), nats_adapter()};
+  static const BrokerAdapter table[] = {null_adapter(),  stdout_adapter(), file_adapter(),
+                                        redis_adapter(), mqtt_adapter(),   http_adapter(),
+                                        amqp_adapter(),  nats_adapter(),   kafka_adapter()};
   return table;
 }
 

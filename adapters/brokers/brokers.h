@@ -13,5 +13,6 @@ BrokerAdapter mqtt_adapter();
 BrokerAdapter http_adapter();
 BrokerAdapter amqp_adapter();
 BrokerAdapter nats_adapter();
+BrokerAdapter kafka_adapter();
 
 }  // namespace outbox

@@ -1,0 +1,389 @@
+#include "adapters/brokers/kafka/kafka_broker.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <iterator>
+#include <utility>
+
+#include "adapters/brokers/brokers.h"
+#include "adapters/brokers/kafka/kafka_check.h"
+#include "adapters/brokers/kafka/kafka_errors.h"
+#include "adapters/common/text.h"
+
+namespace outbox {
+namespace {
+
+/// Another address of the same host gets a try before a server counts as not there.
+constexpr Duration second_try = std::chrono::milliseconds(500);
+/// For answers that are on their way when the session has to end.
+constexpr Duration last_answers = std::chrono::seconds(1);
+/// That the cluster is known comes without an event, and what a closing producer puts back into its queue.
+constexpr Duration silent_interval = std::chrono::milliseconds(5);
+
+constexpr int purge_all = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT;
+
+Instant now() {
+  return std::chrono::steady_clock::now();
+}
+
+std::string milliseconds_text(Duration time) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) + " ms";
+}
+
+std::string failure_text(std::string_view topic, rd_kafka_resp_err_t error, std::string_view fix) {
+  std::string text =
+      "kafka: topic '" + printable(topic, 60) + "': " + printable(rd_kafka_err2str(error), 200);
+  if (!fix.empty()) text += "; " + std::string(fix);
+  return text;
+}
+
+void* opaque_of(std::size_t slot) {
+  return reinterpret_cast<void*>(static_cast<std::uintptr_t>(slot));
+}
+
+std::size_t slot_of(const void* opaque) {
+  return static_cast<std::size_t>(reinterpret_cast<std::uintptr_t>(opaque));
+}
+
+}  // namespace
+
+KafkaBroker::KafkaBroker(KafkaSettings settings, const BrokerTarget& target)
+    : settings_(std::move(settings)), encoder_(target.source, target.attributes) {
+  ignore_write_signals();
+}
+
+KafkaBroker::~KafkaBroker() {
+  if (client_) finish();
+}
+
+Traits KafkaBroker::traits() const {
+  return {.ordered_pipeline = true, .reports_unroutable = true, .error_scope = ErrorScope::batch};
+}
+
+void KafkaBroker::connect() {
+  if (phase_ != Phase::closed) {
+    take_events();
+    end_session(Session::State::down, "a new session was asked for", purge_all);
+    finish();
+  }
+  session_.reset();
+  last_error_.clear();
+  is_unreachable_ = false;
+  progress_ = now();
+  auto client = KafkaClient::start(settings_, events_.descriptor());
+  if (!client) {
+    session_ = Session{Session::State::misconfigured, client.error().text};
+    return;
+  }
+  client_ = std::move(*client);
+  phase_ = Phase::connecting;
+}
+
+// ---- out ----
+
+void KafkaBroker::submit(std::span<const Submission> messages) {
+  take_events();  // a failure that is known already must not be overtaken
+  if (in_flight_ == 0) progress_ = now();
+  for (const Submission& submission : messages) hand_over(submission);
+}
+
+void KafkaBroker::hand_over(const Submission& submission) {
+  const Message& message = *submission.message;
+  if (phase_ != Phase::up)
+    return refuse(submission, Verdict::unavailable,
+                  phase_ == Phase::closing ? ending_.reason + " (not sent)" : "kafka: not connected");
+  if (is_behind_refused(message))
+    return refuse(submission, Verdict::unavailable, "kafka: not sent: an earlier message of its key failed");
+  if (std::string fault = RecordEncoder::fault(message); !fault.empty())
+    return refuse(submission, Verdict::rejected, std::move(fault));
+
+  KafkaTopic& topic = topic_of(message.topic);
+  const std::size_t lane = message.key ? lanes_.index_of(*message.key) : no_lane;
+  if (message.key && has_to_wait(message, topic, lane)) {
+    ++lanes_.at(lane).waiting;
+    return waiting_.push_back(submission);
+  }
+  produce(submission, topic, lane);
+}
+
+/// What goes to one partition that knows the producer keeps its order, failures included. Elsewhere a later
+/// message of the key could be accepted although the earlier one fails.
+bool KafkaBroker::has_to_wait(const Message& message, KafkaTopic& topic, std::size_t lane) {
+  const KeyLane& others = lanes_.at(lane);
+  if (others.waiting > 0) return true;
+  return others.in_flight > 0 && (others.place != &topic || !topic.knows_producer(*message.key, progress_));
+}
+
+void KafkaBroker::hand_over_waiting() {
+  may_release_ = false;
+  std::deque<Submission> waiting = std::exchange(waiting_, {});
+  for (const Submission& submission : waiting)
+    lanes_.at(lanes_.index_of(*submission.message->key)).waiting = 0;
+  for (const Submission& submission : waiting) hand_over(submission);
+}
+
+void KafkaBroker::produce(const Submission& submission, KafkaTopic& topic, std::size_t lane) {
+  const Message& message = *submission.message;
+  const std::size_t slot = free_slot();
+  const rd_kafka_resp_err_t error =
+      encoder_.produce(client_->handle(), topic.handle(), message, opaque_of(slot));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    free_slots_.push_back(slot);
+    const ErrorMeaning meaning = meaning_of(error);
+    const bool is_session = meaning.scope == ErrorMeaning::Scope::session;
+    return refuse(submission, is_session ? Verdict::unavailable : meaning.verdict,
+                  failure_text(message.topic, error, meaning.fix));
+  }
+  slots_[slot] = {submission.ticket, &topic, message.payload.size() + (message.key ? message.key->size() : 0),
+                  lane};
+  ++in_flight_;
+  topic.submitted();
+  if (lane == no_lane) return;
+  lanes_.at(lane).place = &topic;
+  ++lanes_.at(lane).in_flight;
+}
+
+KafkaTopic& KafkaBroker::topic_of(std::string_view name) {
+  if (const auto found = topics_.find(name); found != topics_.end()) return *found->second;
+  auto topic = std::make_unique<KafkaTopic>(client_->handle(), std::string(name));
+  const std::string_view key = topic->name();
+  return *topics_.emplace(key, std::move(topic)).first->second;
+}
+
+std::size_t KafkaBroker::free_slot() {
+  if (free_slots_.empty()) {
+    slots_.emplace_back();
+    return slots_.size() - 1;
+  }
+  const std::size_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  return slot;
+}
+
+void KafkaBroker::refuse(const Submission& submission, Verdict verdict, std::string reason) {
+  deliveries_.push_back({submission.ticket, verdict, std::move(reason)});
+  if (submission.message->key) refused_keys_.emplace_back(*submission.message->key);
+}
+
+bool KafkaBroker::is_behind_refused(const Message& message) const {
+  return message.key && !refused_keys_.empty() &&
+         std::ranges::find(refused_keys_, *message.key) != refused_keys_.end();
+}
+
+// ---- in ----
+
+void KafkaBroker::take_events() {
+  if (!client_) return;
+  events_.clear();
+  client_->take_events([this](rd_kafka_event_t& event) {
+    switch (rd_kafka_event_type(&event)) {
+      case RD_KAFKA_EVENT_DR:
+        while (const rd_kafka_message_t* const report = rd_kafka_event_message_next(&event))
+          take_report(*report);
+        break;
+      case RD_KAFKA_EVENT_ERROR:
+        take_error(event);
+        break;
+      default:  // no other is asked for
+        break;
+    }
+  });
+  if (phase_ == Phase::connecting && client_->knows_cluster()) {
+    phase_ = Phase::up;
+    session_ = Session{Session::State::up, {}};
+  }
+  if (may_release_) hand_over_waiting();
+  if (phase_ == Phase::closing && in_flight_ == 0) finish();
+}
+
+void KafkaBroker::take_report(const rd_kafka_message_t& report) {
+  const std::size_t slot = slot_of(report._private);
+  const InFlight message = std::exchange(slots_[slot], {});
+  if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR)
+    deliveries_.push_back({message.ticket, Verdict::accepted, {}});
+  else
+    take_failure(report, message);
+  free_slots_.push_back(slot);
+  --in_flight_;
+  message.topic->answered();
+  if (phase_ == Phase::up) progress_ = now();
+  if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) message.topic->accepted(report.partition, progress_);
+  if (message.lane == no_lane) return;
+  --lanes_.at(message.lane).in_flight;
+  may_release_ = may_release_ || lanes_.at(message.lane).waiting > 0;
+}
+
+void KafkaBroker::take_failure(const rd_kafka_message_t& report, const InFlight& message) {
+  const ErrorMeaning meaning = meaning_of(report.err);
+  std::string reason = failure_text(message.topic->name(), report.err, meaning.fix);
+  Verdict verdict = meaning.verdict;
+  switch (meaning.scope) {
+    case ErrorMeaning::Scope::session: {
+      const bool has_left = rd_kafka_message_status(&report) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
+      verdict = has_left ? Verdict::in_doubt : Verdict::unavailable;
+      if (phase_ == Phase::closing)
+        reason = ending_.reason + (has_left ? " (sent, not answered)" : " (not sent)");
+      break;
+    }
+    case ErrorMeaning::Scope::topic:
+      break;
+    case ErrorMeaning::Scope::batch: {
+      // librdkafka puts a message that is larger than a batch into one of its own.
+      const bool is_too_large = report.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE &&
+                                message.bytes > static_cast<std::size_t>(settings_.batch_bytes);
+      if (message.topic->is_in_company() && !is_too_large) verdict = Verdict::in_doubt;
+      break;
+    }
+  }
+  if (report.key) refused_keys_.emplace_back(static_cast<const char*>(report.key), report.key_len);
+  deliveries_.push_back({message.ticket, verdict, std::move(reason)});
+}
+
+void KafkaBroker::take_error(rd_kafka_event_t& event) {
+  if (rd_kafka_event_error_is_fatal(&event)) return take_fatal_error();
+  const rd_kafka_resp_err_t error = rd_kafka_event_error(&event);
+  const std::string_view text = rd_kafka_event_error_string(&event);
+  const std::string shown = shown_error(text, settings_.password);
+  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+    const std::string why = last_error_.empty() ? settings_.servers + ": " + shown : last_error_;
+    if (phase_ == Phase::up) return end_session(Session::State::down, why, purge_all);
+    if (phase_ != Phase::connecting || std::exchange(is_unreachable_, true)) return;
+    const Instant give_up = now() + second_try;
+    progress_ = std::min(progress_, give_up - settings_.connect_timeout);
+    return;
+  }
+  if (fault_of(error, text) == Fault::misconfigured)
+    return end_session(Session::State::misconfigured, shown, purge_all);
+  last_error_ = shown;
+}
+
+/// The producer does nothing more. What it had sent may still be answered.
+void KafkaBroker::take_fatal_error() {
+  char text[512] = "";
+  const rd_kafka_resp_err_t error = rd_kafka_fatal_error(client_->handle(), text, sizeof text);
+  const bool is_misconfigured = fault_of(error, text) == Fault::misconfigured;
+  end_session(is_misconfigured ? Session::State::misconfigured : Session::State::down,
+              shown_error(text, settings_.password), RD_KAFKA_PURGE_F_QUEUE);
+}
+
+// ---- time ----
+
+void KafkaBroker::poll(Duration timeout, Answers& answers) {
+  const Instant end = now() + std::min<Duration>(timeout, std::chrono::hours(1));
+  for (;;) {
+    take_events();
+    check_deadline();
+    if (hand_out(answers)) {
+      (void)wait(Duration::zero());  // a wake() is answered by this return
+      return;
+    }
+    const Instant at = now();
+    if (at >= end) return;
+    Duration time = std::min(end, deadline().value_or(end)) - at;
+    if (phase_ == Phase::connecting || phase_ == Phase::closing) time = std::min(time, silent_interval);
+    if (wait(time)) {
+      take_events();
+      (void)hand_out(answers);
+      return;
+    }
+  }
+}
+
+/// True: woken.
+bool KafkaBroker::wait(Duration time) {
+  pollfd bells[] = {{wakeup_.descriptor(), POLLIN, 0}, {events_.descriptor(), POLLIN, 0}};
+  if (::poll(bells, 2, poll_milliseconds(time)) <= 0 || bells[0].revents == 0) return false;
+  wakeup_.clear();
+  return true;
+}
+
+std::optional<Instant> KafkaBroker::deadline() const {
+  switch (phase_) {
+    case Phase::closed:
+      return std::nullopt;
+    case Phase::connecting:
+      return progress_ + settings_.connect_timeout;
+    case Phase::up:
+      if (in_flight_ == 0) return std::nullopt;
+      return progress_ + settings_.timeout;
+    case Phase::closing:
+      return progress_ + last_answers;
+  }
+  return std::nullopt;
+}
+
+void KafkaBroker::check_deadline() {
+  const auto limit = deadline();
+  if (phase_ == Phase::closing)
+    rd_kafka_purge(client_->handle(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING);
+  if (!limit || now() < *limit) return;
+  if (phase_ == Phase::closing) return finish();
+  const bool is_up = phase_ == Phase::up;
+  std::string what =
+      settings_.servers + (is_up ? ": no answer within " + milliseconds_text(settings_.timeout)
+                                 : ": no connection within " + milliseconds_text(settings_.connect_timeout));
+  if (!last_error_.empty()) what = is_unreachable_ ? last_error_ : what + "; last error: " + last_error_;
+  end_session(Session::State::down, what, purge_all);
+}
+
+// ---- the end ----
+
+/// The first reason stays. What is purged comes back as reports, soon.
+void KafkaBroker::end_session(Session::State state, std::string_view what, int purge) {
+  if (phase_ == Phase::closing || phase_ == Phase::closed) return;
+  ending_ = {state, "kafka: " + std::string(what)};
+  phase_ = Phase::closing;
+  progress_ = now();
+  rd_kafka_purge(client_->handle(), purge | RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
+/// Nothing of the old session is sent after this.
+void KafkaBroker::finish() {
+  for (const InFlight& message : slots_)
+    if (message.topic)
+      deliveries_.push_back(
+          {message.ticket, Verdict::in_doubt, ending_.reason + " (perhaps sent, not answered)"});
+  for (const Submission& submission : waiting_)
+    deliveries_.push_back({submission.ticket, Verdict::unavailable, ending_.reason + " (not sent)"});
+  waiting_.clear();
+  slots_.clear();
+  free_slots_.clear();
+  in_flight_ = 0;
+  lanes_.clear();
+  may_release_ = false;
+  for (const auto& [name, topic] : topics_) topic->release();
+  client_.reset();
+  topics_.clear();
+  phase_ = Phase::closed;
+  session_ = ending_;
+}
+
+bool KafkaBroker::hand_out(Answers& answers) {
+  const bool has_answers = !deliveries_.empty() || session_;
+  if (answers.deliveries.empty())
+    answers.deliveries.swap(deliveries_);
+  else
+    std::ranges::move(deliveries_, std::back_inserter(answers.deliveries));
+  deliveries_.clear();
+  refused_keys_.clear();
+  if (session_) answers.session = std::exchange(session_, std::nullopt);
+  return has_answers;
+}
+
+BrokerAdapter kafka_adapter() {
+  const auto open = [](const BrokerTarget& target) -> Result<std::unique_ptr<Broker>> {
+    auto settings = parse_kafka_settings(target);
+    if (!settings) return settings.error();
+    return std::unique_ptr<Broker>(std::make_unique<KafkaBroker>(std::move(*settings), target));
+  };
+  return {.name = "kafka",
+          .schemes = {"kafka", "kafkas"},
+          .settings = kafka_setting_specs(),
+          .open = open,
+          .check = check_kafka};
+}
+
+}  // namespace outbox

@@ -1,0 +1,78 @@
+#include "adapters/brokers/kafka/kafka_errors.h"
+
+#include "adapters/common/text.h"
+
+namespace outbox {
+
+ErrorMeaning meaning_of(rd_kafka_resp_err_t error) {
+  using Scope = ErrorMeaning::Scope;
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
+    case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
+    case RD_KAFKA_RESP_ERR__DESTROY:
+    case RD_KAFKA_RESP_ERR__FATAL:
+    case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
+    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
+    case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR:
+    case RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID:
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+    case RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED:
+      return {Scope::session, Verdict::in_doubt};
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+      return {Scope::topic, Verdict::misconfigured, "create it"};
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+      return {Scope::topic, Verdict::misconfigured, "grant the relay's user Write and Describe on it"};
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+      return {Scope::topic, Verdict::misconfigured, "grant the relay's user IdempotentWrite on the cluster"};
+    case RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
+      return {Scope::topic, Verdict::misconfigured, "see compression"};
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+      return {Scope::batch, Verdict::rejected, "raise the topic's max.message.bytes"};
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+      return {Scope::batch, Verdict::rejected, "a compacted topic takes no message without a key"};
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+      return {Scope::batch, Verdict::rejected};
+    default:  // librdkafka's list grows: what is not known may be the message
+      return {Scope::batch, Verdict::retry};
+  }
+}
+
+Fault fault_of(rd_kafka_resp_err_t error, std::string_view text) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+      return Fault::misconfigured;
+    case RD_KAFKA_RESP_ERR__SSL:
+      // A server that speaks no TLS, or is about to stop, fails the handshake as well.
+      return text.find("certificate") == text.npos ? Fault::unavailable : Fault::misconfigured;
+    default:
+      return Fault::unavailable;
+  }
+}
+
+std::string shown_error(std::string_view error, std::string_view secret) {
+  std::string text(error);
+  for (std::size_t at = 0; !secret.empty() && (at = text.find(secret, at)) != text.npos;) {
+    text.replace(at, secret.size(), "***");
+    at += 3;
+  }
+  return printable(text, 300);
+}
+
+}  // namespace outbox
