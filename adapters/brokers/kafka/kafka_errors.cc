@@ -66,7 +66,7 @@ Fault fault_of(rd_kafka_resp_err_t error, std::string_view text) {
   }
 }
 
-std::string shown_error(std::string_view error, std::string_view secret) {
+std::string shown_kafka_error(std::string_view error, std::string_view secret) {
   std::string text(error);
   for (std::size_t at = 0; !secret.empty() && (at = text.find(secret, at)) != text.npos;) {
     text.replace(at, secret.size(), "***");

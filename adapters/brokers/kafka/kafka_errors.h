@@ -28,6 +28,6 @@ ErrorMeaning meaning_of(rd_kafka_resp_err_t error);
 Fault fault_of(rd_kafka_resp_err_t error, std::string_view text);
 
 /// librdkafka's text for people: one short line, without `secret`.
-std::string shown_error(std::string_view text, std::string_view secret);
+std::string shown_kafka_error(std::string_view text, std::string_view secret);
 
 }  // namespace outbox
