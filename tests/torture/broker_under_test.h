@@ -18,8 +18,9 @@ class BrokerUnderTest {
   /// After kill(), on the same ports, with what it had stored. It takes messages when this returns.
   virtual void start() = 0;
 
-  /// Where a proxy between relays and the server forwards to.
+  /// Where a proxy between relays and the server forwards to, and the port where it must be; 0: anywhere.
   [[nodiscard]] virtual int proxied_port() const = 0;
+  [[nodiscard]] virtual int proxy_port() const { return 0; }
 
   /// Of the topic "orders", which must be empty; its url() is what relays are told. relay_port: where they
   /// find the proxy; 0: there is none.
@@ -42,9 +43,11 @@ using MakeBroker = std::unique_ptr<BrokerUnderTest> (*)();
 std::unique_ptr<BrokerUnderTest> redis_under_test();
 std::unique_ptr<BrokerUnderTest> nats_under_test();
 std::unique_ptr<BrokerUnderTest> rabbitmq_under_test();
+std::unique_ptr<BrokerUnderTest> kafka_under_test();
 
 /// What the machine or the program under test lacks for one; empty: nothing.
 std::string nats_missing();
 std::string rabbitmq_missing();
+std::string kafka_missing();
 
 }  // namespace outbox::test

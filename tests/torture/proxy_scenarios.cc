@@ -106,7 +106,7 @@ Outcome spoil_broker_wire(const Round& round, MakeBroker make_broker) {
   WorldOptions options;
   options.seed = round.seed;
   const std::unique_ptr<BrokerUnderTest> broker = make_broker();
-  FaultProxy proxy(broker->proxied_port(), round.seed);
+  FaultProxy proxy(broker->proxied_port(), round.seed, broker->proxy_port());
   World world(std::make_unique<SqliteShop>(), broker->consumer(proxy.port()), options);
   Outboxd& relay =
       world.add_relay("", [&](RelayConfig& config) { config.routes[0].more = broker->short_limits(); });
