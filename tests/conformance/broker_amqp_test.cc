@@ -259,6 +259,85 @@ TEST_CASE("amqp: a login, a virtual host, a right that is refused is misconfigur
         Session::State::up);
 }
 
+std::vector<Finding> check(const std::vector<std::string>& topics, const Settings& changed = {},
+                           const std::string& url = AmqpFixture::server().url()) {
+  Settings settings = default_settings(amqp_adapter().settings);
+  for (const auto& [key, value] : changed) settings.at(key) = value;
+  return amqp_adapter().check({url, "/tests", Attributes::full, settings, true}, topics, patience);
+}
+
+/// Its level and text; fails the test when none speaks of this.
+Finding finding_of(const std::vector<Finding>& findings, std::string_view part) {
+  const auto found = std::ranges::find_if(
+      findings, [=](const Finding& finding) { return finding.what.find(part) != std::string::npos; });
+  REQUIRE_MESSAGE(found != findings.end(), "nothing is said of ", part);
+  CHECK((found->level == Finding::Level::ok) == found->fix.empty());
+  return *found;
+}
+
+void check_all_ok(const std::vector<Finding>& findings) {
+  for (const Finding& finding : findings) CHECK_MESSAGE(finding.level == Finding::Level::ok, finding.what);
+}
+
+TEST_CASE("amqp: check finds durable queues, classic and quorum, and leaves them as they are") {
+  AmqpFixture::reader().command({"queue", "a", "classic", "--", "queue", "b", "quorum"});
+  const auto findings = check({"a", "b"});
+  check_all_ok(findings);
+  CHECK(finding_of(findings, "max_message_size").what.starts_with("amqp: RabbitMQ "));
+  finding_of(findings, "queue 'a' is durable");
+  finding_of(findings, "queue 'b' is durable");
+  CHECK(AmqpFixture::reader().command({"count", "a", "--", "count", "b"}) == "0\n0\n");
+}
+
+TEST_CASE("amqp: check names a queue that is missing, and does not make it") {
+  for (int i = 0; i < 2; ++i) {
+    const Finding finding = finding_of(check({"nowhere"}), "'nowhere'");
+    CHECK(finding.level == Finding::Level::fault);
+    CHECK_MESSAGE(finding.what.find("404 NOT_FOUND") != std::string::npos, finding.what);
+  }
+}
+
+TEST_CASE("amqp: check warns of a queue that does not survive a restart") {
+  AmqpFixture::reader().command({"queue", "fleeting", "transient"});
+  const Finding finding = finding_of(check({"fleeting"}), "'fleeting'");
+  CHECK(finding.level == Finding::Level::warning);
+  CHECK_MESSAGE(finding.what.find("is transient") != std::string::npos, finding.what);
+  AmqpFixture::reader().command({"delete-queue", "fleeting"});
+}
+
+TEST_CASE("amqp: check looks at the exchange") {
+  AmqpFixture fixture;
+  check_all_ok(check({"a"}, {{"exchange", std::string("events")}}));
+  const Finding finding =
+      finding_of(check({"a"}, {{"exchange", std::string("nowhere")}}), "exchange 'nowhere' cannot be used");
+  CHECK(finding.level == Finding::Level::fault);
+  CHECK(fixture.received().empty());
+}
+
+TEST_CASE("amqp: check names each right that is missing, and publishes nothing") {
+  AmqpFixture fixture;
+  RabbitmqServer& server = AmqpFixture::server();
+  AmqpFixture::reader().command(
+      {"exchange", "topics", "topic", "--", "bind", "all", "topics", "#", "--", "queue", "a", "classic"});
+  server.control({"add_user", "shop", "p:a/ss"});
+  server.control({"set_permissions", "shop", "^$", "^(events|topics)$", "^$"});
+  server.control({"set_topic_permissions", "shop", "topics", "^order[.].*", "^$"});
+  const std::string url = "amqp://shop:p%3Aa%2Fss@127.0.0.1:" + std::to_string(server.port());
+  const auto of_exchange = [&](const std::vector<std::string>& topics, const char* exchange) {
+    return check(topics, {{"exchange", std::string(exchange)}}, url);
+  };
+  check_all_ok(of_exchange({"a", ""}, "events"));
+  check_all_ok(of_exchange({}, "topics"));
+  const auto findings = of_exchange({"order.placed", "cart.filled"}, "topics");
+  CHECK(finding_of(findings, "may not publish to 'cart.filled'").level == Finding::Level::fault);
+  CHECK(std::ranges::count(findings, Finding::Level::fault, &Finding::level) == 1);
+  const auto of_default = check({"a"}, {}, url);
+  CHECK(finding_of(of_default, "may not publish to 'a'").level == Finding::Level::fault);
+  CHECK(finding_of(of_default, "whether it is durable only").level == Finding::Level::ok);
+  CHECK(fixture.received().empty());
+  server.control({"delete_user", "shop"});
+}
+
 TEST_CASE("amqp: a URL or settings that can never work are refused with the fix") {
   const auto refused = [](const std::string& url, const Settings& changed = {}) {
     Settings settings = default_settings(amqp_adapter().settings);
