@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <optional>
+#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,7 +56,8 @@ const std::vector<Library>& libraries() {
   static const std::vector<Library> all = {
       {"spdlog/", {"sidecar/runtime", "sidecar/cli", "sidecar/main.cc"}},
       {"nlohmann/",
-       {"sidecar/config", "sidecar/http", "sidecar/cli", "adapters/common", "adapters/brokers/nats", "settings"}},
+       {"sidecar/config", "sidecar/http", "sidecar/cli", "adapters/common", "adapters/brokers/nats",
+        "settings"}},
       {"toml++/", {"sidecar/config"}},
       {"toml.hpp", {"sidecar/config"}},
       {"httplib.h", {"sidecar/http", "sidecar/cli"}},
@@ -245,4 +248,28 @@ TEST_CASE("an include along the arrows is allowed") {
   CHECK(is_allowed("adapters/brokers/redis/redis_settings.cc", "#include <nlohmann/json.hpp>"));
   CHECK(is_allowed("tests/e2e/run_test.cc", "#include \"adapters/stores/sqlite/sqlite_store.h\""));
   CHECK(is_allowed("sidecar/core/url.cc", "// #include \"runtime/log.h\""));
+}
+
+// Adapters do not see each other's headers, so nothing else tells when two of them give different types one
+// name; the program's behaviour would be undefined.
+TEST_CASE("no two headers define types of one name in one namespace") {
+  const std::regex space("namespace ([a-z:_]+) \\{"),
+      type("(?:class|struct|enum class) ([A-Z]\\w+)(?: final)?(?: :.*)? \\{.*");
+  std::map<std::string, std::string> defined_in;
+  for (const std::string& file : sources(project)) {
+    if (!file.ends_with(".h") || file.starts_with("tests/")) {
+      continue;
+    }
+    std::string inside;
+    std::smatch found;
+    for (const std::string& line : lines_of(project / file)) {
+      if (std::regex_match(line, found, space)) {
+        inside = found[1];
+      } else if (std::regex_match(line, found, type)) {
+        const auto [place, is_new] = defined_in.emplace(inside + "::" + found[1].str(), file);
+        CHECK_MESSAGE(is_new, place->first << " is defined in " << place->second << " and in " << file);
+      }
+    }
+  }
+  CHECK(defined_in.size() > 100);
 }

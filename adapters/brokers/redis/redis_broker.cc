@@ -168,7 +168,7 @@ void RedisBroker::take_greeting(const RedisReply& reply) {
   const bool is_error = reply.kind == RedisReply::Kind::error;
   // A user without the right to name its connection may still publish.
   const bool is_harmless = command == "CLIENT SETNAME" && !reply.text.starts_with("NOAUTH");
-  const ErrorMeaning meaning = meaning_of(reply.text);
+  const RedisErrorMeaning meaning = meaning_of(reply.text);
   if (is_error && (!is_harmless || meaning.verdict == Verdict::unavailable)) {
     const auto state =
         meaning.verdict == Verdict::unavailable ? Session::State::down : Session::State::misconfigured;
@@ -207,7 +207,7 @@ void RedisBroker::confused(std::string_view what) {
 }
 
 void RedisBroker::take_error(const RedisReply& reply) {
-  const ErrorMeaning meaning = meaning_of(reply.text);
+  const RedisErrorMeaning meaning = meaning_of(reply.text);
   const std::string text = shown_error(reply.text, settings_.password);
   // The others in flight have answers on their way: ending at once would leave them in doubt.
   if (meaning.ends_session && ending_.empty()) ending_ = "redis: " + connection_.endpoint() + ": " + text;
@@ -230,7 +230,7 @@ void RedisBroker::take_wait(const RedisReply& reply) {
   Verdict verdict = Verdict::accepted;
   std::string reason;
   if (reply.kind == RedisReply::Kind::error) {
-    const ErrorMeaning meaning = meaning_of(reply.text);
+    const RedisErrorMeaning meaning = meaning_of(reply.text);
     verdict = meaning.verdict == Verdict::misconfigured ? Verdict::misconfigured : Verdict::unavailable;
     reason = "WAIT was refused: " + shown_error(reply.text, settings_.password);
     if (meaning.ends_session && ending_.empty()) ending_ = "redis: " + connection_.endpoint() + ": " + reason;

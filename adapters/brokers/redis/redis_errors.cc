@@ -10,12 +10,12 @@ namespace {
 
 struct Known {
   std::string_view start;
-  ErrorMeaning meaning;
+  RedisErrorMeaning meaning;
 };
 
-constexpr ErrorMeaning wait{Verdict::unavailable, false};
-constexpr ErrorMeaning elsewhere{Verdict::unavailable, true};
-constexpr ErrorMeaning wrong{Verdict::misconfigured, false};
+constexpr RedisErrorMeaning wait{Verdict::unavailable, false};
+constexpr RedisErrorMeaning elsewhere{Verdict::unavailable, true};
+constexpr RedisErrorMeaning wrong{Verdict::misconfigured, false};
 
 // The first that fits. A full memory, a busy script, a missing replica pass; a server that is loading, is a
 // replica or has lost its place in a cluster is the wrong one to talk to.
@@ -43,10 +43,10 @@ constexpr std::array table = {
 
 }  // namespace
 
-ErrorMeaning meaning_of(std::string_view error) {
+RedisErrorMeaning meaning_of(std::string_view error) {
   const auto known =
       std::ranges::find_if(table, [error](const Known& entry) { return error.starts_with(entry.start); });
-  return known == table.end() ? ErrorMeaning{} : known->meaning;
+  return known == table.end() ? RedisErrorMeaning{} : known->meaning;
 }
 
 std::string shown_error(std::string_view error, std::string_view secret) {

@@ -8,13 +8,13 @@
 
 namespace outbox {
 
-struct ErrorMeaning {
+struct RedisErrorMeaning {
   Verdict verdict = Verdict::retry;
   bool ends_session = false;  ///< another server, or a new login, is needed: the next session resolves anew
 };
 
 /// `error` as Redis sends it: "WRONGTYPE Operation against a key ...".
-ErrorMeaning meaning_of(std::string_view error);
+RedisErrorMeaning meaning_of(std::string_view error);
 
 /// The error for people: one short line, without the arguments that some servers repeat, without `secret`.
 std::string shown_error(std::string_view error, std::string_view secret);
