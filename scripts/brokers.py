@@ -343,7 +343,7 @@ class Mosquitto(Broker):
     def command(self):
         with open(self.directory + "/mosquitto.conf", "w", encoding="utf-8") as file:
             file.write(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
-                       f"persistence_location {self.directory}/\nmax_queued_messages 0\n"
+                       f"persistence_location {self.directory}/\nmax_queued_messages 10000000\nmax_inflight_messages 1000\n"
                        + ("user root\n" if os.geteuid() == 0 else ""))
         return ["mosquitto", "-c", "mosquitto.conf"], {}
 

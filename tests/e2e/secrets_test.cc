@@ -133,6 +133,20 @@ TEST_CASE("no secret shows in logs, HTTP answers and commands, whatever fails") 
   }
 }
 
+TEST_CASE("no secret shows of any broker, unreachable or with another server in its place") {
+  const SqliteShop shop;
+  RedisServer redis({.append_fsync = "no", .password = broker_password});
+  for (const int port : {free_port(), redis.port()})
+    for (const char* scheme : {"kafka", "amqp", "nats", "mqtt", "http"}) {
+      if (std::string(scheme) == "http" && port == redis.port()) continue;  // it has connected all the same
+      CAPTURE(scheme);
+      check_relay(
+          shop.url(),
+          std::string(scheme) + "://user:" + broker_password_in_url + "@127.0.0.1:" + std::to_string(port),
+          has_failed);
+    }
+}
+
 TEST_CASE("no secret shows in what is said about a wrong configuration") {
   const SqliteShop shop;
   const std::string good_database = "postgresql://relay:" + wrong_password + "@127.0.0.1:1/orders";
