@@ -11,12 +11,15 @@
 namespace outbox::test {
 
 NatsServer::NatsServer(NatsServerOptions options) : options_(std::move(options)), port_(free_port()) {
+  write_configuration();
+  start();
+}
+
+void NatsServer::write_configuration() const {
   std::ofstream file(directory_ / "server.conf");
   file << "listen: \"127.0.0.1:" << port_ << "\"\n";
   if (options_.has_jetstream) file << "jetstream { store_dir: \"" << (directory_ / "store") << "\" }\n";
   file << "lame_duck_grace_period: 1s\nlame_duck_duration: 30s\n" << options_.more << "\n";
-  file.close();
-  start();
 }
 
 std::string NatsServer::url() const {
@@ -35,6 +38,13 @@ void NatsServer::start() {
   };
   if (!eventually(is_ready) || !process_->running())
     throw std::runtime_error("nats-server did not start:\n" + process_->output());
+}
+
+void NatsServer::restart_with(std::string more) {
+  kill();
+  options_.more = std::move(more);
+  write_configuration();
+  start();
 }
 
 void NatsServer::freeze() {

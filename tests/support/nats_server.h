@@ -28,6 +28,8 @@ class NatsServer {
   void kill();
   /// On the same port, with the streams that it had stored.
   void start();
+  /// Ends it, and starts it again with this in the place of the options' `more`.
+  void restart_with(std::string more);
   /// Sends SIGSTOP and SIGCONT: connections stay open, nothing is answered.
   void freeze();
   void thaw();
@@ -35,6 +37,8 @@ class NatsServer {
   void enter_lame_duck_mode();
 
  private:
+  void write_configuration() const;
+
   NatsServerOptions options_;
   TempDir directory_;
   int port_;

@@ -12,10 +12,13 @@
 namespace outbox {
 namespace {
 
+/// nats.c begins with the place in its own source: "(conn.c:733): SSL handshake error: ...".
 std::string last_error(natsStatus status) {
-  natsStatus ignored = NATS_OK;
-  const char* text = nats_GetLastError(&ignored);
-  return printable(text && *text ? text : natsStatus_GetText(status), 200);
+  const char* const last = nats_GetLastError(nullptr);
+  std::string_view text = last && *last ? last : natsStatus_GetText(status);
+  if (const auto end = text.find("): "); text.starts_with('(') && end != text.npos)
+    text.remove_prefix(end + 3);
+  return printable(text, 200);
 }
 
 Error bad_file(const std::string& setting, const std::string& path, const std::string& why) {
