@@ -149,7 +149,7 @@ void AmqpConsumer::catch_up() {
 void AmqpConsumer::settle() {
   // A connection closes after its channels have handed over all that came; the queue keeps what follows
   // behind it.
-  if (!eventually([&] { return open_connections(port_) <= 1; }))
+  if (!eventually([&] { return abandoned_connections(port_) == 0; }))
     throw std::runtime_error("rabbitmq keeps the connection of a killed relay");
   catch_up();
   if (!socket_) throw std::runtime_error("rabbitmq is away");

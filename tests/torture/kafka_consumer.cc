@@ -125,7 +125,7 @@ void KafkaConsumer::catch_up() {
 
 void KafkaConsumer::settle() {
   // A connection is not read on, and so not closed, before the request that came last is carried out.
-  if (!eventually([&] { return open_connections(relay_port_) <= (relay_port_ == port_ ? 1 : 0); }))
+  if (!eventually([&] { return abandoned_connections(relay_port_) == 0; }))
     throw std::runtime_error("kafka keeps the connection of a killed relay");
   catch_up();
 }

@@ -139,7 +139,7 @@ void NatsConsumer::catch_up() {
 }
 
 void NatsConsumer::settle() {
-  if (!eventually([&] { return open_connections(port_) <= 1; }))
+  if (!eventually([&] { return abandoned_connections(port_) == 0; }))
     throw std::runtime_error("nats keeps the connection of a killed relay");
   // A stream takes in its messages one after the other: what came before the marker is there when it is.
   (void)request(std::string(marker), "settled");

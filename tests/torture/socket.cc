@@ -58,17 +58,21 @@ void Socket::receive_until(std::size_t bytes) {
     if (!receive(patience)) throw std::runtime_error("the server does not answer");
 }
 
-int open_connections(int port) {
-  constexpr unsigned established = 1, close_wait = 8;  // include/net/tcp_states.h
+int abandoned_connections(int port) {
+  // include/net/tcp_states.h
+  constexpr unsigned fin_wait_1 = 4, fin_wait_2 = 5, close_wait = 8, closing = 11;
+  const auto server = static_cast<unsigned>(port);
   int count = 0;
   for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
     std::ifstream file(table);
     std::string line;
     std::getline(file, line);
     while (std::getline(file, line)) {
-      unsigned local = 0, state = 0;
-      if (std::sscanf(line.c_str(), "%*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x", &local, &state) != 2) continue;
-      count += local == static_cast<unsigned>(port) && (state == established || state == close_wait);
+      unsigned local = 0, remote = 0, state = 0;
+      if (std::sscanf(line.c_str(), "%*d: %*[0-9A-F]:%x %*[0-9A-F]:%x %x", &local, &remote, &state) != 3)
+        continue;
+      const bool is_leaving = state == fin_wait_1 || state == fin_wait_2 || state == closing;
+      count += (local == server && state == close_wait) || (remote == server && is_leaving);
     }
   }
   return count;

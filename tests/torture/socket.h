@@ -29,7 +29,7 @@ class Socket {
   int socket_;
 };
 
-/// How many connections the server at this port has not yet closed, those included whose client is gone.
-int open_connections(int port);
+/// How many connections the server at this port has not yet read to their end, although their client is gone.
+int abandoned_connections(int port);
 
 }  // namespace outbox::test
