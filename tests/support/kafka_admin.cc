@@ -42,10 +42,16 @@ void check_topics(const rd_kafka_topic_result_t** results, std::size_t count, co
 
 }  // namespace
 
-KafkaAdmin::KafkaAdmin(int port) {
+KafkaAdmin::KafkaAdmin(int port) : port_(port) {
+  connect();
+}
+
+/// Also to forget what it has learned of topics: it may believe for long that a new one has no leader.
+void KafkaAdmin::connect() {
+  if (client_) rd_kafka_destroy(client_);
   char why[512];
   rd_kafka_conf_t* const configuration = rd_kafka_conf_new();
-  const std::string server = "127.0.0.1:" + std::to_string(port);
+  const std::string server = "127.0.0.1:" + std::to_string(port_);
   rd_kafka_conf_set(configuration, "bootstrap.servers", server.c_str(), why, sizeof why);
   rd_kafka_conf_set(configuration, "reconnect.backoff.max.ms", "100", why, sizeof why);
   rd_kafka_conf_set_log_cb(configuration, [](const rd_kafka_t*, int, const char*, const char*) {});
@@ -81,7 +87,9 @@ void KafkaAdmin::create_topic(const std::string& name, int partitions,
   // The broker learns later that it leads it.
   const auto is_led = [&](int partition) {
     std::int64_t low = 0, high = 0;
-    return !rd_kafka_query_watermark_offsets(client_, name.c_str(), partition, &low, &high, 1000);
+    if (!rd_kafka_query_watermark_offsets(client_, name.c_str(), partition, &low, &high, 2000)) return true;
+    connect();
+    return false;
   };
   for (int i = 0; i < partitions; ++i)
     if (!eventually([&] { return is_led(i); })) fail("create " + name, "it has no leader");
@@ -100,8 +108,12 @@ void KafkaAdmin::delete_topic(const std::string& name) {
 
 void KafkaAdmin::empty_topic(const std::string& name, int partitions) {
   std::string fault;
-  if (!eventually([&] { return (fault = try_to_empty(name, partitions)).empty(); }))
-    fail("empty " + name, fault.c_str());
+  const auto is_emptied = [&] {
+    if ((fault = try_to_empty(name, partitions)).empty()) return true;
+    connect();
+    return false;
+  };
+  if (!eventually(is_emptied)) fail("empty " + name, fault.c_str());
 }
 
 std::string KafkaAdmin::try_to_empty(const std::string& name, int partitions) {

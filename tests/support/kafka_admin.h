@@ -31,9 +31,11 @@ class KafkaAdmin {
   void grant(const std::string& user, const std::string& topic_prefix, bool may_write);
 
  private:
+  void connect();
   std::string try_to_empty(const std::string& name, int partitions);
 
-  rd_kafka_s* client_;
+  const int port_;
+  rd_kafka_s* client_ = nullptr;
 };
 
 }  // namespace outbox::test
