@@ -65,4 +65,9 @@ bool HttpFixture::carries_header_name(std::string_view name) const {
   });
 }
 
+bool HttpFixture::carries_header_value(std::string_view value) const {
+  return std::ranges::none_of(
+      value, [](char c) { return c != '\t' && std::iscntrl(static_cast<unsigned char>(c)); });
+}
+
 }  // namespace outbox::test

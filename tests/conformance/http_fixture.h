@@ -27,6 +27,7 @@ class HttpFixture : public ServerFixture {
   std::vector<Received> received() override;
   [[nodiscard]] bool carries_topic(std::string_view topic) const override { return !topic.empty(); }
   [[nodiscard]] bool carries_header_name(std::string_view name) const override;
+  [[nodiscard]] bool carries_header_value(std::string_view value) const override;
   [[nodiscard]] bool is_ordered() const override { return false; }
   [[nodiscard]] bool notices_idle_cut() const override { return false; }
 

@@ -85,14 +85,13 @@ void HttpBroker::submit(std::span<const Submission> messages) {
 }
 
 void HttpBroker::poll(Duration timeout, Answers& answers) {
-  Instant at = now();
-  const Instant end = at + std::min<Duration>(timeout, std::chrono::hours(1));
-  for (;; at = now()) {
+  const Instant end = now() + std::min<Duration>(timeout, std::chrono::hours(1));
+  for (;;) {
+    loop_.perform();
     take_ended();
-    const bool has_answers = !deliveries_.empty() || session_;
-    const bool is_woken = loop_.drive(has_answers ? Duration::zero() : end - at);
-    take_ended();
-    if (hand_over(answers) || is_woken || now() >= end) return;
+    if (hand_over(answers)) return;
+    const Duration left = end - now();
+    if (left <= Duration::zero() || loop_.wait(left)) return;
   }
 }
 
@@ -105,7 +104,7 @@ void HttpBroker::begin_waiting() {
     waiting_.pop_front();
     has_begun |= begin(submission);
   }
-  if (has_begun) loop_.kick();
+  if (has_begun) loop_.perform();
 }
 
 /// False: the message cannot be carried.
