@@ -3,23 +3,15 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <iterator>
 #include <memory>
 #include <utility>
 
 #include "adapters/brokers/amqp/amqp_errors.h"
+#include "adapters/common/polling.h"
 #include "adapters/common/text.h"
 
 namespace outbox {
 namespace {
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
-
-std::string milliseconds_text(Duration time) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) + " ms";
-}
 
 Session::State state_of(Fault fault) {
   return fault == Fault::misconfigured ? Session::State::misconfigured : Session::State::down;
@@ -50,7 +42,7 @@ Traits AmqpBroker::traits() const {
 
 void AmqpBroker::connect() {
   if (phase_ != Phase::closed) end_session(Session::State::down, "a new session was asked for");
-  session_.reset();
+  pending_.session.reset();
   connection_.begin();
   phase_ = Phase::connecting;
   progress_ = now();
@@ -65,7 +57,7 @@ void AmqpBroker::submit(std::span<const Submission> messages) {
 
 void AmqpBroker::accept_for_sending(const Submission& submission) {
   const auto turn_away = [&](Verdict verdict, std::string reason) {
-    deliveries_.push_back({submission.ticket, verdict, std::move(reason)});
+    pending_.deliveries.push_back({submission.ticket, verdict, std::move(reason)});
   };
   if (phase_ != Phase::up) return turn_away(Verdict::unavailable, "amqp: not connected");
   if (!connection_.blocked().empty())
@@ -83,12 +75,12 @@ void AmqpBroker::poll(Duration timeout, Answers& answers) {
   const Instant end = at + std::min<Duration>(timeout, std::chrono::hours(1));
   for (;; at = now()) {
     if (phase_ == Phase::connecting) advance_connecting();
-    const bool has_answers = !deliveries_.empty() || session_;
+    const bool has_answers = !pending_.deliveries.empty() || pending_.session;
     Instant until = std::min(end, deadline().value_or(end));
     if (phase_ == Phase::up) until = std::min(until, connection_.beat_at().value_or(end));
     const bool is_woken = step(has_answers ? Duration::zero() : until - at);
     check_deadlines();
-    if (hand_over(answers) || is_woken || now() >= end) return;
+    if (hand_over(pending_, answers) || is_woken || now() >= end) return;
   }
 }
 
@@ -181,7 +173,7 @@ void AmqpBroker::take_method(const amqp_method_t& method) {
 void AmqpBroker::take_opened(const amqp_method_t& method) {
   if (method.id != AMQP_CONFIRM_SELECT_OK_METHOD) return;
   phase_ = Phase::up;
-  session_ = Session{Session::State::up, {}};
+  pending_.session = Session{Session::State::up, {}};
 }
 
 void AmqpBroker::take_confirm(std::uint64_t tag, bool multiple, bool is_taken) {
@@ -208,7 +200,7 @@ void AmqpBroker::take_channel_close(const amqp_channel_close_t& close) {
   const bool is_publish = close.class_id == AMQP_BASIC_CLASS;
   if (is_publish && window_.open() == 1 && connection_.sent_bytes() > window_.oldest().begin) {
     window_.give_up([&](const ConfirmWindow::Entry& entry) {
-      deliveries_.push_back(
+      pending_.deliveries.push_back(
           {entry.ticket, verdict_of_close(close.reply_code), publish_to(*entry.message) + shown});
     });
   }
@@ -217,7 +209,7 @@ void AmqpBroker::take_channel_close(const amqp_channel_close_t& close) {
 
 void AmqpBroker::deliver(const ConfirmWindow::Entry& entry, bool is_taken) {
   if (is_taken && !entry.is_returned) {
-    deliveries_.push_back({entry.ticket, Verdict::accepted, {}});
+    pending_.deliveries.push_back({entry.ticket, Verdict::accepted, {}});
     return;
   }
   const bool has_exchange = !settings_.exchange.empty();
@@ -225,8 +217,8 @@ void AmqpBroker::deliver(const ConfirmWindow::Entry& entry, bool is_taken) {
                                                     printable(settings_.exchange, 60) + "' for it; bind one"
                                               : "there is no such queue; declare it, or name an `exchange`";
   const std::string nacked = "the server did not take it (basic.nack): its queue is full or not running";
-  deliveries_.push_back({entry.ticket, entry.is_returned ? Verdict::misconfigured : Verdict::retry,
-                         publish_to(*entry.message) + (entry.is_returned ? unroutable : nacked)});
+  pending_.deliveries.push_back({entry.ticket, entry.is_returned ? Verdict::misconfigured : Verdict::retry,
+                                 publish_to(*entry.message) + (entry.is_returned ? unroutable : nacked)});
 }
 
 /// The queues of a server answer each at its own pace, so others' confirms are no progress: only the oldest
@@ -280,28 +272,17 @@ void AmqpBroker::end_session(Session::State state, const std::string& what) {
   const Verdict silence = connection_.blocked().empty() ? Verdict::in_doubt : Verdict::unavailable;
   window_.give_up([&](const ConfirmWindow::Entry& entry) {
     const bool has_left = entry.begin < sent;
-    deliveries_.push_back({entry.ticket, has_left ? silence : Verdict::unavailable,
-                           reason + (has_left ? " (sent, not confirmed)" : " (not sent)")});
+    pending_.deliveries.push_back({entry.ticket, has_left ? silence : Verdict::unavailable,
+                                   reason + (has_left ? " (sent, not confirmed)" : " (not sent)")});
   });
   phase_ = Phase::closed;
   failure_.reset();
   connection_.close();
-  session_ = Session{state, reason};
+  pending_.session = Session{state, reason};
 }
 
 std::string AmqpBroker::where() const {
   return "amqp: " + connection_.endpoint() + ": ";
-}
-
-bool AmqpBroker::hand_over(Answers& answers) {
-  const bool has_answers = !deliveries_.empty() || session_;
-  if (answers.deliveries.empty())
-    answers.deliveries.swap(deliveries_);
-  else
-    std::ranges::move(deliveries_, std::back_inserter(answers.deliveries));
-  deliveries_.clear();
-  if (session_) answers.session = std::exchange(session_, std::nullopt);
-  return has_answers;
 }
 
 }  // namespace outbox

@@ -52,7 +52,6 @@ class AmqpBroker final : public Broker {
   void fail(Session::State state, std::string_view what);
   void end_session(Session::State state, const std::string& what);
   [[nodiscard]] std::string where() const;
-  bool hand_over(Answers& answers);
 
   const AmqpSettings settings_;
   PublishEncoder encoder_;
@@ -64,8 +63,7 @@ class AmqpBroker final : public Broker {
   std::uint64_t oldest_begin_ = 0, sent_before_ = 0;  ///< as they were then
   std::string returned_topic_;                        ///< of the basic.return whose properties come next
   std::optional<Session> failure_;  ///< what a frame means for the session, until all has been read
-  std::vector<Delivery> deliveries_;
-  std::optional<Session> session_;
+  Answers pending_;                 ///< for the next poll()
 };
 
 }  // namespace outbox

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "adapters/brokers/amqp/amqp_errors.h"
+#include "adapters/common/polling.h"
 #include "adapters/common/text.h"
 
 namespace outbox {
@@ -12,10 +13,6 @@ namespace {
 
 constexpr std::string_view protocol_header{"AMQP\0\0\x09\x01", 8};
 constexpr std::size_t frame_max_wanted = 128 << 10;
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
 
 amqp_table_entry_t text_entry(std::string_view name, std::string_view text) {
   amqp_table_entry_t made{};
@@ -107,11 +104,13 @@ bool AmqpConnection::flush() {
 }
 
 bool AmqpConnection::receive(const UseFrame& use) {
-  const bool was_broken = phase_ == Phase::failed;
+  const bool was_broken = phase_ == Phase::failed;  // what came before it broke is still read
   bool is_amqp = true;
   const bool is_alive = stream_.receive([&](std::string_view bytes) {
     received_at_ = now();
-    is_amqp = reader_.feed(bytes, [&](const amqp_frame_t& frame) { return take(frame, use); });
+    is_amqp = reader_.feed(bytes, [&](const amqp_frame_t& frame) {
+      return take(frame, use) && (was_broken || phase_ != Phase::failed);
+    });
     return is_amqp && (was_broken || phase_ != Phase::failed);
   });
   if (!is_amqp) fail(Fault::unavailable, "no AMQP 0-9-1 answers there: " + reader_.error());
@@ -128,7 +127,7 @@ bool AmqpConnection::take(const amqp_frame_t& frame, const UseFrame& use) {
     take_control(frame.payload.method);
   else
     return use(frame);
-  return phase_ != Phase::failed;
+  return true;
 }
 
 void AmqpConnection::take_greeting(const amqp_frame_t& frame) {

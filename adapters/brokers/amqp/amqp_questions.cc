@@ -5,16 +5,11 @@
 #include <array>
 
 #include "adapters/brokers/amqp/amqp_errors.h"
+#include "adapters/common/polling.h"
 #include "adapters/common/wakeup.h"
 
 namespace outbox {
-namespace {
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
-
-}  // namespace
+namespace {}  // namespace
 
 AmqpQuestions::AmqpQuestions(const AmqpSettings& settings, Instant end)
     : settings_(settings), end_(end), connection_(settings) {

@@ -8,11 +8,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "adapters/brokers/amqp/amqp_settings.h"
 #include "adapters/brokers/amqp/amqp_tls.h"
 #include "adapters/common/output_buffer.h"
+#include "adapters/common/tcp_connector.h"
 
 namespace outbox {
 
@@ -33,7 +33,9 @@ class AmqpStream {
   Progress advance();
 
   /// For poll(); -1 when closed.
-  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] int descriptor() const {
+    return phase_ == Phase::connecting ? connector_.descriptor() : descriptor_;
+  }
   [[nodiscard]] short events() const;
 
   /// What is to be sent is appended here, then flush()ed.
@@ -50,20 +52,16 @@ class AmqpStream {
   bool receive(const std::function<bool(std::string_view)>& use);
 
   /// Why it failed or broke, with the server's address.
-  [[nodiscard]] Error error() const { return {fault_, endpoint_ + ": " + what_}; }
+  [[nodiscard]] Error error() const { return {fault_, endpoint() + ": " + what_}; }
   /// "host:port" of the server in use.
-  [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+  [[nodiscard]] const std::string& endpoint() const { return connector_.endpoint(); }
 
   void close();
 
  private:
-  struct Address;
-  enum class Phase { resolving, connecting, securing, ready };
+  enum class Phase { connecting, securing, ready };
   enum class Io { done, later, broken };
 
-  bool resolve();
-  bool try_next_address();
-  bool finish_connecting();
   Progress secure();
   Io read(char* to, std::size_t size_max, std::size_t& size);
   Io write(std::string_view bytes, std::size_t& size);
@@ -72,11 +70,8 @@ class AmqpStream {
   Progress failed(Fault fault, std::string what);
 
   const AmqpSettings& settings_;
-  Phase phase_ = Phase::resolving;
-  std::vector<Address> addresses_;
-  std::size_t next_address_ = 0;
-  unsigned attempts_ = 0;
-  std::string host_, endpoint_;
+  TcpConnector connector_;
+  Phase phase_ = Phase::connecting;
 
   int descriptor_ = -1;
   std::unique_ptr<AmqpTls> tls_;

@@ -2,58 +2,13 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
+#include <openssl/x509_vfy.h>
 
 #include <utility>
 
+#include "adapters/common/tls_context.h"
+
 namespace outbox {
-namespace {
-
-struct FreeContext {
-  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-};
-using Context = std::unique_ptr<SSL_CTX, FreeContext>;
-
-std::string last_error() {
-  char text[256] = "connection closed";
-  if (const unsigned long code = ERR_get_error(); code != 0) ERR_error_string_n(code, text, sizeof text);
-  ERR_clear_error();
-  return text;
-}
-
-Error bad_file(const std::string& setting, const std::string& path) {
-  return {Fault::misconfigured, setting + " " + path + " cannot be used: " + last_error()};
-}
-
-Result<Context> make_context(const AmqpSettings& settings) {
-  Context context(SSL_CTX_new(TLS_client_method()));
-  if (!context) return Error{Fault::unavailable, "TLS cannot be set up: " + last_error()};
-  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-  SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-  if (settings.ca_file.empty())
-    SSL_CTX_set_default_verify_paths(context.get());
-  else if (SSL_CTX_load_verify_locations(context.get(), settings.ca_file.c_str(), nullptr) != 1)
-    return bad_file("ca_file", settings.ca_file);
-  if (settings.cert_file.empty()) return context;
-  if (SSL_CTX_use_certificate_chain_file(context.get(), settings.cert_file.c_str()) != 1)
-    return bad_file("cert_file", settings.cert_file);
-  if (SSL_CTX_use_PrivateKey_file(context.get(), settings.key_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      SSL_CTX_check_private_key(context.get()) != 1)
-    return bad_file("key_file", settings.key_file);
-  return context;
-}
-
-void expect_name(SSL* session, const std::string& name) {
-  X509_VERIFY_PARAM* const wanted = SSL_get0_param(session);
-  if (X509_VERIFY_PARAM_set1_ip_asc(wanted, name.c_str()) == 1) return;
-  ERR_clear_error();
-  SSL_set1_host(session, name.c_str());
-  SSL_set_tlsext_host_name(session, name.c_str());
-}
-
-}  // namespace
-
 struct AmqpTls::Session {
   struct Free {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
@@ -66,14 +21,15 @@ AmqpTls::~AmqpTls() = default;
 
 Result<std::unique_ptr<AmqpTls>> AmqpTls::start(int descriptor, const AmqpSettings& settings,
                                                 const std::string& host) {
-  auto context = make_context(settings);
+  auto context = make_tls_context({settings.ca_file, settings.cert_file, settings.key_file});
   if (!context) return context.error();
+  SSL_CTX_set_mode(context->get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   auto session = std::make_unique<Session>();
   session->ssl.reset(SSL_new(context->get()));
   SSL* const ssl = session->ssl.get();
   if (!ssl || SSL_set_fd(ssl, descriptor) != 1)
-    return Error{Fault::unavailable, "TLS cannot be set up: " + last_error()};
-  expect_name(ssl, settings.server_name.empty() ? host : settings.server_name);
+    return Error{Fault::unavailable, "TLS cannot be set up: " + last_tls_error()};
+  expect_tls_name(ssl, settings.server_name.empty() ? host : settings.server_name);
   SSL_set_connect_state(ssl);
   return std::unique_ptr<AmqpTls>(new AmqpTls(std::move(session)));
 }
@@ -90,7 +46,7 @@ AmqpTls::Progress AmqpTls::progress_of(int result) {
     default:
       break;
   }
-  error_ = {Fault::unavailable, "TLS: " + last_error()};
+  error_ = {Fault::unavailable, "TLS: " + last_tls_error()};
   return Progress::failed;
 }
 
@@ -99,9 +55,7 @@ AmqpTls::Progress AmqpTls::handshake() {
   const Progress progress = progress_of(SSL_do_handshake(session_->ssl.get()));
   if (progress != Progress::failed) return progress;
   if (const long verified = SSL_get_verify_result(session_->ssl.get()); verified != X509_V_OK)
-    error_ = {Fault::misconfigured, std::string("the server's certificate is refused: ") +
-                                        X509_verify_cert_error_string(verified) +
-                                        "; see ca_file and server_name"};
+    error_ = tls_refusal(verified);
   return progress;
 }
 

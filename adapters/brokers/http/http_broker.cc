@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <iterator>
 #include <utility>
 
 #include "adapters/brokers/brokers.h"
 #include "adapters/brokers/http/http_answer.h"
 #include "adapters/brokers/http/http_check.h"
+#include "adapters/common/polling.h"
 #include "adapters/common/text.h"
 
 namespace outbox {
@@ -16,10 +16,6 @@ namespace {
 
 /// A receiver may ask for days, by mistake; asked again, it can say so again.
 constexpr Duration wait_max = std::chrono::hours(1);
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
 
 std::int64_t unix_time() {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())
@@ -29,10 +25,6 @@ std::int64_t unix_time() {
 
 std::string seconds_text(Duration time) {
   return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()) + " s";
-}
-
-std::string milliseconds_text(Duration time) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) + " ms";
 }
 
 }  // namespace
@@ -53,10 +45,11 @@ Traits HttpBroker::traits() const {
 
 void HttpBroker::connect() {
   if (phase_ != Phase::closed) end_session(Session::State::down, "http: a new session was asked for");
-  session_.reset();
+  pending_.session.reset();
   if (wait_until_ && now() < *wait_until_) {
-    session_ = Session{Session::State::down, "http: " + settings_.endpoint + " asked to wait: another " +
-                                                 seconds_text(*wait_until_ - now())};
+    pending_.session =
+        Session{Session::State::down, "http: " + settings_.endpoint + " asked to wait: another " +
+                                          seconds_text(*wait_until_ - now())};
     return;
   }
   wait_until_.reset();
@@ -89,7 +82,7 @@ void HttpBroker::poll(Duration timeout, Answers& answers) {
   for (;;) {
     loop_.perform();
     take_ended();
-    if (hand_over(answers)) return;
+    if (hand_over(pending_, answers)) return;
     const Duration left = end - now();
     if (left <= Duration::zero() || loop_.wait(left)) return;
   }
@@ -113,7 +106,7 @@ bool HttpBroker::begin(const Submission& submission) {
   const Message& message = *submission.message;
   if (std::string fault = writer_.write(transfer.request(), message, unix_time()); !fault.empty()) {
     free_.push_back(&transfer);
-    deliveries_.push_back({submission.ticket, Verdict::rejected, std::move(fault)});
+    pending_.deliveries.push_back({submission.ticket, Verdict::rejected, std::move(fault)});
     return false;
   }
   // Servers end HTTP/2 connections as a matter of course and refuse what came too late (GOAWAY); a connection
@@ -170,7 +163,7 @@ void HttpBroker::take_probe(CURLcode code) {
     return end_session(Session::State::down, "http: " + settings_.endpoint + " answers OPTIONS with " +
                                                  status_text(status) + heed_retry_after(*probe));
   phase_ = Phase::up;
-  session_ = Session{Session::State::up, {}};
+  pending_.session = Session{Session::State::up, {}};
 }
 
 void HttpBroker::take(HttpTransfer& transfer, CURLcode code) {
@@ -185,8 +178,14 @@ void HttpBroker::take_answer(HttpTransfer& transfer) {
   is_http2_ = transfer.used_http2();
   const long status = transfer.status();
   const AnswerMeaning meaning = meaning_of_status(status);
+  if (meaning.verdict == Verdict::accepted && !transfer.was_taken_whole()) {
+    const std::string doubt = "http: " + settings_.endpoint + ": " + status_text(status) +
+                              " came before the whole message was sent, or broke off";
+    end_after_the_others(Session::State::down, doubt);
+    return deliver(transfer.submission(), Verdict::in_doubt, doubt);
+  }
   if (meaning.verdict == Verdict::accepted)
-    return deliveries_.push_back({transfer.submission().ticket, Verdict::accepted, {}});
+    return pending_.deliveries.push_back({transfer.submission().ticket, Verdict::accepted, {}});
   std::string reason = "http: POST of '" + printable(transfer.submission().message->topic, 60) + "' to " +
                        settings_.endpoint + ": " + status_text(status);
   if (!meaning.advice.empty()) reason.append("; ").append(meaning.advice);
@@ -244,7 +243,7 @@ std::string HttpBroker::heed_retry_after(const HttpTransfer& transfer) {
 }
 
 void HttpBroker::deliver(const Submission& submission, Verdict verdict, std::string reason) {
-  deliveries_.push_back({submission.ticket, verdict, std::move(reason)});
+  pending_.deliveries.push_back({submission.ticket, verdict, std::move(reason)});
 }
 
 void HttpBroker::end_session(Session::State state, const std::string& reason) {
@@ -264,18 +263,7 @@ void HttpBroker::end_session(Session::State state, const std::string& reason) {
   loop_.close();
   ending_.reset();
   phase_ = Phase::closed;
-  session_ = Session{state, reason};
-}
-
-bool HttpBroker::hand_over(Answers& answers) {
-  const bool has_answers = !deliveries_.empty() || session_;
-  if (answers.deliveries.empty())
-    answers.deliveries.swap(deliveries_);
-  else
-    std::ranges::move(deliveries_, std::back_inserter(answers.deliveries));
-  deliveries_.clear();
-  if (session_) answers.session = std::exchange(session_, std::nullopt);
-  return has_answers;
+  pending_.session = Session{state, reason};
 }
 
 BrokerAdapter http_adapter() {

@@ -49,7 +49,6 @@ class HttpBroker final : public Broker {
   [[nodiscard]] std::string failure(const HttpTransfer& transfer, CURLcode code) const;
   void deliver(const Submission& submission, Verdict verdict, std::string reason);
   void end_session(Session::State state, const std::string& reason);
-  bool hand_over(Answers& answers);
 
   const HttpSettings settings_;
   RequestWriter writer_;
@@ -62,8 +61,7 @@ class HttpBroker final : public Broker {
   std::deque<Submission> waiting_;
   std::optional<Session> ending_;  ///< nothing more is taken, the session ends once all have been answered
   std::optional<Instant> wait_until_;  ///< the receiver asked for it
-  std::vector<Delivery> deliveries_;
-  std::optional<Session> session_;
+  Answers pending_;                    ///< for the next poll()
 };
 
 }  // namespace outbox

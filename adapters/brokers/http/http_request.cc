@@ -9,6 +9,9 @@
 namespace outbox {
 namespace {
 
+/// libcurl builds no head of more than a megabyte, and hardly a server takes one of more than 64 KiB.
+constexpr std::size_t head_bytes_max = 512 << 10;
+
 // What frames a request, says who sends it, or is written by this adapter.
 constexpr std::array<std::string_view, 16> reserved_names = {
     "authorization", "connection", "content-length",    "content-type",
@@ -155,7 +158,10 @@ std::string RequestWriter::write(Request& to, const Message& message, std::int64
       return "header '" + printable(header.name, 60) + "' has a control character in its value";
     Line(to, "", header.name).plain(header.value);
   }
-  return {};
+  const std::size_t size = to.url.size() + to.text.size();
+  if (size <= head_bytes_max) return {};
+  return "topic, key, type and headers take " + std::to_string(size) +
+         " bytes in the request's head, more than the " + std::to_string(head_bytes_max) + " that are sent";
 }
 
 void RequestWriter::write_attributes(Request& to, const Message& message) {

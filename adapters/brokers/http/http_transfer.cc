@@ -30,6 +30,8 @@ HttpTransfer::HttpTransfer(const HttpSettings& settings)
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   set(CURLOPT_WRITEFUNCTION, &HttpTransfer::on_answer);
   set(CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set(CURLOPT_HEADERFUNCTION, &HttpTransfer::on_header);
+  set(CURLOPT_HEADERDATA, static_cast<void*>(this));
   set(CURLOPT_PREREQFUNCTION, &HttpTransfer::on_request);
   set(CURLOPT_PREREQDATA, static_cast<void*>(this));
   // Streams wait for a connection that may take them all, instead of each opening its own.
@@ -82,7 +84,7 @@ void HttpTransfer::begin(const std::string& url, bool may_resend) {
     set(CURLOPT_URL, url_.c_str());
   }
   answer_bytes_ = 0;
-  has_begun_ = was_stopped_ = false;
+  has_begun_ = was_stopped_ = is_head_whole_ = false;
   may_resend_ = may_resend;
   error_[0] = '\0';
   if (request_.lines.empty()) return set(CURLOPT_HTTPHEADER, nullptr);
@@ -120,6 +122,15 @@ std::size_t HttpTransfer::on_answer(char*, std::size_t one, std::size_t size, vo
   return self.was_too_long() ? 0 : one * size;
 }
 
+/// Line by line; those of an answer that only announces another one (1xx) come first.
+std::size_t HttpTransfer::on_header(char* data, std::size_t one, std::size_t size, void* transfer) {
+  const std::string_view line(data, one * size);
+  auto& self = *static_cast<HttpTransfer*>(transfer);
+  if (line.starts_with("HTTP/")) self.is_head_whole_ = false;
+  if (line == "\r\n" || line == "\n") self.is_head_whole_ = true;
+  return line.size();
+}
+
 /// libcurl calls it when it has a connection, before it writes to it. A second time means that the connection
 /// ended without an answer, and that libcurl would send the request again by itself.
 int HttpTransfer::on_request(void* transfer, char*, char*, int, int) {
@@ -136,6 +147,12 @@ long HttpTransfer::status() const {
   long status = 0;
   curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
   return status;
+}
+
+bool HttpTransfer::was_taken_whole() const {
+  curl_off_t sent = 0;
+  curl_easy_getinfo(handle_, CURLINFO_SIZE_UPLOAD_T, &sent);
+  return is_head_whole_ && sent >= static_cast<curl_off_t>(submission_.message->payload.size());
 }
 
 long HttpTransfer::retry_after() const {

@@ -47,6 +47,9 @@ class HttpTransfer {
   /// What the answer's Retry-After asks for, seconds; 0: nothing.
   [[nodiscard]] long retry_after() const;
   [[nodiscard]] bool used_http2() const;
+  /// All of the payload was sent, and all of the answer's head has come: libcurl is content with less, when
+  /// the receiver answers early or the connection ends between two header lines.
+  [[nodiscard]] bool was_taken_whole() const;
   /// The answer was longer than anyone reads; its status counts, the rest was not read.
   [[nodiscard]] bool was_too_long() const { return answer_bytes_ > answer_bytes_max; }
   /// What libcurl says of its failure; for people, without secrets.
@@ -56,6 +59,7 @@ class HttpTransfer {
   static constexpr std::size_t answer_bytes_max = 1 << 20;
 
   static std::size_t on_answer(char* data, std::size_t one, std::size_t size, void* transfer);
+  static std::size_t on_header(char* data, std::size_t one, std::size_t size, void* transfer);
   static int on_request(void* transfer, char*, char*, int, int);
 
   template <class Value>
@@ -71,7 +75,7 @@ class HttpTransfer {
   std::string url_;  ///< the one that the handle has
   Submission submission_;
   std::size_t answer_bytes_ = 0;
-  bool has_begun_ = false, may_resend_ = false, was_stopped_ = false;
+  bool has_begun_ = false, may_resend_ = false, was_stopped_ = false, is_head_whole_ = false;
   std::array<char, CURL_ERROR_SIZE> error_{};
 };
 

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <iterator>
 #include <utility>
 
 #include "adapters/brokers/brokers.h"
 #include "adapters/brokers/kafka/kafka_check.h"
 #include "adapters/brokers/kafka/kafka_errors.h"
+#include "adapters/common/polling.h"
 #include "adapters/common/text.h"
 
 namespace outbox {
@@ -24,14 +24,6 @@ constexpr Duration last_answers = std::chrono::seconds(1);
 constexpr Duration silent_interval = std::chrono::milliseconds(5);
 
 constexpr int purge_all = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT;
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
-
-std::string milliseconds_text(Duration time) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) + " ms";
-}
 
 std::string failure_text(std::string_view topic, rd_kafka_resp_err_t error, std::string_view fix) {
   std::string text =
@@ -69,13 +61,13 @@ void KafkaBroker::connect() {
     end_session(Session::State::down, "a new session was asked for", purge_all);
     finish();
   }
-  session_.reset();
+  pending_.session.reset();
   last_error_.clear();
   is_unreachable_ = false;
   progress_ = now();
   auto client = KafkaClient::start(settings_, events_.descriptor());
   if (!client) {
-    session_ = Session{Session::State::misconfigured, client.error().text};
+    pending_.session = Session{Session::State::misconfigured, client.error().text};
     return;
   }
   client_ = std::move(*client);
@@ -164,7 +156,7 @@ std::size_t KafkaBroker::free_slot() {
 }
 
 void KafkaBroker::refuse(const Submission& submission, Verdict verdict, std::string reason) {
-  deliveries_.push_back({submission.ticket, verdict, std::move(reason)});
+  pending_.deliveries.push_back({submission.ticket, verdict, std::move(reason)});
   if (submission.message->key) refused_keys_.emplace_back(*submission.message->key);
 }
 
@@ -193,7 +185,7 @@ void KafkaBroker::take_events() {
   });
   if (phase_ == Phase::connecting && client_->knows_cluster()) {
     phase_ = Phase::up;
-    session_ = Session{Session::State::up, {}};
+    pending_.session = Session{Session::State::up, {}};
   }
   if (may_release_) hand_over_waiting();
   if (phase_ == Phase::closing && in_flight_ == 0) finish();
@@ -202,18 +194,31 @@ void KafkaBroker::take_events() {
 void KafkaBroker::take_report(const rd_kafka_message_t& report) {
   const std::size_t slot = slot_of(report._private);
   const InFlight message = std::exchange(slots_[slot], {});
-  if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR)
-    deliveries_.push_back({message.ticket, Verdict::accepted, {}});
+  const bool is_believed = report.offset >= 0 || message.topic->knows_producer(report.partition, now());
+  const bool is_accepted = report.err == RD_KAFKA_RESP_ERR_NO_ERROR && is_believed;
+  if (is_accepted)
+    pending_.deliveries.push_back({message.ticket, Verdict::accepted, {}});
+  else if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR)
+    doubt(report, message);
   else
     take_failure(report, message);
   free_slots_.push_back(slot);
   --in_flight_;
   message.topic->answered();
   if (phase_ == Phase::up) progress_ = now();
-  if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) message.topic->accepted(report.partition, progress_);
+  if (is_accepted) message.topic->accepted(report.partition, progress_);
   if (message.lane == no_lane) return;
   --lanes_.at(message.lane).in_flight;
   may_release_ = may_release_ || lanes_.at(message.lane).waiting > 0;
+}
+
+/// librdkafka takes the success of a batch for that of all before it, and reports those without an offset.
+/// That is so where the broker checks the sequence; a partition that is new to the producer takes any.
+void KafkaBroker::doubt(const rd_kafka_message_t& report, const InFlight& message) {
+  if (report.key) refused_keys_.emplace_back(static_cast<const char*>(report.key), report.key_len);
+  pending_.deliveries.push_back({message.ticket, Verdict::in_doubt,
+                                 "kafka: topic '" + printable(message.topic->name(), 60) +
+                                     "': only a later message of its partition was acknowledged"});
 }
 
 void KafkaBroker::take_failure(const rd_kafka_message_t& report, const InFlight& message) {
@@ -239,7 +244,7 @@ void KafkaBroker::take_failure(const rd_kafka_message_t& report, const InFlight&
     }
   }
   if (report.key) refused_keys_.emplace_back(static_cast<const char*>(report.key), report.key_len);
-  deliveries_.push_back({message.ticket, verdict, std::move(reason)});
+  pending_.deliveries.push_back({message.ticket, verdict, std::move(reason)});
 }
 
 void KafkaBroker::take_error(rd_kafka_event_t& event) {
@@ -276,7 +281,7 @@ void KafkaBroker::poll(Duration timeout, Answers& answers) {
   for (;;) {
     take_events();
     check_deadline();
-    if (hand_out(answers)) {
+    if (tell(answers)) {
       (void)wait(Duration::zero());  // a wake() is answered by this return
       return;
     }
@@ -286,7 +291,7 @@ void KafkaBroker::poll(Duration timeout, Answers& answers) {
     if (phase_ == Phase::connecting || phase_ == Phase::closing) time = std::min(time, silent_interval);
     if (wait(time)) {
       take_events();
-      (void)hand_out(answers);
+      (void)tell(answers);
       return;
     }
   }
@@ -344,10 +349,10 @@ void KafkaBroker::end_session(Session::State state, std::string_view what, int p
 void KafkaBroker::finish() {
   for (const InFlight& message : slots_)
     if (message.topic)
-      deliveries_.push_back(
+      pending_.deliveries.push_back(
           {message.ticket, Verdict::in_doubt, ending_.reason + " (perhaps sent, not answered)"});
   for (const Submission& submission : waiting_)
-    deliveries_.push_back({submission.ticket, Verdict::unavailable, ending_.reason + " (not sent)"});
+    pending_.deliveries.push_back({submission.ticket, Verdict::unavailable, ending_.reason + " (not sent)"});
   waiting_.clear();
   slots_.clear();
   free_slots_.clear();
@@ -358,19 +363,12 @@ void KafkaBroker::finish() {
   client_.reset();
   topics_.clear();
   phase_ = Phase::closed;
-  session_ = ending_;
+  pending_.session = ending_;
 }
 
-bool KafkaBroker::hand_out(Answers& answers) {
-  const bool has_answers = !deliveries_.empty() || session_;
-  if (answers.deliveries.empty())
-    answers.deliveries.swap(deliveries_);
-  else
-    std::ranges::move(deliveries_, std::back_inserter(answers.deliveries));
-  deliveries_.clear();
+bool KafkaBroker::tell(Answers& answers) {
   refused_keys_.clear();
-  if (session_) answers.session = std::exchange(session_, std::nullopt);
-  return has_answers;
+  return outbox::hand_over(pending_, answers);
 }
 
 BrokerAdapter kafka_adapter() {

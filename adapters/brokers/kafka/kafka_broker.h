@@ -57,6 +57,7 @@ class KafkaBroker final : public Broker {
 
   void take_events();
   void take_report(const rd_kafka_message_t& report);
+  void doubt(const rd_kafka_message_t& report, const InFlight& message);
   void take_failure(const rd_kafka_message_t& report, const InFlight& message);
   void take_error(rd_kafka_event_t& event);
   void take_fatal_error();
@@ -66,7 +67,7 @@ class KafkaBroker final : public Broker {
   bool wait(Duration time);
   void end_session(Session::State state, std::string_view what, int purge);
   void finish();
-  bool hand_out(Answers& answers);
+  bool tell(Answers& answers);
 
   const KafkaSettings settings_;
   RecordEncoder encoder_;
@@ -86,8 +87,7 @@ class KafkaBroker final : public Broker {
   bool is_unreachable_ = false;     ///< connecting: every server has been tried once
   Session ending_;
   std::vector<std::string> refused_keys_;  ///< of failures that poll() has not told of
-  std::vector<Delivery> deliveries_;
-  std::optional<Session> session_;
+  Answers pending_;                        ///< for the next poll()
 };
 
 }  // namespace outbox

@@ -35,6 +35,9 @@ ErrorMeaning meaning_of(rd_kafka_resp_err_t error) {
     case RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS:
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
       return {Scope::topic, Verdict::misconfigured, "see compression"};
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+      return {Scope::topic, Verdict::misconfigured,
+              "set this host's clock, or the topic's message.timestamp.before/after.max.ms"};
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
     case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
       return {Scope::batch, Verdict::rejected, "raise the topic's max.message.bytes"};
@@ -42,7 +45,6 @@ ErrorMeaning meaning_of(rd_kafka_resp_err_t error) {
       return {Scope::batch, Verdict::rejected, "a compacted topic takes no message without a key"};
     case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
     case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
-    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
     case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
       return {Scope::batch, Verdict::rejected};
     default:  // librdkafka's list grows: what is not known may be the message

@@ -34,6 +34,10 @@ bool KafkaTopic::knows_producer(std::string_view key, Instant now) const {
   if (count == 0) return false;
   const std::int32_t partition = rd_kafka_msg_partitioner_murmur2_random(
       handle_, key.data() ? key.data() : "", key.size(), count, nullptr, nullptr);
+  return knows_producer(partition, now);
+}
+
+bool KafkaTopic::knows_producer(std::int32_t partition, Instant now) const {
   const auto index = static_cast<std::size_t>(partition);
   return index < accepted_at_.size() && now - accepted_at_[index] < known_for;
 }

@@ -34,6 +34,7 @@ class KafkaTopic {
   /// batch is turned away, it accepts the second.
   /// https://github.com/apache/kafka/blob/3.9/storage/src/main/java/org/apache/kafka/storage/internals/log/ProducerAppendInfo.java
   [[nodiscard]] bool knows_producer(std::string_view key, Instant now) const;
+  [[nodiscard]] bool knows_producer(std::int32_t partition, Instant now) const;
 
   void submitted() { in_company_ = in_flight_++ > 0; }
   void answered() { --in_flight_; }

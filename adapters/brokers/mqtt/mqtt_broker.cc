@@ -3,7 +3,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <iterator>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "adapters/brokers/brokers.h"
 #include "adapters/brokers/mqtt/mqtt_check.h"
 #include "adapters/brokers/mqtt/mqtt_reasons.h"
+#include "adapters/common/polling.h"
 #include "adapters/common/text.h"
 
 namespace outbox {
@@ -21,14 +21,6 @@ namespace {
 constexpr std::size_t window_max = 1000;
 
 constexpr Duration keep_alive_interval = std::chrono::seconds(1);
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
-
-std::string milliseconds_text(Duration time) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) + " ms";
-}
 
 std::string of_publish(const Message& message, const std::string& what) {
   return "mqtt: PUBLISH to '" + printable(message.topic, 60) + "': " + what;
@@ -49,7 +41,7 @@ Traits MqttBroker::traits() const {
 
 void MqttBroker::connect() {
   if (phase_ != Phase::closed) end_session(Session::State::down, "a new session was asked for");
-  session_.reset();
+  pending_.session.reset();
   connection_.begin();
   phase_ = Phase::connecting;
   progress_ = now();
@@ -62,7 +54,7 @@ void MqttBroker::submit(std::span<const Submission> messages) {
     return publish_waiting();
   }
   for (const Submission& submission : messages)
-    deliveries_.push_back({submission.ticket, Verdict::unavailable, "mqtt: not connected"});
+    pending_.deliveries.push_back({submission.ticket, Verdict::unavailable, "mqtt: not connected"});
 }
 
 void MqttBroker::poll(Duration timeout, Answers& answers) {
@@ -70,11 +62,11 @@ void MqttBroker::poll(Duration timeout, Answers& answers) {
   const Instant end = at + std::min<Duration>(timeout, std::chrono::hours(1));
   for (;; at = now()) {
     if (phase_ == Phase::connecting) advance_connecting();
-    const bool has_answers = !deliveries_.empty() || session_;
+    const bool has_answers = !pending_.deliveries.empty() || pending_.session;
     const Instant until = std::min(end, deadline().value_or(end));
     const bool is_woken = step(has_answers ? Duration::zero() : until - at);
     check_deadline();
-    if (hand_over(answers) || is_woken || now() >= end) return;
+    if (hand_over(pending_, answers) || is_woken || now() >= end) return;
   }
 }
 
@@ -101,7 +93,7 @@ void MqttBroker::advance_connecting() {
       phase_ = Phase::up;
       window_ = std::min(connection_.greeting().receive_max, window_max);
       kept_alive_ = now();
-      session_ = Session{Session::State::up, {}};
+      pending_.session = Session{Session::State::up, {}};
       return;
     case MqttConnection::Progress::failed: {
       const Error error = connection_.error();
@@ -132,13 +124,13 @@ void MqttBroker::publish_waiting() {
 bool MqttBroker::publish(const Submission& submission) {
   const Message& message = *submission.message;
   if (std::string fault = encoder_.encode(message, connection_.greeting().packet_bytes_max); !fault.empty()) {
-    deliveries_.push_back({submission.ticket, Verdict::rejected, std::move(fault)});
+    pending_.deliveries.push_back({submission.ticket, Verdict::rejected, std::move(fault)});
     return true;
   }
   int id = 0;
   switch (connection_.publish(encoder_.topic(), message.payload, encoder_.properties(), id)) {
     case MqttConnection::Handover::refused:
-      deliveries_.push_back(
+      pending_.deliveries.push_back(
           {submission.ticket, Verdict::rejected, of_publish(message, connection_.error().text)});
       return true;
     case MqttConnection::Handover::done:
@@ -164,7 +156,7 @@ void MqttBroker::take_acknowledgements() {
 
 void MqttBroker::deliver(const InFlight& message, const MqttAcknowledgement& answer) {
   if (answer.reason == mqtt_no_subscribers && !settings_.accepts_no_subscribers) {
-    deliveries_.push_back(
+    pending_.deliveries.push_back(
         {message.ticket, Verdict::rejected,
          of_publish(*message.message,
                     "nobody has subscribed, so the server has dropped it (0x10); have the consumer subscribe "
@@ -172,10 +164,11 @@ void MqttBroker::deliver(const InFlight& message, const MqttAcknowledgement& ans
     return;
   }
   const Verdict verdict = mqtt_verdict(answer.reason);
-  deliveries_.push_back({message.ticket, verdict,
-                         verdict == Verdict::accepted
-                             ? ""
-                             : of_publish(*message.message, describe_mqtt(answer.reason, answer.text))});
+  pending_.deliveries.push_back(
+      {message.ticket, verdict,
+       verdict == Verdict::accepted
+           ? ""
+           : of_publish(*message.message, describe_mqtt(answer.reason, answer.text))});
 }
 
 void MqttBroker::lose_connection() {
@@ -214,26 +207,18 @@ void MqttBroker::check_deadline() {
 
 void MqttBroker::end_session(Session::State state, std::string what) {
   const std::string reason = "mqtt: " + what;
+  // A server that ends the session because it stops, or is busy, blames no message.
+  const bool is_excused = mqtt_verdict(connection_.end_reason()) == Verdict::unavailable;
+  const Verdict silence = is_excused ? Verdict::unavailable : Verdict::in_doubt;
   for (const InFlight& message : in_flight_)
-    deliveries_.push_back({message.ticket, Verdict::in_doubt, reason + " (sent, not answered)"});
+    pending_.deliveries.push_back({message.ticket, silence, reason + " (sent, not answered)"});
   for (const Submission& submission : waiting_)
-    deliveries_.push_back({submission.ticket, Verdict::unavailable, reason + " (not sent)"});
+    pending_.deliveries.push_back({submission.ticket, Verdict::unavailable, reason + " (not sent)"});
   in_flight_.clear();
   waiting_.clear();
   phase_ = Phase::closed;
   connection_.close();
-  session_ = Session{state, reason};
-}
-
-bool MqttBroker::hand_over(Answers& answers) {
-  const bool has_answers = !deliveries_.empty() || session_;
-  if (answers.deliveries.empty())
-    answers.deliveries.swap(deliveries_);
-  else
-    std::ranges::move(deliveries_, std::back_inserter(answers.deliveries));
-  deliveries_.clear();
-  if (session_) answers.session = std::exchange(session_, std::nullopt);
-  return has_answers;
+  pending_.session = Session{state, reason};
 }
 
 BrokerAdapter mqtt_adapter() {

@@ -48,7 +48,6 @@ class MqttBroker final : public Broker {
   void check_deadline();
   [[nodiscard]] std::optional<Instant> deadline() const;
   void end_session(Session::State state, std::string what);
-  bool hand_over(Answers& answers);
 
   const MqttSettings settings_;
   MqttEncoder encoder_;
@@ -60,8 +59,7 @@ class MqttBroker final : public Broker {
   Instant kept_alive_{};
   std::deque<Submission> waiting_;  ///< submitted, not yet handed to the library
   std::deque<InFlight> in_flight_;
-  std::vector<Delivery> deliveries_;
-  std::optional<Session> session_;
+  Answers pending_;  ///< for the next poll()
 };
 
 }  // namespace outbox

@@ -266,7 +266,7 @@ short MqttConnection::events() const {
 }
 
 bool MqttConnection::is_writing() const {
-  return mosquitto_want_write(client_.get());
+  return client_ && mosquitto_want_write(client_.get());  // the library looks into what it is given
 }
 
 MqttConnection::Handover MqttConnection::publish(const char* topic, std::string_view payload,

@@ -87,6 +87,7 @@ std::string mqtt_topic_fault(std::string_view topic) {
   if (topic.empty()) return "the topic is empty";
   if (topic.find_first_of("+#") != topic.npos)
     return "the topic has '+' or '#', which MQTT keeps for subscriptions";
+  if (topic.starts_with('$')) return "the topic begins with '$', which servers keep for themselves";
   if (const auto fault = text_fault(topic); !fault.empty()) return "the topic " + std::string(fault);
   return {};
 }

@@ -6,29 +6,16 @@
 
 #include <utility>
 
+#include "adapters/common/tls_context.h"
+
 namespace outbox {
 namespace {
-
-struct FreeContext {
-  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-};
 
 /// What the callbacks of one context need and find out.
 struct Handshake {
   std::string host;  ///< for SNI; empty when the server goes by an address
   int verified = X509_V_OK;
 };
-
-std::string last_error() {
-  char text[256] = "no reason given";
-  if (const unsigned long code = ERR_get_error(); code != 0) ERR_error_string_n(code, text, sizeof text);
-  ERR_clear_error();
-  return text;
-}
-
-Error bad_file(const std::string& setting, const std::string& path) {
-  return {Fault::misconfigured, setting + " " + path + " cannot be used: " + last_error()};
-}
 
 Handshake& handshake_of(const SSL* session) {
   return *static_cast<Handshake*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(session)));
@@ -62,7 +49,7 @@ void expect_name(SSL_CTX* context, Handshake& handshake, const std::string& name
 }  // namespace
 
 struct MqttTls::State {
-  std::unique_ptr<SSL_CTX, FreeContext> context{SSL_CTX_new(TLS_client_method())};
+  TlsContext context;
   Handshake handshake;
 };
 
@@ -74,25 +61,15 @@ std::string MqttTls::missing() {
 }
 
 Result<std::unique_ptr<MqttTls>> MqttTls::make(const MqttSettings& settings, const std::string& host) {
+  auto made = make_tls_context({settings.ca_file, settings.cert_file, settings.key_file});
+  if (!made) return made.error();
   auto state = std::make_unique<State>();
+  state->context = std::move(made).value();
   SSL_CTX* const context = state->context.get();
-  if (!context) return Error{Fault::unavailable, "TLS cannot be set up: " + last_error()};
   SSL_CTX_set_app_data(context, &state->handshake);
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, keep_refusal);
   SSL_CTX_set_info_callback(context, ask_for_host);
   expect_name(context, state->handshake, settings.server_name.empty() ? host : settings.server_name);
-  if (settings.ca_file.empty())
-    SSL_CTX_set_default_verify_paths(context);
-  else if (SSL_CTX_load_verify_locations(context, settings.ca_file.c_str(), nullptr) != 1)
-    return bad_file("ca_file", settings.ca_file);
-  if (!settings.cert_file.empty()) {
-    if (SSL_CTX_use_certificate_chain_file(context, settings.cert_file.c_str()) != 1)
-      return bad_file("cert_file", settings.cert_file);
-    if (SSL_CTX_use_PrivateKey_file(context, settings.key_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(context) != 1)
-      return bad_file("key_file", settings.key_file);
-  }
   return std::unique_ptr<MqttTls>(new MqttTls(std::move(state)));
 }
 
@@ -102,8 +79,7 @@ void* MqttTls::context() const {
 
 std::string MqttTls::refusal() const {
   if (state_->handshake.verified == X509_V_OK) return {};
-  return std::string("the server's certificate is refused: ") +
-         X509_verify_cert_error_string(state_->handshake.verified) + "; see ca_file and server_name";
+  return tls_refusal(state_->handshake.verified).text;
 }
 
 }  // namespace outbox

@@ -58,16 +58,17 @@ NatsAnswer meaning_of_body(std::string_view body) {
   if (json.is_object() && json.contains("stream") && json["stream"].is_string() && json.contains("seq") &&
       json["seq"].is_number_unsigned() && json["seq"].get<std::uint64_t>() > 0)
     return {Verdict::accepted, {}};
-  return {Verdict::retry, "an answer came that is none of JetStream's"};
+  return {Verdict::retry, "an answer came that is none of JetStream's", true};
 }
 
 }  // namespace
 
 NatsAnswer meaning_of_nats_answer(std::string_view status, std::string_view body) {
   if (status == "503")
-    return {
-        Verdict::misconfigured,
-        "no stream takes this subject; create one, or add the subject to one (and see that JetStream is on)"};
+    return {Verdict::misconfigured,
+            "no stream takes this subject, or its stream has no leader now; create one, or add the subject "
+            "to one (and see "
+            "that JetStream is on)"};
   if (!status.empty()) return {Verdict::retry, "the answer has status " + printable(status, 20)};
   // What nearly every answer looks like. A stream that is called "error" is read the long way.
   if (body.starts_with(R"({"stream":")") && body.find(R"("error")") == body.npos &&

@@ -11,7 +11,8 @@ namespace outbox {
 
 struct NatsAnswer {
   Verdict verdict = Verdict::retry;
-  std::string text;  ///< for people; empty when accepted
+  std::string text;         ///< for people; empty when accepted
+  bool is_foreign = false;  ///< a service that listens to the subject has replied, not JetStream
 };
 
 /// `status` is that of an answer without a body ("503": nobody listens to the subject), else empty; `body` a

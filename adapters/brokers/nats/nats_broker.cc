@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <utility>
 
 #include "adapters/brokers/brokers.h"
 #include "adapters/brokers/nats/nats_check.h"
+#include "adapters/common/polling.h"
 #include "adapters/common/text.h"
 
 namespace outbox {
@@ -17,14 +17,6 @@ namespace {
 /// What is handed to nats.c at once: it moves what is left after every partial write to the front, and over
 /// TLS writes all of it before it returns.
 constexpr std::size_t slice = 128 << 10;
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
-
-std::string milliseconds_text(Duration time) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) + " ms";
-}
 
 }  // namespace
 
@@ -42,7 +34,7 @@ Traits NatsBroker::traits() const {
 
 void NatsBroker::connect() {
   if (phase_ != Phase::closed) end_session(Session::State::down, "a new session was asked for");
-  session_.reset();
+  pending_.session.reset();
   ending_.clear();
   last_error_.clear();
   mailbox_ = NatsMailbox::make();
@@ -55,10 +47,10 @@ void NatsBroker::submit(std::span<const Submission> messages) {
   if (in_flight_.empty()) progress_ = now();
   for (const Submission& submission : messages) {
     if (phase_ != Phase::up || !ending_.empty())
-      deliveries_.push_back(
+      pending_.deliveries.push_back(
           {submission.ticket, Verdict::unavailable, ending_.empty() ? "nats: not connected" : ending_});
     else if (std::string fault = NatsMessageMaker::fault(*submission.message); !fault.empty())
-      deliveries_.push_back({submission.ticket, Verdict::rejected, std::move(fault)});
+      pending_.deliveries.push_back({submission.ticket, Verdict::rejected, std::move(fault)});
     else
       in_flight_.push_back({submission.ticket, submission.message});
   }
@@ -68,11 +60,11 @@ void NatsBroker::poll(Duration timeout, Answers& answers) {
   Instant at = now();
   const Instant end = at + std::min<Duration>(timeout, std::chrono::hours(1));
   for (;; at = now()) {
-    const bool has_answers = !deliveries_.empty() || session_;
+    const bool has_answers = !pending_.deliveries.empty() || pending_.session;
     const Instant until = std::min(end, deadline().value_or(end));
     const bool is_woken = step(has_answers ? Duration::zero() : until - at);
     check_deadline();
-    if (hand_over(answers) || is_woken || now() >= end) return;
+    if (hand_over(pending_, answers) || is_woken || now() >= end) return;
   }
 }
 
@@ -171,7 +163,7 @@ void NatsBroker::take_mail() {
 void NatsBroker::become_up() {
   if (phase_ != Phase::greeting) return;
   phase_ = Phase::up;
-  session_ = Session{Session::State::up, {}};
+  pending_.session = Session{Session::State::up, {}};
 }
 
 void NatsBroker::take_answer(std::uint64_t number, Verdict verdict, std::string text) {
@@ -201,7 +193,7 @@ void NatsBroker::deliver(InFlight& message, Verdict verdict, std::string reason)
   if (std::exchange(message.is_done, true)) return;
   if (verdict != Verdict::accepted)
     reason = "nats: publish to '" + printable(message.message->topic, 60) + "': " + reason;
-  deliveries_.push_back({message.ticket, verdict, std::move(reason)});
+  pending_.deliveries.push_back({message.ticket, verdict, std::move(reason)});
 }
 
 void NatsBroker::drop_done() {
@@ -244,8 +236,8 @@ void NatsBroker::end_session(Session::State state, const std::string& what) {
     const InFlight& message = in_flight_[i];
     if (message.is_done) continue;
     const bool has_left = i < handed_ && message.begin < sent;
-    deliveries_.push_back({message.ticket, has_left ? Verdict::in_doubt : Verdict::unavailable,
-                           reason + (has_left ? " (sent, not acknowledged)" : " (not sent)")});
+    pending_.deliveries.push_back({message.ticket, has_left ? Verdict::in_doubt : Verdict::unavailable,
+                                   reason + (has_left ? " (sent, not acknowledged)" : " (not sent)")});
   }
   first_number_ += in_flight_.size();
   in_flight_.clear();
@@ -254,18 +246,7 @@ void NatsBroker::end_session(Session::State state, const std::string& what) {
   connector_.give_up();
   connection_.reset();
   mailbox_.reset();
-  session_ = Session{state, reason};
-}
-
-bool NatsBroker::hand_over(Answers& answers) {
-  const bool has_answers = !deliveries_.empty() || session_;
-  if (answers.deliveries.empty())
-    answers.deliveries.swap(deliveries_);
-  else
-    std::ranges::move(deliveries_, std::back_inserter(answers.deliveries));
-  deliveries_.clear();
-  if (session_) answers.session = std::exchange(session_, std::nullopt);
-  return has_answers;
+  pending_.session = Session{state, reason};
 }
 
 BrokerAdapter nats_adapter() {

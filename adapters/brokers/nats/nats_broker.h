@@ -57,7 +57,6 @@ class NatsBroker final : public Broker {
   [[nodiscard]] std::optional<Instant> deadline() const;
   void check_deadline();
   void end_session(Session::State state, const std::string& what);
-  bool hand_over(Answers& answers);
 
   const NatsSettings settings_;
   NatsMessageMaker maker_;
@@ -74,8 +73,7 @@ class NatsBroker final : public Broker {
   std::string reply_;
   std::string last_error_;  ///< the server's, which says more than that it closed the connection
   std::string ending_;  ///< not empty: nothing more is taken, the session ends once all have been answered
-  std::vector<Delivery> deliveries_;
-  std::optional<Session> session_;
+  Answers pending_;     ///< for the next poll()
 };
 
 }  // namespace outbox

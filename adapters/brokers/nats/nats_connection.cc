@@ -7,6 +7,7 @@
 
 #include <charconv>
 #include <string_view>
+#include <utility>
 
 #include "adapters/brokers/nats/nats_options.h"
 #include "adapters/common/text.h"
@@ -39,7 +40,9 @@ void on_answer(natsConnection*, natsSubscription*, natsMsg* raw, void* name) {
   const std::string_view body(natsMsg_GetData(raw), static_cast<std::size_t>(natsMsg_GetDataLength(raw)));
   const char* status = nullptr;
   if (body.empty()) natsMsgHeader_Get(raw, "Status", &status);
-  mailbox->put(number, meaning_of_nats_answer(status ? status : "", body));
+  NatsAnswer answer = meaning_of_nats_answer(status ? status : "", body);
+  if (answer.is_foreign && number != 0) return;  // JetStream's own is still to come; 0 is the greeting
+  mailbox->put(number, std::move(answer));
 }
 
 void on_error(natsConnection*, natsSubscription*, natsStatus status, void* name) {

@@ -1,5 +1,6 @@
 #include "adapters/brokers/nats/nats_message.h"
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <cstdlib>
@@ -13,12 +14,21 @@ namespace {
 constexpr std::string_view prefix = "ce-";
 // The server itself obeys headers that begin with Nats-: Nats-Rollup purges, Nats-Expected-* refuses.
 constexpr std::array<std::string_view, 2> reserved_prefixes = {prefix, "nats-"};
+bool is_status(const Header& header) {
+  constexpr std::string_view name = "status";
+  return std::ranges::equal(header.name, name, [](char a, char b) { return (a | 0x20) == b; });
+}
+
 constexpr HeaderRules rules{.reserved_prefixes = reserved_prefixes, .ignores_case = true, .is_token = true};
 
 }  // namespace
 
 std::string NatsMessageMaker::fault(const Message& message) {
   std::string fault = header_fault(message, rules);
+  if (fault.empty() && message.payload.empty() && std::ranges::any_of(message.headers, is_status))
+    fault =
+        "header 'Status' beside an empty payload: consumers would take the message for one of the server's "
+        "own";
   if (fault.empty()) fault = nats_topic_fault(message.topic);
   if (fault.empty() && message.payload.size() > INT_MAX / 2)
     fault = "the payload has " + std::to_string(message.payload.size()) + " bytes, more than NATS takes";

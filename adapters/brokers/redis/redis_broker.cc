@@ -3,7 +3,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <iterator>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -12,20 +11,10 @@
 #include "adapters/brokers/redis/redis_check.h"
 #include "adapters/brokers/redis/redis_errors.h"
 #include "adapters/brokers/redis/resp.h"
+#include "adapters/common/polling.h"
 #include "adapters/common/text.h"
 
 namespace outbox {
-namespace {
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
-
-std::string milliseconds_text(Duration time) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) + " ms";
-}
-
-}  // namespace
 
 RedisBroker::RedisBroker(RedisSettings settings, const BrokerTarget& target)
     : settings_(std::move(settings)),
@@ -40,7 +29,7 @@ Traits RedisBroker::traits() const {
 
 void RedisBroker::connect() {
   if (phase_ != Phase::closed) end_session(Session::State::down, "a new session was asked for");
-  session_.reset();
+  pending_.session.reset();
   connection_.begin();
   greetings_.clear();
   ending_.clear();
@@ -54,13 +43,13 @@ void RedisBroker::submit(std::span<const Submission> messages) {
   if (in_flight_.empty()) progress_ = now();
   for (const Submission& submission : messages) {
     if (phase_ != Phase::up || !ending_.empty()) {
-      deliveries_.push_back(
+      pending_.deliveries.push_back(
           {submission.ticket, Verdict::unavailable, ending_.empty() ? "redis: not connected" : ending_});
       continue;
     }
     const std::uint64_t begin = connection_.appended_bytes();
     if (std::string fault = encoder_.append(connection_.output(), *submission.message); !fault.empty())
-      deliveries_.push_back({submission.ticket, Verdict::rejected, std::move(fault)});
+      pending_.deliveries.push_back({submission.ticket, Verdict::rejected, std::move(fault)});
     else
       in_flight_.push_back({submission.ticket, submission.message, begin});
   }
@@ -73,11 +62,11 @@ void RedisBroker::poll(Duration timeout, Answers& answers) {
   const Instant end = at + std::min<Duration>(timeout, std::chrono::hours(1));
   for (;; at = now()) {
     if (phase_ == Phase::connecting) advance_connecting();
-    const bool has_answers = !deliveries_.empty() || session_;
+    const bool has_answers = !pending_.deliveries.empty() || pending_.session;
     const Instant until = std::min(end, deadline().value_or(end));
     const bool is_woken = step(has_answers ? Duration::zero() : until - at);
     check_deadline();
-    if (hand_over(answers) || is_woken || now() >= end) return;
+    if (hand_over(pending_, answers) || is_woken || now() >= end) return;
   }
 }
 
@@ -167,7 +156,8 @@ void RedisBroker::take_greeting(const RedisReply& reply) {
   greetings_.pop_front();
   const bool is_error = reply.kind == RedisReply::Kind::error;
   // A user without the right to name its connection may still publish.
-  const bool is_harmless = command == "CLIENT SETNAME" && !reply.text.starts_with("NOAUTH");
+  const bool is_harmless =
+      command == "CLIENT SETNAME" && (reply.text.starts_with("NOPERM") || reply.text.starts_with("ERR"));
   const RedisErrorMeaning meaning = meaning_of(reply.text);
   if (is_error && (!is_harmless || meaning.verdict == Verdict::unavailable)) {
     const auto state =
@@ -180,7 +170,7 @@ void RedisBroker::take_greeting(const RedisReply& reply) {
   }
   if (!greetings_.empty()) return;
   phase_ = Phase::up;
-  session_ = Session{Session::State::up, {}};
+  pending_.session = Session{Session::State::up, {}};
 }
 
 void RedisBroker::take_answer(const RedisReply& reply) {
@@ -251,7 +241,7 @@ void RedisBroker::take_wait(const RedisReply& reply) {
 
 void RedisBroker::deliver(const InFlight& message, Verdict verdict, std::string reason) {
   if (!reason.empty()) reason = "redis: XADD to '" + printable(message.message->topic, 60) + "': " + reason;
-  deliveries_.push_back({message.ticket, verdict, std::move(reason)});
+  pending_.deliveries.push_back({message.ticket, verdict, std::move(reason)});
 }
 
 void RedisBroker::deliver_first(Verdict verdict, std::string reason) {
@@ -286,31 +276,20 @@ void RedisBroker::end_session(Session::State state, std::string what) {
   const std::string reason = what.starts_with("redis: ") ? what : "redis: " + what;
   const std::uint64_t sent = connection_.sent_bytes();
   for (const InFlight& message : written_)
-    deliveries_.push_back(
+    pending_.deliveries.push_back(
         {message.ticket, Verdict::in_doubt, reason + " (in the master, perhaps not in its replicas)"});
   written_.clear();
   for (const InFlight& message : in_flight_) {
     if (!message.message) continue;
     const bool has_left = message.begin < sent;
-    deliveries_.push_back({message.ticket, has_left ? Verdict::in_doubt : Verdict::unavailable,
-                           reason + (has_left ? " (sent, not answered)" : " (not sent)")});
+    pending_.deliveries.push_back({message.ticket, has_left ? Verdict::in_doubt : Verdict::unavailable,
+                                   reason + (has_left ? " (sent, not answered)" : " (not sent)")});
   }
   in_flight_.clear();
   phase_ = Phase::closed;
   failure_.reset();
   connection_.close();
-  session_ = Session{state, reason};
-}
-
-bool RedisBroker::hand_over(Answers& answers) {
-  const bool has_answers = !deliveries_.empty() || session_;
-  if (answers.deliveries.empty())
-    answers.deliveries.swap(deliveries_);
-  else
-    std::ranges::move(deliveries_, std::back_inserter(answers.deliveries));
-  deliveries_.clear();
-  if (session_) answers.session = std::exchange(session_, std::nullopt);
-  return has_answers;
+  pending_.session = Session{state, reason};
 }
 
 BrokerAdapter redis_adapter() {

@@ -55,7 +55,6 @@ class RedisBroker final : public Broker {
   [[nodiscard]] std::optional<Instant> deadline() const;
   void confused(std::string_view what);
   void end_session(Session::State state, std::string what);
-  bool hand_over(Answers& answers);
 
   const RedisSettings settings_;
   XaddEncoder encoder_;
@@ -70,8 +69,7 @@ class RedisBroker final : public Broker {
   bool is_waiting_ = false;  ///< a WAIT is in flight; what is sent behind it is for the next one
   std::string ending_;  ///< not empty: nothing more is taken, the session ends once all have been answered
   std::optional<Session> failure_;  ///< what a reply means for the session, until it has been read to its end
-  std::vector<Delivery> deliveries_;
-  std::optional<Session> session_;
+  Answers pending_;                 ///< for the next poll()
 };
 
 }  // namespace outbox

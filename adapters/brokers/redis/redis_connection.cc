@@ -1,9 +1,6 @@
 #include "adapters/brokers/redis/redis_connection.h"
 
 #include <hiredis/hiredis.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -68,31 +65,17 @@ redisReplyObjectFunctions* reply_functions() {
   return &functions;
 }
 
-void set_option(int descriptor, int level, int name, int value) {
-  ::setsockopt(descriptor, level, name, &value, sizeof value);
-}
-
-bool is_ready(int descriptor, short events) {
-  pollfd socket{descriptor, events, 0};
-  return ::poll(&socket, 1, 0) > 0;
-}
-
 }  // namespace
 
-struct RedisConnection::Address {
-  std::string host, endpoint;
-  int family = 0;
-  sockaddr_storage bytes{};
-  socklen_t size = 0;
-};
-
-RedisConnection::RedisConnection(const RedisSettings& settings) : settings_(settings) {}
+RedisConnection::RedisConnection(const RedisSettings& settings)
+    : settings_(settings), connector_(settings.hosts, 6379) {}
 
 RedisConnection::~RedisConnection() {
   close();
 }
 
 void RedisConnection::close() {
+  connector_.close();
   tls_.reset();
   if (context_)
     redisFree(context_);
@@ -104,28 +87,28 @@ void RedisConnection::close() {
 
 void RedisConnection::begin() {
   close();
-  phase_ = Phase::resolving;
-  addresses_.clear();
-  next_address_ = 0;
+  connector_.begin();
+  phase_ = Phase::connecting;
   output_.clear();
   handed_over_ = 0;
 }
 
 RedisConnection::Progress RedisConnection::advance() {
-  if (phase_ == Phase::resolving) {
-    if (!resolve()) return Progress::failed;
-    phase_ = Phase::connecting;
-  }
-  while (phase_ == Phase::connecting) {
-    if (descriptor_ < 0 && !try_next_address()) return Progress::failed;
-    if (descriptor_ < 0) continue;
-    if (!is_ready(descriptor_, POLLOUT)) return Progress::waiting;
-    if (!finish_connecting()) continue;
+  if (phase_ == Phase::connecting) {
+    switch (connector_.advance()) {
+      case TcpConnector::Progress::waiting:
+        return Progress::waiting;
+      case TcpConnector::Progress::failed:
+        return failed(Fault::unavailable, connector_.error());
+      case TcpConnector::Progress::connected:
+        break;
+    }
+    attach();
     if (!settings_.is_tls) {
       phase_ = Phase::ready;
-      break;
+      return Progress::ready;
     }
-    auto tls = RedisTls::start(*context_, settings_, host_);
+    auto tls = RedisTls::start(*context_, settings_, connector_.host());
     if (!tls) return failed(tls.error().fault, tls.error().text);
     tls_ = std::move(tls).value();
     phase_ = Phase::securing;
@@ -133,68 +116,8 @@ RedisConnection::Progress RedisConnection::advance() {
   return phase_ == Phase::securing ? secure() : Progress::ready;
 }
 
-/// getaddrinfo() may block when a name has to be looked up: poll() is where an adapter may.
-bool RedisConnection::resolve() {
-  for (const Url::Host& host : settings_.hosts) {
-    const std::string port = std::to_string(host.port.value_or(6379));
-    endpoint_ = host.name + ":" + port;
-    addrinfo wanted{};
-    wanted.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    if (const int error = ::getaddrinfo(host.name.c_str(), port.c_str(), &wanted, &found); error != 0) {
-      failed(Fault::unavailable, std::string("the host's name cannot be resolved: ") + ::gai_strerror(error));
-      continue;
-    }
-    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
-      Address& address =
-          addresses_.emplace_back(Address{host.name, endpoint_, entry->ai_family, {}, entry->ai_addrlen});
-      std::memcpy(&address.bytes, entry->ai_addr, entry->ai_addrlen);
-    }
-    ::freeaddrinfo(found);
-  }
-  if (addresses_.empty()) return false;
-  // A host that swallows connections, or a replica that refuses writes, must not be the first one for ever.
-  const auto first = static_cast<std::ptrdiff_t>(attempts_++ % addresses_.size());
-  std::rotate(addresses_.begin(), addresses_.begin() + first, addresses_.end());
-  return true;
-}
-
-/// False: there is none left; the error is the last one's.
-bool RedisConnection::try_next_address() {
-  if (next_address_ == addresses_.size()) return false;
-  const Address& address = addresses_[next_address_++];
-  host_ = address.host;
-  endpoint_ = address.endpoint;
-  descriptor_ = ::socket(address.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor_ >= 0 &&
-      (::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address.bytes), address.size) == 0 ||
-       errno == EINPROGRESS))
-    return true;
-  failed(Fault::unavailable, std::strerror(errno));
-  close();
-  return true;
-}
-
-bool RedisConnection::finish_connecting() {
-  int error = 0;
-  socklen_t size = sizeof error;
-  ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) {
-    failed(Fault::unavailable, std::strerror(error));
-    close();
-    return false;
-  }
-  attach();
-  return true;
-}
-
 void RedisConnection::attach() {
-  set_option(descriptor_, IPPROTO_TCP, TCP_NODELAY, 1);
-  // An idle session to a host that has vanished is noticed within a minute.
-  set_option(descriptor_, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(descriptor_, IPPROTO_TCP, TCP_KEEPIDLE, 30);
-  set_option(descriptor_, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-  set_option(descriptor_, IPPROTO_TCP, TCP_KEEPCNT, 3);
+  descriptor_ = connector_.take();
   context_ = redisConnectFd(descriptor_);
   if (!context_) std::abort();  // out of memory
   context_->flags &= ~REDIS_BLOCK;
@@ -221,8 +144,6 @@ RedisConnection::Progress RedisConnection::secure() {
 
 short RedisConnection::events() const {
   switch (phase_) {
-    case Phase::resolving:
-      return 0;
     case Phase::connecting:
       return POLLOUT;
     case Phase::securing:

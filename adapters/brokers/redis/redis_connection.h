@@ -13,6 +13,7 @@
 #include "adapters/brokers/redis/redis_settings.h"
 #include "adapters/brokers/redis/redis_tls.h"
 #include "adapters/common/output_buffer.h"
+#include "adapters/common/tcp_connector.h"
 
 struct redisContext;
 
@@ -44,7 +45,9 @@ class RedisConnection {
   Progress advance();
 
   /// For poll(); -1 when closed.
-  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] int descriptor() const {
+    return phase_ == Phase::connecting ? connector_.descriptor() : descriptor_;
+  }
   [[nodiscard]] short events() const;
 
   /// Requests are appended here, then flush()ed.
@@ -68,19 +71,15 @@ class RedisConnection {
   void keep_texts() { reply_.keeps_texts = true; }
 
   /// Why it failed or broke, with the server's address.
-  [[nodiscard]] Error error() const { return {fault_, endpoint_ + ": " + what_}; }
+  [[nodiscard]] Error error() const { return {fault_, endpoint() + ": " + what_}; }
   /// "host:port" of the server in use.
-  [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+  [[nodiscard]] const std::string& endpoint() const { return connector_.endpoint(); }
 
   void close();
 
  private:
-  struct Address;
-  enum class Phase { resolving, connecting, securing, ready };
+  enum class Phase { connecting, securing, ready };
 
-  bool resolve();
-  bool try_next_address();
-  bool finish_connecting();
   Progress secure();
   void attach();
   Progress failed(Fault fault, std::string what);
@@ -88,11 +87,8 @@ class RedisConnection {
   bool broken();
 
   const RedisSettings& settings_;
-  Phase phase_ = Phase::resolving;
-  std::vector<Address> addresses_;
-  std::size_t next_address_ = 0;
-  unsigned attempts_ = 0;
-  std::string host_, endpoint_;
+  TcpConnector connector_;
+  Phase phase_ = Phase::connecting;
 
   int descriptor_ = -1;
   redisContext* context_ = nullptr;  ///< owns the descriptor once it is there
