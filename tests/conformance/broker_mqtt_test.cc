@@ -30,8 +30,8 @@ class MqttFixture : public BrokerFixture {
   }
   std::vector<Received> received() override { return reader.received(); }
   [[nodiscard]] bool carries_topic(std::string_view topic) const override {
-    return !topic.empty() && topic.size() <= 65535 && topic.find_first_of("+#") == topic.npos &&
-           !has_control_character(topic);
+    return !topic.empty() && !topic.starts_with('$') && topic.size() <= 65535 &&
+           topic.find_first_of("+#") == topic.npos && !has_control_character(topic);
   }
   [[nodiscard]] bool carries_header_name(std::string_view name) const override {
     return !has_control_character(name);

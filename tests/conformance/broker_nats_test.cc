@@ -105,9 +105,9 @@ TEST_CASE("nats: a subject without a stream is misconfigured until there is one,
   CHECK(count(deliveries, Verdict::accepted) == 3);
   CHECK(delivery_of(deliveries, 2).verdict == Verdict::misconfigured);
   CHECK(delivery_of(deliveries, 2).reason ==
-        "nats: publish to 'nowhere': no stream takes this subject; create one, or add the subject to one "
-        "(and see "
-        "that JetStream is on)");
+        "nats: publish to 'nowhere': no stream takes this subject, or its stream has no leader now; create "
+        "one, "
+        "or add the subject to one (and see that JetStream is on)");
   fixture.reader.create_stream("NOWHERE", {"nowhere"});
   CHECK(count(driver.publish(rows_to({"nowhere"})), Verdict::accepted) == 1);
 }
