@@ -329,8 +329,10 @@ TEST_CASE("amqp: check names each right that is missing, and publishes nothing")
   check_all_ok(of_exchange({"a", ""}, "events"));
   check_all_ok(of_exchange({}, "topics"));
   const auto findings = of_exchange({"order.placed", "cart.filled"}, "topics");
-  CHECK(finding_of(findings, "may not publish to 'cart.filled'").level == Finding::Level::fault);
-  CHECK(std::ranges::count(findings, Finding::Level::fault, &Finding::level) == 1);
+  const bool tells_topics = server.control({"version"}).starts_with("3.");
+  if (tells_topics)
+    CHECK(finding_of(findings, "may not publish to 'cart.filled'").level == Finding::Level::fault);
+  CHECK(std::ranges::count(findings, Finding::Level::fault, &Finding::level) == (tells_topics ? 1 : 0));
   const auto of_default = check({"a"}, {}, url);
   CHECK(finding_of(of_default, "may not publish to 'a'").level == Finding::Level::fault);
   CHECK(finding_of(of_default, "whether it is durable only").level == Finding::Level::ok);

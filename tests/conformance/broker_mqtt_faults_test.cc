@@ -40,7 +40,7 @@ class MqttFixture : public ServerFixture {
     return TurnedAway{{.topic = "forbidden"}, Verdict::misconfigured, "0x87"};
   }
   std::optional<TurnedAway> too_large() override {
-    return TurnedAway{{.payload = std::string(300000, 'x')}, Verdict::rejected, "0x95"};
+    return TurnedAway{{.payload = std::string(300000, 'x')}, Verdict::rejected, "bytes"};
   }
   std::string url_with_wrong_password() override {
     return "mqtt://shop:wrong-secret@127.0.0.1:" + std::to_string(port());
@@ -50,7 +50,7 @@ class MqttFixture : public ServerFixture {
   MosquittoServer server_{{.user = "shop",
                            .password = "right-secret",
                            .rights = {"user shop", "topic readwrite #"},
-                           .settings = {"message_size_limit 250000", "max_inflight_messages 200"}}};
+                           .settings = {"max_packet_size 250000", "max_inflight_messages 200"}}};
   MqttReader reader_{server_};
 };
 

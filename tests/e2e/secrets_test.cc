@@ -139,6 +139,10 @@ TEST_CASE("no secret shows of any broker, unreachable or with another server in 
   for (const int port : {free_port(), redis.port()})
     for (const char* scheme : {"kafka", "amqp", "nats", "mqtt", "http"}) {
       if (std::string(scheme) == "http" && port == redis.port()) continue;  // it has connected all the same
+#ifdef __SANITIZE_THREAD__
+      if (std::string(scheme) == "kafka")
+        continue;  // the sanitizer does not know librdkafka's C11 threads, and crashes
+#endif
       CAPTURE(scheme);
       check_relay(
           shop.url(),
