@@ -49,8 +49,7 @@ class TlsRabbitmq {
 
   Certificate certificate;
   RelayCertificate relay{certificate};
-  RabbitmqServer server{{.settings = {"ssl_options.verify = verify_peer", "auth_mechanisms.1 = PLAIN",
-                                      "auth_mechanisms.2 = EXTERNAL"},
+  RabbitmqServer server{{.settings = {"auth_mechanisms.1 = PLAIN", "auth_mechanisms.2 = EXTERNAL"},
                          .certificate = certificate.file,
                          .key = certificate.key,
                          .plugins = {"rabbitmq_auth_mechanism_ssl"}}};

@@ -46,8 +46,7 @@ void RabbitmqServer::write_configuration() const {
              << "ssl_options.cacertfile = " << options_.certificate << "\n"
              << "ssl_options.certfile = " << options_.certificate << "\n"
              << "ssl_options.keyfile = " << options_.key << "\n"
-             << "ssl_options.verify = verify_peer\n"  // of a client that shows a certificate; RabbitMQ 4 asks
-                                                      // for one
+             << "ssl_options.verify = verify_peer\n"  // of a client that shows one
              << "ssl_options.fail_if_no_peer_cert = false\n";
   for (const std::string& line : options_.settings) settings << line << "\n";
   std::ofstream plugins(directory_ / "plugins");
