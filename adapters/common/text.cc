@@ -145,4 +145,11 @@ std::string printable(std::string_view text, std::size_t length_max) {
   return result;
 }
 
+std::string shown_without(std::string_view secret, std::string_view text, std::size_t length_max) {
+  std::string shown(text);
+  for (std::size_t at = 0; !secret.empty() && (at = shown.find(secret, at)) != shown.npos; at += 3)
+    shown.replace(at, secret.size(), "***");
+  return printable(shown, length_max);
+}
+
 }  // namespace outbox

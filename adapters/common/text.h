@@ -28,6 +28,9 @@ void append_json_string(std::string& to, std::string_view text);
 /// most 1000 deep. Numbers are judged by their form alone, whatever their size.
 bool is_json(std::string_view text);
 
+/// What a server says, for reasons and logs: `secret`, wherever it stands, as "***", then printable().
+std::string shown_without(std::string_view secret, std::string_view text, std::size_t length_max);
+
 /// For reasons and logs: control characters and what is not ASCII become '?', and what is longer ends in
 /// "...".
 std::string printable(std::string_view text, std::size_t length_max);

@@ -147,6 +147,13 @@ TEST_CASE("what is shown to people is one short line of ASCII") {
   CHECK(printable("0123456789ab", 10) == "0123456789...");
 }
 
+TEST_CASE("a secret is hidden wherever a server repeats it") {
+  CHECK(shown_without("s3", "user s3 with s3\nrefused", 40) == "user *** with ***?refused");
+  CHECK(shown_without("*", "a*b", 40) == "a***b");
+  CHECK(shown_without("", "nothing to hide", 40) == "nothing to hide");
+  CHECK(shown_without("secret", "0123456789secret", 10) == "0123456789...");
+}
+
 TEST_CASE("what a database is to store is text of limited length") {
   CHECK(storable("plain, ключ, 😀", 100) == "plain, ключ, 😀");
   CHECK(storable(std::string("a\0b", 3), 100) == "a?b");

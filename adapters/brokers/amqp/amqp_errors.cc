@@ -33,10 +33,7 @@ Fault fault_of_close(int code, std::string_view text) {
 }
 
 std::string shown_close(int code, std::string_view text, std::string_view secret) {
-  std::string shown(text);
-  for (std::size_t at = 0; !secret.empty() && (at = shown.find(secret, at)) != shown.npos; at += 3)
-    shown.replace(at, secret.size(), "***");
-  return std::to_string(code) + " " + printable(shown, 300);
+  return std::to_string(code) + " " + shown_without(secret, text, 300);
 }
 
 }  // namespace outbox

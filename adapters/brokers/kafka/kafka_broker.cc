@@ -23,6 +23,9 @@ constexpr Duration last_answers = std::chrono::seconds(1);
 /// That the cluster is known comes without an event, and what a closing producer puts back into its queue.
 constexpr Duration silent_interval = std::chrono::milliseconds(5);
 
+/// Of what librdkafka says.
+constexpr std::size_t text_max = 300;
+
 constexpr int purge_all = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT;
 
 std::string failure_text(std::string_view topic, rd_kafka_resp_err_t error, std::string_view fix) {
@@ -251,7 +254,7 @@ void KafkaBroker::take_error(rd_kafka_event_t& event) {
   if (rd_kafka_event_error_is_fatal(&event)) return take_fatal_error();
   const rd_kafka_resp_err_t error = rd_kafka_event_error(&event);
   const std::string_view text = rd_kafka_event_error_string(&event);
-  const std::string shown = shown_kafka_error(text, settings_.password);
+  const std::string shown = shown_without(settings_.password, text, text_max);
   if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
     const std::string why = last_error_.empty() ? settings_.servers + ": " + shown : last_error_;
     if (phase_ == Phase::up) return end_session(Session::State::down, why, purge_all);
@@ -271,7 +274,7 @@ void KafkaBroker::take_fatal_error() {
   const rd_kafka_resp_err_t error = rd_kafka_fatal_error(client_->handle(), text, sizeof text);
   const bool is_misconfigured = fault_of(error, text) == Fault::misconfigured;
   end_session(is_misconfigured ? Session::State::misconfigured : Session::State::down,
-              shown_kafka_error(text, settings_.password), RD_KAFKA_PURGE_F_QUEUE);
+              shown_without(settings_.password, text, text_max), RD_KAFKA_PURGE_F_QUEUE);
 }
 
 // ---- time ----

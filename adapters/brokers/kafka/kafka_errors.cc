@@ -1,7 +1,5 @@
 #include "adapters/brokers/kafka/kafka_errors.h"
 
-#include "adapters/common/text.h"
-
 namespace outbox {
 
 ErrorMeaning meaning_of(rd_kafka_resp_err_t error) {
@@ -66,15 +64,6 @@ Fault fault_of(rd_kafka_resp_err_t error, std::string_view text) {
     default:
       return Fault::unavailable;
   }
-}
-
-std::string shown_kafka_error(std::string_view error, std::string_view secret) {
-  std::string text(error);
-  for (std::size_t at = 0; !secret.empty() && (at = text.find(secret, at)) != text.npos;) {
-    text.replace(at, secret.size(), "***");
-    at += 3;
-  }
-  return printable(text, 300);
 }
 
 }  // namespace outbox

@@ -27,7 +27,4 @@ ErrorMeaning meaning_of(rd_kafka_resp_err_t error);
 /// librdkafka wrote it.
 Fault fault_of(rd_kafka_resp_err_t error, std::string_view text);
 
-/// librdkafka's text for people: one short line, without `secret`.
-std::string shown_kafka_error(std::string_view text, std::string_view secret);
-
 }  // namespace outbox

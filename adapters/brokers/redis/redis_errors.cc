@@ -51,12 +51,7 @@ RedisErrorMeaning meaning_of(std::string_view error) {
 }
 
 std::string shown_error(std::string_view error, std::string_view secret) {
-  std::string text(error.substr(0, error.find(", with args")));
-  for (std::size_t at = 0; !secret.empty() && (at = text.find(secret, at)) != text.npos;) {
-    text.replace(at, secret.size(), "***");
-    at += 3;
-  }
-  return printable(text, 200);
+  return shown_without(secret, error.substr(0, error.find(", with args")), 200);
 }
 
 }  // namespace outbox

@@ -58,10 +58,10 @@ Result<Woken> Waiter::wait_armed_or_not(Reader& reader, Wakeup& wakeup, Instant 
     const Instant now = steady_clock::now();
     const Duration quiet = now - last_activity_;
     if (!armed_ && quiet < gather_time() && now < deadline) {
-      const Slept slept = sleep(wakeup, std::min(gather_time() - quiet, deadline - now));
+      const Heard heard = listen(wakeup, std::min(gather_time() - quiet, deadline - now));
       // The next read finds out what there is; to ask before would only double the work.
-      if (slept == Slept::through || slept == Slept::notified) return Woken::notified;
-      if (slept == Slept::interrupted) return Woken::interrupted;
+      if (heard == Heard::nothing || heard == Heard::notified) return Woken::notified;
+      if (heard == Heard::interrupted) return Woken::interrupted;
       return connection_->error_of("wait", nullptr);
     }
     if (direct_ && !armed_ && quiet >= quiet_before_lock) {
@@ -80,15 +80,15 @@ Result<Woken> Waiter::wait_armed_or_not(Reader& reader, Wakeup& wakeup, Instant 
     }
     const Duration pause = std::clamp<Duration>(quiet / 2, probe_min, armed_ ? probe_max : probe_max_alone);
     if (now >= deadline) return Woken::timeout;
-    switch (sleep(wakeup, std::min(pause, deadline - now))) {
-      case Slept::interrupted:
+    switch (listen(wakeup, std::min(pause, deadline - now))) {
+      case Heard::interrupted:
         return Woken::interrupted;
-      case Slept::lost:
+      case Heard::lost:
         return connection_->error_of("wait", nullptr);
-      case Slept::notified:
+      case Heard::notified:
         last_activity_ = steady_clock::now();
         return Woken::notified;
-      case Slept::through:
+      case Heard::nothing:
         probed = false;
     }
   }
@@ -113,23 +113,23 @@ Result<void> Waiter::disarm() {
   return {};
 }
 
-Waiter::Slept Waiter::sleep(Wakeup& wakeup, Duration time) {
+Waiter::Heard Waiter::listen(Wakeup& wakeup, Duration time) {
   // A notification may have come along with the answer to the last statement.
-  if (connection_->notified()) return Slept::notified;
+  if (connection_->notified()) return Heard::notified;
   const auto nanoseconds = std::chrono::nanoseconds(time).count();
   const timespec pause{static_cast<time_t>(nanoseconds / 1'000'000'000),
                        static_cast<long>(nanoseconds % 1'000'000'000)};
   pollfd wanted[] = {{connection_->socket(), POLLIN, 0}, {wakeup.descriptor(), POLLIN, 0}};
-  if (ppoll(wanted, 2, &pause, nullptr) < 0 && errno != EINTR) return Slept::lost;
+  if (ppoll(wanted, 2, &pause, nullptr) < 0 && errno != EINTR) return Heard::lost;
   if (wanted[1].revents != 0) {
     wakeup.clear();
-    return Slept::interrupted;
+    return Heard::interrupted;
   }
   if (wanted[0].revents != 0) {
-    if (!connection_->consume()) return Slept::lost;
-    if (connection_->notified()) return Slept::notified;
+    if (!connection_->consume()) return Heard::lost;
+    if (connection_->notified()) return Heard::notified;
   }
-  return Slept::through;
+  return Heard::nothing;
 }
 
 }  // namespace outbox::postgresql

@@ -36,8 +36,8 @@ class Waiter {
   Result<Woken> wait_armed_or_not(Reader& reader, Wakeup& wakeup, Instant deadline);
   Result<bool> arm();
   Result<void> disarm();
-  enum class Slept { through, notified, interrupted, lost };
-  Slept sleep(Wakeup& wakeup, Duration time);
+  enum class Heard { nothing, notified, interrupted, lost };
+  Heard listen(Wakeup& wakeup, Duration time);
   [[nodiscard]] Duration gather_time() const;
 
   Connection* connection_;

@@ -65,7 +65,7 @@ void ChangeWatch::watch_log() {
   log_watched_ = inotify_add_watch(changes_.number(), (database_ + "-wal").c_str(), changes) >= 0;
 }
 
-ChangeWatch::Event ChangeWatch::sleep(Duration timeout) {
+ChangeWatch::Event ChangeWatch::wait(Duration timeout) {
   std::array<pollfd, 2> files{pollfd{wake_.number(), POLLIN, 0}, pollfd{changes_.number(), POLLIN, 0}};
   const timespec limit = timespec_of(timeout);
   // A signal ends it early: for the caller that is a spurious return, which it expects.

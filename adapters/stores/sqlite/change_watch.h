@@ -43,10 +43,10 @@ class ChangeWatch {
   /// Once the write-ahead log has come into being after watch(). Cheap when it is watched already.
   void watch_log();
 
-  /// Sleeps for at most `timeout`, to the precision of the system's timers.
-  Event sleep(Duration timeout);
+  /// For the first event, at most for `timeout`, to the precision of the system's timers.
+  Event wait(Duration timeout);
 
-  /// Ends a running or the next sleep(). Any thread; does not block.
+  /// Ends a running or the next wait(). Any thread; does not block.
   void wake() noexcept;
 
  private:

@@ -174,7 +174,7 @@ Result<void> SqliteStore::check_place(std::string_view deed) const {
 
 Result<Woken> SqliteStore::wait(Duration timeout) {
   if (!session_)
-    return watch_.sleep(timeout) == ChangeWatch::Event::woken ? Woken::interrupted : Woken::timeout;
+    return watch_.wait(timeout) == ChangeWatch::Event::woken ? Woken::interrupted : Woken::timeout;
   const Instant deadline = std::chrono::steady_clock::now() + timeout;
   watch_.watch_log();
   Recheck recheck;
@@ -192,7 +192,7 @@ Result<Woken> SqliteStore::wait(Duration timeout) {
     const Duration left = deadline - std::chrono::steady_clock::now();
     if (left <= Duration::zero() && !first) return Woken::timeout;
     const Duration nap = recheck.running() ? recheck.step() : safety_poll;
-    switch (watch_.sleep(std::min(left, nap))) {
+    switch (watch_.wait(std::min(left, nap))) {
       case ChangeWatch::Event::woken:
         return Woken::interrupted;
       case ChangeWatch::Event::written:
