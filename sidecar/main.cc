@@ -1,11 +1,13 @@
 // Arguments and wiring only; the only file that sees everything.
 #include <unistd.h>
 
+#include <cstdlib>
 #include <iostream>
 #include <string_view>
 
 #include "adapters/registry.h"
 #include "cli/cli.h"
+#include "threads/background.h"
 
 namespace {
 
@@ -23,14 +25,19 @@ outbox::Environment environment() {
 
 int main(int argc, char** argv) {
   using namespace outbox;
-  return run_cli(argc, argv,
-                 {.brokers = broker_adapters(),
-                  .stores = store_adapters(),
-                  .environment = environment(),
-                  .in = std::cin,
-                  .out = std::cout,
-                  .err = std::cerr,
-                  .run_relay = [](const Config& config, const Reload& reload, bool once) {
-                    return run_relay(config, reload, {broker_adapters(), store_adapters()}, once);
-                  }});
+  const int code = run_cli(argc, argv,
+                           {.brokers = broker_adapters(),
+                            .stores = store_adapters(),
+                            .environment = environment(),
+                            .in = std::cin,
+                            .out = std::cout,
+                            .err = std::cerr,
+                            .run_relay = [](const Config& config, const Reload& reload, bool once) {
+                              return run_relay(config, reload, {broker_adapters(), store_adapters()}, once);
+                            }});
+  if (!is_background_idle()) {
+    std::cout.flush();
+    std::_Exit(code);
+  }
+  return code;
 }

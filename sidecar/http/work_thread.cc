@@ -1,11 +1,8 @@
 #include "http/work_thread.h"
 
-#include <pthread.h>
-
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 namespace outbox {
@@ -38,8 +35,6 @@ struct WorkThread::State {
       work = {};
       lock.lock();
     }
-    ended = true;
-    changed.notify_all();
   }
 
   const std::size_t waiting_max;
@@ -47,28 +42,20 @@ struct WorkThread::State {
   std::condition_variable changed;
   std::deque<Work> waiting;
   bool stopping = false;
-  bool ended = false;
-  std::thread thread;
 };
 
-WorkThread::WorkThread(std::size_t waiting_max) : state_(std::make_shared<State>(waiting_max)) {
-  state_->thread = std::thread([state = state_] {
-    ::pthread_setname_np(::pthread_self(), "http-work");
-    state->run();
-  });
-}
+WorkThread::WorkThread(std::size_t waiting_max)
+    : state_(std::make_shared<State>(waiting_max)),
+      thread_("http-work", [state = state_] { state->run(); }) {}
 
 WorkThread::~WorkThread() {
-  std::unique_lock lock(state_->mutex);
-  state_->stopping = true;
-  state_->waiting.clear();
-  state_->changed.notify_all();
-  const bool ended = state_->changed.wait_for(lock, farewell, [this] { return state_->ended; });
-  lock.unlock();
-  if (ended)
-    state_->thread.join();
-  else
-    state_->thread.detach();
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+    state_->waiting.clear();
+    state_->changed.notify_all();
+  }
+  thread_.join_within(farewell);
 }
 
 bool WorkThread::submit(std::function<void()> work, Clock::time_point expires) {

@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 
+#include "threads/background.h"
+
 namespace outbox {
 
 class WorkThread {
@@ -23,6 +25,7 @@ class WorkThread {
  private:
   struct State;
   std::shared_ptr<State> state_;
+  BackgroundThread thread_;
 };
 
 }  // namespace outbox

@@ -5,7 +5,7 @@
 
 #include "runtime/crash_point.h"
 #include "runtime/log.h"
-#include "runtime/thread_name.h"
+#include "threads/thread_name.h"
 #include "runtime/wall_time.h"
 
 namespace outbox {

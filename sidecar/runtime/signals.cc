@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "runtime/log.h"
-#include "runtime/thread_name.h"
+#include "threads/thread_name.h"
 
 namespace outbox {
 namespace {

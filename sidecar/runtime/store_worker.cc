@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "runtime/crash_point.h"
-#include "runtime/thread_name.h"
+#include "threads/thread_name.h"
 
 namespace outbox {
 

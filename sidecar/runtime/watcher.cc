@@ -6,7 +6,7 @@
 
 #include "core/shares.h"
 #include "runtime/log.h"
-#include "runtime/thread_name.h"
+#include "threads/thread_name.h"
 
 namespace outbox {
 namespace {

@@ -30,13 +30,14 @@ struct Layer {
 const std::vector<Layer>& layers() {
   static const std::vector<Layer> all = {
       {"sidecar/core", {}},
-      {"sidecar/runtime", {"sidecar/core"}},
+      {"sidecar/threads", {}},
+      {"sidecar/runtime", {"sidecar/core", "sidecar/threads"}},
       {"sidecar/config", {"sidecar/core"}},
-      {"sidecar/http", {"sidecar/core"}},
+      {"sidecar/http", {"sidecar/core", "sidecar/threads"}},
       {"sidecar/cli", {"sidecar", "adapters", "schema"}},
       {"sidecar", {"*"}},
       {"adapters/common", {"sidecar/core"}},
-      {"adapters/brokers/*", {"sidecar/core", "adapters/common", "adapters/brokers/brokers.h"}},
+      {"adapters/brokers/*", {"sidecar/core", "sidecar/threads", "adapters/common", "adapters/brokers/brokers.h"}},
       {"adapters/stores/*", {"sidecar/core", "adapters/common", "adapters/stores/stores.h", "schema"}},
       {"adapters", {"sidecar/core", "adapters"}},
       {"schema", {"sidecar/core"}},

@@ -16,8 +16,6 @@
 namespace outbox {
 namespace {
 
-/// Another address of the same host gets a try before a server counts as not there.
-constexpr Duration second_try = std::chrono::milliseconds(500);
 /// For answers that are on their way when the session has to end.
 constexpr Duration last_answers = std::chrono::seconds(1);
 /// That the cluster is known comes without an event, and what a closing producer puts back into its queue.
@@ -259,8 +257,8 @@ void KafkaBroker::take_error(rd_kafka_event_t& event) {
     const std::string why = last_error_.empty() ? settings_.servers + ": " + shown : last_error_;
     if (phase_ == Phase::up) return end_session(Session::State::down, why, purge_all);
     if (phase_ != Phase::connecting || std::exchange(is_unreachable_, true)) return;
-    const Instant give_up = now() + second_try;
-    progress_ = std::min(progress_, give_up - settings_.connect_timeout);
+    // The hosts' other addresses get half of the time: librdkafka tries them, and tells nothing new.
+    progress_ = std::min(progress_, now() - settings_.connect_timeout / 2);
     return;
   }
   if (fault_of(error, text) == Fault::misconfigured)

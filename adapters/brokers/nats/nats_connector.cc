@@ -4,8 +4,9 @@
 #include <atomic>
 #include <mutex>
 #include <system_error>
-#include <thread>
 #include <utility>
+
+#include "threads/background.h"
 
 namespace outbox {
 
@@ -50,7 +51,7 @@ void NatsConnector::begin(const std::shared_ptr<NatsMailbox>& mailbox) {
   auto& hosts = attempt_->settings.hosts;
   std::ranges::rotate(hosts, hosts.begin() + static_cast<std::ptrdiff_t>(attempts_++ % hosts.size()));
   try {
-    std::thread([attempt = attempt_] { attempt->run(); }).detach();
+    BackgroundThread("nats-connect", [attempt = attempt_] { attempt->run(); });
   } catch (const std::system_error& failure) {
     attempt_->finish(Error{Fault::unavailable, std::string("no thread can be started: ") + failure.what()});
   }

@@ -1,0 +1,32 @@
+// Threads that need not be waited for, because a library blocks in them for as long as it likes. From any
+// thread.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+namespace outbox {
+
+class BackgroundThread {
+ public:
+  /// Runs `work`, which owns all that it touches and does not throw, on a thread with this name. Throws
+  /// std::system_error when there can be no more threads.
+  BackgroundThread(const char* name, std::function<void()> work);
+
+  /// False: the work takes longer, and the thread is left to itself.
+  bool join_within(std::chrono::nanoseconds limit);
+
+ private:
+  struct Registry;
+  struct Work;
+  friend bool is_background_idle();
+
+  std::shared_ptr<Work> work_;
+};
+
+/// Whether all that was left to itself is over. While it is not, the process must end by std::_Exit(): exit()
+/// makes libraries free what those threads still use.
+bool is_background_idle();
+
+}  // namespace outbox
