@@ -1,6 +1,6 @@
 // The measure that the Kafka adapter is held against: nothing but librdkafka, sending the messages that
 // `outboxd bench` sends, as durably, as fast as one producer takes them with so many in flight.
-// Usage: bare_kafka HOST:PORT MESSAGES PAYLOAD_BYTES KEYS WINDOW [NAME=VALUE...]
+// Usage: bare_kafka HOST PORT MESSAGES PAYLOAD_BYTES KEYS WINDOW [NAME=VALUE...]
 #include <librdkafka/rdkafka.h>
 
 #include <chrono>
@@ -36,9 +36,9 @@ struct Message {
 
 class Producer {
  public:
-  Producer(const char* servers, int more, char** assignments) {
+  Producer(const std::string& servers, int more, char** assignments) {
     rd_kafka_conf_t* conf = rd_kafka_conf_new();
-    set(conf, "bootstrap.servers", servers);
+    set(conf, "bootstrap.servers", servers.c_str());
     for (const auto& [name, value] : settings) set(conf, name, value);
     for (int i = 0; i < more; ++i) {
       const std::string text = assignments[i];
@@ -112,16 +112,16 @@ class Producer {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 6) {
-    std::fprintf(stderr, "usage: bare_kafka HOST:PORT MESSAGES PAYLOAD_BYTES KEYS WINDOW [NAME=VALUE...]\n");
+  if (argc < 7) {
+    std::fprintf(stderr, "usage: bare_kafka HOST PORT MESSAGES PAYLOAD_BYTES KEYS WINDOW [NAME=VALUE...]\n");
     return 2;
   }
-  const long count = std::atol(argv[2]);
-  const long keys = std::atol(argv[4]);
-  const long window = std::atol(argv[5]);
-  Producer kafka(argv[1], argc - 6, argv + 6);
+  const long count = std::atol(argv[3]);
+  const long keys = std::atol(argv[5]);
+  const long window = std::atol(argv[6]);
+  Producer kafka(std::string(argv[1]) + ":" + argv[2], argc - 7, argv + 7);
   Message message;
-  message.payload.assign(static_cast<std::size_t>(std::atol(argv[3])), 'x');
+  message.payload.assign(static_cast<std::size_t>(std::atol(argv[4])), 'x');
   std::vector<std::string> key_texts;
   for (long i = 0; i < keys; ++i) key_texts.push_back("key-" + std::to_string(i));
 
