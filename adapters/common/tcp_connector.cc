@@ -12,6 +12,8 @@
 #include <cstring>
 #include <utility>
 
+#include "adapters/common/server_settings.h"
+
 namespace outbox {
 namespace {
 
@@ -75,7 +77,7 @@ bool TcpConnector::resolve() {
   next_address_ = 0;
   for (const Url::Host& host : hosts_) {
     const std::string port = std::to_string(host.port.value_or(default_port_));
-    endpoint_ = host.name + ":" + port;
+    endpoint_ = endpoint_of(host, default_port_);
     addrinfo wanted{};
     wanted.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;

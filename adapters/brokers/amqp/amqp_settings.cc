@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 
+#include "adapters/common/server_settings.h"
 #include "adapters/common/settings.h"
 
 namespace outbox {
@@ -25,18 +26,11 @@ constexpr std::array specs = {
                 .fallback = "10s",
                 .doc = "time for which the oldest message may wait for its confirm until the connection is "
                        "given up"},
-    SettingSpec{.key = "connect_timeout",
-                .kind = Kind::duration,
-                .fallback = "5s",
-                .doc = "time for connecting, TLS and login together"},
-    SettingSpec{.key = "ca_file",
-                .fallback = "",
-                .doc = "amqps: certificates that are trusted, PEM; default: the system's"},
-    SettingSpec{.key = "cert_file", .fallback = "", .doc = "amqps: the relay's own certificate, PEM"},
-    SettingSpec{.key = "key_file", .fallback = "", .doc = "amqps: the key of cert_file, PEM"},
-    SettingSpec{.key = "server_name",
-                .fallback = "",
-                .doc = "amqps: name that the server's certificate must carry; default: the URL's host"},
+    connect_timeout_spec,
+    ca_file_spec,
+    cert_file_spec,
+    key_file_spec,
+    server_name_spec,
 };
 
 Error bad(const std::string& what) {
@@ -47,8 +41,6 @@ std::string fault_of(const AmqpSettings& settings) {
   if (settings.virtual_host.size() > short_string_max) return "the virtual host's name is too long";
   if (settings.exchange.size() > short_string_max) return "the exchange's name is too long";
   if (settings.user.empty() && !settings.password.empty()) return "the URL names a password but no user";
-  if (settings.cert_file.empty() != settings.key_file.empty())
-    return "cert_file and key_file belong together: give both or none";
   if (settings.heartbeat % std::chrono::seconds(1) != Duration::zero() ||
       settings.heartbeat > std::chrono::seconds(0xFFFF))
     return "heartbeat must be whole seconds, at most 65535s";
@@ -62,28 +54,12 @@ std::span<const SettingSpec> amqp_setting_specs() {
 }
 
 Result<AmqpSettings> parse_amqp_settings(const BrokerTarget& target) {
-  auto url = parse_url(target.url);
-  if (!url) return bad(url.error().text);
-  if (url->hosts.empty() || url->hosts.front().name.empty())
-    return bad("the URL names no host; write amqp://user:password@localhost:5672");
-  if (!url->query.empty())
-    return bad("the URL takes no parameters ('" + url->query.front().first +
-               "'); put settings under [route.amqp]");
-
   AmqpSettings settings;
-  settings.is_tls = url->scheme == "amqps";
-  settings.hosts = std::move(url->hosts);
-  settings.user = std::move(url->user);
-  settings.password = std::move(url->password);
-  settings.virtual_host = url->path.empty() ? "/" : std::move(url->path);
+  auto path = read_server(target, {"amqp", "amqps", "amqp://user:password@localhost:5672"}, settings);
+  if (!path) return path.error();
+  settings.virtual_host = path->empty() ? "/" : std::move(*path);
   settings.exchange = setting<std::string>(target.settings, "exchange");
   settings.heartbeat = setting<Duration>(target.settings, "heartbeat");
-  settings.timeout = setting<Duration>(target.settings, "timeout");
-  settings.connect_timeout = setting<Duration>(target.settings, "connect_timeout");
-  settings.ca_file = setting<std::string>(target.settings, "ca_file");
-  settings.cert_file = setting<std::string>(target.settings, "cert_file");
-  settings.key_file = setting<std::string>(target.settings, "key_file");
-  settings.server_name = setting<std::string>(target.settings, "server_name");
   if (const std::string fault = fault_of(settings); !fault.empty()) return bad(fault);
   // RabbitMQ's own default: it lets guest in from the server's own machine only.
   if (settings.user.empty() && settings.cert_file.empty()) settings.user = settings.password = "guest";

@@ -3,26 +3,17 @@
 
 #include <span>
 #include <string>
-#include <vector>
 
+#include "adapters/common/server_settings.h"
 #include "core/adapter.h"
 #include "core/result.h"
-#include "core/url.h"
 
 namespace outbox {
-
-struct AmqpSettings {
-  bool is_tls = false;
-  std::vector<Url::Host> hosts;  ///< tried in turn
-  std::string user;              ///< empty: the server knows the relay by its certificate
-  std::string password;
+struct AmqpSettings : ServerSettings {
   std::string virtual_host;
   std::string exchange;  ///< empty: the default exchange, which routes to the queue of the topic's name
 
-  Duration timeout{};
-  Duration connect_timeout{};
   Duration heartbeat{};  ///< whole seconds; 0: none
-  std::string ca_file, cert_file, key_file, server_name;
 };
 
 /// What AMQP calls a short string: routing key, header name, content type.

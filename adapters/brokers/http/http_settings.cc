@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "adapters/common/server_settings.h"
 #include "adapters/common/settings.h"
 #include "core/url.h"
 
@@ -54,23 +55,17 @@ constexpr std::array specs = {
                 .kind = Kind::duration,
                 .fallback = "5s",
                 .doc = "time for connecting, TLS and the first answer together"},
-    SettingSpec{.key = "ca_file",
-                .fallback = "",
-                .doc = "https: certificates that are trusted, PEM; default: the system's"},
-    SettingSpec{.key = "cert_file", .fallback = "", .doc = "https: the relay's own certificate, PEM"},
-    SettingSpec{.key = "key_file", .fallback = "", .doc = "https: the key of cert_file, PEM"},
+    ca_file_spec,
+    cert_file_spec,
+    key_file_spec,
     SettingSpec{.key = "server_name",
                 .fallback = "",
-                .doc = "https: name that the server's certificate must carry, also sent as Host; default: "
+                .doc = "TLS: name that the server's certificate must carry, also sent as Host; default: "
                        "the URL's host"},
 };
 
 Error bad(const std::string& what) {
   return {Fault::misconfigured, "http: " + what};
-}
-
-std::string in_brackets(const std::string& host) {
-  return host.find(':') == std::string::npos ? host : "[" + host + "]";
 }
 
 /// The URL's path and query as they were written: taken apart and put together again they might become
@@ -150,8 +145,8 @@ Result<void> read_url(const std::string& text, HttpSettings& settings) {
     return bad("the URL's path or query has a character that must be percent-encoded, or a fragment (#)");
 
   settings.is_tls = url->scheme == "https";
-  const std::string port = std::to_string(host.port.value_or(settings.is_tls ? 443 : 80));
-  settings.endpoint = in_brackets(host.name) + ":" + port;
+  settings.hosts = url->hosts;
+  settings.endpoint = endpoint_of(host, settings.is_tls ? 443 : 80);
   settings.origin = url->scheme + "://" + settings.endpoint;
   settings.is_loopback = host.name == "localhost" || host.name == "::1" || host.name.starts_with("127.");
   settings.path = rest.substr(0, rest.find('?'));
@@ -176,13 +171,7 @@ Result<HttpSettings> parse_http_settings(const BrokerTarget& target) {
   settings.append_topic = setting<bool>(target.settings, "append_topic");
   settings.allows_http2 = text("http_version") == "auto";
   settings.asks_options = text("probe") == "options";
-  settings.timeout = setting<Duration>(target.settings, "timeout");
-  settings.connect_timeout = setting<Duration>(target.settings, "connect_timeout");
-  settings.ca_file = text("ca_file");
-  settings.cert_file = text("cert_file");
-  settings.key_file = text("key_file");
-  if (settings.cert_file.empty() != settings.key_file.empty())
-    return bad("cert_file and key_file belong together: give both or none");
+  if (auto read = read_limits_and_files(target, "http", settings); !read) return read.error();
 
   settings.bearer_token = text("bearer_token");
   if (!settings.bearer_token.empty() && settings.has_login())
@@ -197,7 +186,7 @@ Result<HttpSettings> parse_http_settings(const BrokerTarget& target) {
     if (!secret) return secret.error();
     settings.signing_keys.push_back(std::move(*secret));
   }
-  if (const std::string name = text("server_name"); !name.empty()) {
+  if (const std::string& name = settings.server_name; !name.empty()) {
     if (!is_host(name)) return bad("server_name has a character that names do not have");
     settings.connect_to = "::" + settings.endpoint;
     const std::string port = settings.endpoint.substr(settings.endpoint.rfind(':'));

@@ -6,20 +6,20 @@
 #include <string>
 #include <vector>
 
+#include "adapters/common/server_settings.h"
 #include "core/adapter.h"
 #include "core/result.h"
 
 namespace outbox {
 
-struct HttpSettings {
-  bool is_tls = false;
+/// One host.
+struct HttpSettings : ServerSettings {
   std::string origin;      ///< "https://host:port"; the host is server_name where that is set
   std::string path;        ///< of the URL, as it was written; "" or "/..."
   std::string query;       ///< "" or "?..."
   std::string connect_to;  ///< "::host:port" of the URL, where server_name is set
   std::string endpoint;    ///< "host:port" of the URL, for people
   bool is_loopback = false;
-  std::string user, password;
   std::string bearer_token;
   std::vector<std::string> signing_keys;  ///< bytes; the first is the newest
 
@@ -27,11 +27,6 @@ struct HttpSettings {
   bool asks_options = true;  ///< a session begins with an OPTIONS request; else with a connection alone
   bool allows_http2 = true;
   std::size_t concurrency = 0;
-  Duration timeout{};
-  Duration connect_timeout{};
-  std::string ca_file, cert_file, key_file;
-
-  [[nodiscard]] bool has_login() const { return !user.empty() || !password.empty(); }
 };
 
 std::span<const SettingSpec> http_setting_specs();

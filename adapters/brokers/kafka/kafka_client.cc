@@ -57,8 +57,8 @@ Properties producer_properties(const KafkaSettings& settings) {
 
 void add_security(Properties& properties, const KafkaSettings& settings) {
   const std::string wire = settings.is_tls ? "ssl" : "plaintext";
-  properties.emplace_back("security.protocol", (settings.has_login ? "sasl_" : "") + wire);
-  if (settings.has_login) {
+  properties.emplace_back("security.protocol", (settings.has_login() ? "sasl_" : "") + wire);
+  if (settings.has_login()) {
     properties.emplace_back("sasl.mechanisms", settings.sasl_mechanism);
     properties.emplace_back("sasl.username", settings.user);
     properties.emplace_back("sasl.password", settings.password);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/common/server_settings.h"
 #include "adapters/common/settings.h"
 #include "core/url.h"
 
@@ -34,15 +35,10 @@ constexpr std::array specs = {
                 .kind = SettingSpec::Kind::duration,
                 .fallback = "10s",
                 .doc = "time without an answer after which the session is given up"},
-    SettingSpec{.key = "connect_timeout",
-                .kind = SettingSpec::Kind::duration,
-                .fallback = "5s",
-                .doc = "time for connecting, TLS and login together"},
-    SettingSpec{.key = "ca_file",
-                .fallback = "",
-                .doc = "kafkas: certificates that are trusted, PEM; default: the system's"},
-    SettingSpec{.key = "cert_file", .fallback = "", .doc = "kafkas: the relay's own certificate, PEM"},
-    SettingSpec{.key = "key_file", .fallback = "", .doc = "kafkas: the key of cert_file, PEM"},
+    connect_timeout_spec,
+    ca_file_spec,
+    cert_file_spec,
+    key_file_spec,
 };
 
 Error bad(const std::string& what) {
@@ -51,11 +47,7 @@ Error bad(const std::string& what) {
 
 std::string server_list(const std::vector<Url::Host>& hosts) {
   std::string list;
-  for (const Url::Host& host : hosts) {
-    const bool is_ipv6 = host.name.find(':') != host.name.npos;
-    list += (list.empty() ? "" : ",") + (is_ipv6 ? "[" + host.name + "]" : host.name) + ":" +
-            std::to_string(host.port.value_or(default_port));
-  }
+  for (const Url::Host& host : hosts) list += (list.empty() ? "" : ",") + endpoint_of(host, default_port);
   return list;
 }
 
@@ -66,33 +58,15 @@ std::span<const SettingSpec> kafka_setting_specs() {
 }
 
 Result<KafkaSettings> parse_kafka_settings(const BrokerTarget& target) {
-  auto url = parse_url(target.url);
-  if (!url) return bad(url.error().text);
-  if (url->hosts.empty()) return bad("the URL names no host; write kafka://localhost:9092");
-  for (const Url::Host& host : url->hosts)
-    if (host.name.empty()) return bad("the URL names no host; write kafka://localhost:9092");
-  if (!url->path.empty()) return bad("the URL takes no path; topics are those of the rows");
-  if (!url->query.empty())
-    return bad("the URL takes no parameters ('" + url->query.front().first +
-               "'); put settings under [route.kafka]");
-
   KafkaSettings settings;
-  settings.is_tls = url->scheme == "kafkas";
-  settings.servers = server_list(url->hosts);
-  settings.user = std::move(url->user);
-  settings.password = std::move(url->password);
-  settings.has_login = !settings.user.empty() || !settings.password.empty();
-  if (settings.has_login && settings.user.empty()) return bad("the URL has a password but no user");
+  const auto path = read_server(target, {"kafka", "kafkas", "kafka://localhost:9092"}, settings);
+  if (!path) return path.error();
+  if (!path->empty()) return bad("the URL takes no path; topics are those of the rows");
+  settings.servers = server_list(settings.hosts);
+  if (settings.user.empty() && settings.has_login()) return bad("the URL has a password but no user");
   settings.sasl_mechanism = setting<std::string>(target.settings, "sasl_mechanism");
   settings.compression = setting<std::string>(target.settings, "compression");
   settings.batch_bytes = setting<std::int64_t>(target.settings, "batch_bytes");
-  settings.timeout = setting<Duration>(target.settings, "timeout");
-  settings.connect_timeout = setting<Duration>(target.settings, "connect_timeout");
-  settings.ca_file = setting<std::string>(target.settings, "ca_file");
-  settings.cert_file = setting<std::string>(target.settings, "cert_file");
-  settings.key_file = setting<std::string>(target.settings, "key_file");
-  if (settings.cert_file.empty() != settings.key_file.empty())
-    return bad("cert_file and key_file belong together: give both or none");
   return settings;
 }
 

@@ -5,23 +5,17 @@
 #include <span>
 #include <string>
 
+#include "adapters/common/server_settings.h"
 #include "core/adapter.h"
 #include "core/result.h"
 
 namespace outbox {
-
-struct KafkaSettings {
-  bool is_tls = false;
+struct KafkaSettings : ServerSettings {
   std::string servers;  ///< "host:port,host:port"
-  std::string user, password;
-  bool has_login = false;
   std::string sasl_mechanism;
 
   std::string compression;
   std::int64_t batch_bytes = 0;
-  Duration timeout{};
-  Duration connect_timeout{};
-  std::string ca_file, cert_file, key_file;
 };
 
 std::span<const SettingSpec> kafka_setting_specs();

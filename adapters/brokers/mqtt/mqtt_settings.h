@@ -3,26 +3,16 @@
 
 #include <span>
 #include <string>
-#include <vector>
 
+#include "adapters/common/server_settings.h"
 #include "core/adapter.h"
 #include "core/result.h"
-#include "core/url.h"
 
 namespace outbox {
-
-struct MqttSettings {
-  bool is_tls = false;
-  std::vector<Url::Host> hosts;  ///< tried in turn
-  std::string user;
-  std::string password;
-
+struct MqttSettings : ServerSettings {
   std::string client_id;
   bool accepts_no_subscribers = false;  ///< a message that nobody has subscribed to counts as accepted
   Duration keepalive{};                 ///< whole seconds, 5 or more
-  Duration timeout{};
-  Duration connect_timeout{};
-  std::string ca_file, cert_file, key_file, server_name;
 
   [[nodiscard]] int default_port() const { return is_tls ? 8883 : 1883; }
 };

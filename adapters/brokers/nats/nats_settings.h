@@ -3,24 +3,16 @@
 
 #include <span>
 #include <string>
-#include <vector>
 
+#include "adapters/common/server_settings.h"
 #include "core/adapter.h"
 #include "core/result.h"
-#include "core/url.h"
 
 namespace outbox {
-
-struct NatsSettings {
-  bool is_tls = false;
-  std::vector<Url::Host> hosts;  ///< tried in turn
-  std::string user;              ///< a token when there is no password
-  std::string password;
+/// A user without a password is a token.
+struct NatsSettings : ServerSettings {
   std::string creds_file;
   std::string inbox_prefix;
-  Duration timeout{};
-  Duration connect_timeout{};
-  std::string ca_file, cert_file, key_file, server_name;
 };
 
 std::span<const SettingSpec> nats_setting_specs();

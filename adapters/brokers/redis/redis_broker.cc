@@ -99,7 +99,7 @@ void RedisBroker::advance_connecting() {
 void RedisBroker::greet() {
   phase_ = Phase::greeting;
   OutputBuffer& output = connection_.output();
-  if (settings_.has_login) {
+  if (settings_.has_login()) {
     if (settings_.user.empty())
       append_command(output, "AUTH", settings_.password);
     else

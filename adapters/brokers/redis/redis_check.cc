@@ -34,7 +34,7 @@ class Questions {
       if (progress == RedisConnection::Progress::ready) break;
       if (!wait()) return connection_.endpoint() + ": no connection in time";
     }
-    if (settings.has_login) {
+    if (settings.has_login()) {
       const RedisReply reply = settings.user.empty() ? ask("AUTH", settings.password)
                                                      : ask("AUTH", settings.user, settings.password);
       if (reply.kind == RedisReply::Kind::error)

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 
+#include "adapters/common/server_settings.h"
 #include "adapters/common/settings.h"
 
 namespace outbox {
@@ -31,22 +32,12 @@ constexpr std::array specs = {
                 .kind = Kind::duration,
                 .fallback = "1s",
                 .doc = "time that the replicas have for it; less than timeout"},
-    SettingSpec{.key = "timeout",
-                .kind = Kind::duration,
-                .fallback = "10s",
-                .doc = "time without an answer after which the connection is given up"},
-    SettingSpec{.key = "connect_timeout",
-                .kind = Kind::duration,
-                .fallback = "5s",
-                .doc = "time for connecting, TLS and login together"},
-    SettingSpec{.key = "ca_file",
-                .fallback = "",
-                .doc = "rediss: certificates that are trusted, PEM; default: the system's"},
-    SettingSpec{.key = "cert_file", .fallback = "", .doc = "rediss: the relay's own certificate, PEM"},
-    SettingSpec{.key = "key_file", .fallback = "", .doc = "rediss: the key of cert_file, PEM"},
-    SettingSpec{.key = "server_name",
-                .fallback = "",
-                .doc = "rediss: name that the server's certificate must carry; default: the URL's host"},
+    timeout_spec,
+    connect_timeout_spec,
+    ca_file_spec,
+    cert_file_spec,
+    key_file_spec,
+    server_name_spec,
 };
 
 Error bad(const std::string& what) {
@@ -69,38 +60,19 @@ std::span<const SettingSpec> redis_setting_specs() {
 }
 
 Result<RedisSettings> parse_redis_settings(const BrokerTarget& target) {
-  auto url = parse_url(target.url);
-  if (!url) return bad(url.error().text);
-  if (url->hosts.empty() || url->hosts.front().name.empty())
-    return bad("the URL names no host; write redis://localhost:6379");
-  if (!url->query.empty())
-    return bad("the URL takes no parameters ('" + url->query.front().first +
-               "'); put settings under [route.redis]");
-  const auto database = parse_database(url->path);
-  if (!database) return database.error();
-
   RedisSettings settings;
-  settings.is_tls = url->scheme == "rediss";
-  settings.hosts = std::move(url->hosts);
-  settings.user = std::move(url->user);
-  settings.password = std::move(url->password);
-  settings.has_login = !settings.user.empty() || !settings.password.empty();
+  const auto path = read_server(target, {"redis", "rediss", "redis://localhost:6379"}, settings);
+  if (!path) return path.error();
+  const auto database = parse_database(*path);
+  if (!database) return database.error();
   settings.database = *database;
   settings.length_max = setting<std::int64_t>(target.settings, "maxlen");
   settings.create_streams = setting<bool>(target.settings, "create_streams");
   settings.wait_replicas = setting<std::int64_t>(target.settings, "wait_replicas");
   settings.wait_timeout = setting<Duration>(target.settings, "wait_timeout");
-  settings.timeout = setting<Duration>(target.settings, "timeout");
-  settings.connect_timeout = setting<Duration>(target.settings, "connect_timeout");
-  settings.ca_file = setting<std::string>(target.settings, "ca_file");
-  settings.cert_file = setting<std::string>(target.settings, "cert_file");
-  settings.key_file = setting<std::string>(target.settings, "key_file");
-  settings.server_name = setting<std::string>(target.settings, "server_name");
   if (settings.wait_replicas > 0 &&
       (settings.wait_timeout < std::chrono::milliseconds(1) || settings.wait_timeout >= settings.timeout))
     return bad("wait_timeout must be 1ms or more, and less than timeout");
-  if (settings.cert_file.empty() != settings.key_file.empty())
-    return bad("cert_file and key_file belong together: give both or none");
   return settings;
 }
 
