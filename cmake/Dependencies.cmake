@@ -35,6 +35,7 @@ outbox_pkg(HTTPLIB cpp-httplib)
 outbox_require(PkgConfig::HTTPLIB libcpp-httplib-dev)
 
 # Adapters' libraries: an adapter whose library is missing is left out, and says so at run time.
+find_package(OpenSSL 3.0 QUIET)
 outbox_pkg(SQLITE sqlite3)
 outbox_pkg(PQ libpq)
 outbox_pkg(PQXX libpqxx)

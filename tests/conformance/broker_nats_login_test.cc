@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <string>
 
 #include "adapters/brokers/brokers.h"
@@ -12,7 +13,9 @@
 #include "tests/support/certificates.h"
 #include "tests/support/fault_proxy.h"
 #include "tests/support/free_port.h"
+#include "tests/support/nats_keys.h"
 #include "tests/support/nats_server.h"
+#include "tests/support/temp_dir.h"
 
 namespace outbox::test {
 namespace {
@@ -46,6 +49,11 @@ bool has(const std::vector<Finding>& findings, Level level, const std::string& t
   });
 }
 
+std::string directory_file(const TempDir& directory, const std::string& name, const std::string& text) {
+  std::ofstream(directory / name) << text;
+  return directory / name;
+}
+
 TEST_CASE("nats: a user with a password, and no reason shows it") {
   NatsServer server({.more = R"(authorization { user: shop, password: "p%3A@ss" })"});
   NatsReader reader(server.port(), {{"user", "shop"}, {"pass", "p%3A@ss"}});
@@ -76,6 +84,23 @@ TEST_CASE("nats: a file of credentials that is not there is named") {
   CHECK(missing.state == Session::State::misconfigured);
   CHECK_MESSAGE(missing.reason.find("creds_file /nonexistent/user.creds") != std::string::npos,
                 missing.reason);
+}
+
+TEST_CASE("nats: a file of credentials logs in with its JWT and key, and another account's does not") {
+  const NatsAccount ours, other;
+  NatsServer server({.more = ours.server_configuration()});
+  NatsReader reader(server.port(), {{"jwt", ours.bearer_jwt()}});
+  create_orders(reader);
+  const TempDir directory;
+  const std::string file = directory_file(directory, "user.creds", ours.credentials());
+  const auto broker = open_broker(nats_adapter(), server.url(), {{"creds_file", file}});
+  CHECK(count(Driver(*broker).publish(rows_to({"a"})), Verdict::accepted) == 1);
+  const std::string wrong = directory_file(directory, "other.creds", other.credentials());
+  const Session refused = session_of(server.url(), {{"creds_file", wrong}});
+  CHECK(refused.state == Session::State::misconfigured);
+  CHECK_MESSAGE(refused.reason.find("the login was refused") != std::string::npos, refused.reason);
+  CHECK_MESSAGE(refused.reason.find("SU") == std::string::npos, refused.reason);
+  CHECK(session_of(server.url()).state == Session::State::misconfigured);
 }
 
 constexpr const char* small_rights = R"(authorization { users = [
