@@ -73,7 +73,7 @@ def once(bench, name, title, kind, way, rows, rows_of_one_key):
             figures[what] = (cpu_of_group(pid) - ticks) / seconds
         figures["relay_cpu"] = run["cpu_seconds_per_million"] * rows / 1e6 / seconds
     with fresh(bench, kind) as broker:
-        run = bench.outboxd(f"{name}: one key", "broker", "--to", broker.url, "--rows", str(rows_of_one_key), "--keys", "1")
+        run = bench.outboxd(f"{name}: one key", "broker", "--to", broker.url, "--rows", str(rows_of_one_key), keys=1)
         figures["one_key"] = run["messages_per_second"]
     with fresh(bench, kind) as broker:
         run = bench.outboxd(f"{name}: 1,000 a second", "latency", "--db", bench.postgresql.new_database(), "--to",
