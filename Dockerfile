@@ -14,7 +14,7 @@ RUN cmake --preset release && cmake --build --preset release --target outboxd &&
 
 FROM debian:trixie-slim
 RUN apt-get update && \
-    apt-get install -y --no-install-recommends ca-certificates libcpp-httplib0.18 libcurl4t64 libhiredis1.1.0 \
+    apt-get install -y --no-install-recommends ca-certificates libcpp-httplib0.18 libcurl4t64 libhiredis1.1.0 libjemalloc2 \
         libmosquitto1 libnats3.10 libpq5 libpqxx-7.10 librabbitmq4 librdkafka1 libspdlog1.15 libsqlite3-0 libssl3t64 \
         libtomlplusplus3t64 && \
     rm -rf /var/lib/apt/lists/*

@@ -33,6 +33,9 @@ endif()
 outbox_require(tomlplusplus::tomlplusplus libtomlplusplus-dev)
 outbox_pkg(HTTPLIB cpp-httplib)
 outbox_require(PkgConfig::HTTPLIB libcpp-httplib-dev)
+if(NOT OUTBOX_SANITIZE)  # sanitizers bring their own
+  outbox_pkg(JEMALLOC jemalloc)
+endif()
 
 # Adapters' libraries: an adapter whose library is missing is left out, and says so at run time.
 find_package(OpenSSL 3.0 QUIET)

@@ -130,21 +130,6 @@ TEST_CASE("amqp: heartbeats keep an idle session up on both sides") {
   CHECK(count(driver.deliveries(), Verdict::accepted) == 1);
 }
 
-TEST_CASE("amqp: what never left the process is unavailable, what did is in doubt") {
-  AmqpFixture fixture;
-  FaultProxy proxy(fixture.port());
-  const auto broker = fixture.open_at(proxy.port(), impatient());
-  Driver driver(*broker);
-  REQUIRE(driver.connect().state == Session::State::up);
-  proxy.half_open(true);
-  const Rows rows = rows_of(300, 200000);
-  driver.submit(rows.submissions());  // far more than the sockets' buffers take
-  const auto deliveries = driver.deliveries();
-  CHECK(count(deliveries, Verdict::in_doubt) + count(deliveries, Verdict::unavailable) == 300);
-  CHECK(deliveries.front().verdict == Verdict::in_doubt);
-  CHECK(deliveries.back().verdict == Verdict::unavailable);
-}
-
 TEST_CASE("amqp: under a memory alarm nothing hangs, nobody is blamed, and it goes on when that is over") {
   AmqpFixture fixture;
   const auto broker = fixture.open_at(fixture.port(), impatient());

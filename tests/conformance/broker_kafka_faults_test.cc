@@ -27,6 +27,7 @@ class KafkaFixture : public ServerFixture {
   [[nodiscard]] std::string url(int port) const override {
     return "kafka://outboxd:right-secret@127.0.0.1:" + std::to_string(port);
   }
+  [[nodiscard]] bool knows_what_was_sent() const override { return false; }
   void kill() override { server().kill(); }
   void start() override { server().start(); }
   void freeze() override { server().freeze(); }

@@ -9,7 +9,6 @@
 #include "tests/conformance/nats_fixture.h"
 #include "tests/conformance/nats_reader.h"
 #include "tests/support/fault_proxy.h"
-#include "tests/support/free_port.h"
 #include "tests/support/nats_server.h"
 
 namespace outbox::test {
@@ -77,38 +76,6 @@ std::string url_of(int port) {
 TEST_CASE("nats:") {
   NatsFixture fixture;
   broker_server_suite(fixture);
-}
-
-TEST_CASE("nats: a host whose name nobody knows is down") {
-  CHECK(Driver(*open_broker(nats_adapter(), "nats://no-such-host.invalid")).connect().state ==
-        Session::State::down);
-}
-
-TEST_CASE("nats: of several hosts the first that answers is taken") {
-  PlainServer server;
-  const std::string hosts =
-      "127.0.0.1:" + std::to_string(free_port()) + ",127.0.0.1:" + std::to_string(server.port());
-  const auto broker = open_broker(nats_adapter(), "nats://" + hosts);
-  CHECK(count(Driver(*broker).publish(rows_of(1)), Verdict::accepted) == 1);
-}
-
-TEST_CASE("nats: what never left the process is unavailable, what did is in doubt") {
-  PlainServer server;
-  FaultProxy proxy(server.port());
-  const auto broker = open_broker(nats_adapter(), url_of(proxy.port()), impatient());
-  Driver driver(*broker);
-  REQUIRE(driver.connect().state == Session::State::up);
-  proxy.half_open(true);
-  const Rows rows = rows_of(300, 200000);  // far more than the sockets' buffers take
-  driver.submit(rows.submissions());
-  const auto deliveries = driver.deliveries();
-  const std::size_t in_doubt = count(deliveries, Verdict::in_doubt),
-                    unavailable = count(deliveries, Verdict::unavailable);
-  CHECK(in_doubt > 0);
-  CHECK(unavailable > 0);
-  CHECK(in_doubt + unavailable == 300);
-  CHECK(deliveries.front().verdict == Verdict::in_doubt);
-  CHECK(deliveries.back().verdict == Verdict::unavailable);
 }
 
 TEST_CASE("nats: nothing is sent again behind the relay's back when a connection breaks") {

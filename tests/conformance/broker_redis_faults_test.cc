@@ -8,7 +8,6 @@
 #include "tests/conformance/broker_server_suite.h"
 #include "tests/conformance/redis_reader.h"
 #include "tests/support/fault_proxy.h"
-#include "tests/support/free_port.h"
 #include "tests/support/redis_server.h"
 
 namespace outbox::test {
@@ -60,38 +59,6 @@ Rows rows_of(int count, std::size_t payload_size = 100) {
 TEST_CASE("redis:") {
   RedisFixture fixture;
   broker_server_suite(fixture);
-}
-
-TEST_CASE("redis: a host whose name nobody knows is down") {
-  CHECK(Driver(*open_broker(redis_adapter(), "redis://no-such-host.invalid")).connect().state ==
-        Session::State::down);
-}
-
-TEST_CASE("redis: of several hosts the first that answers is taken") {
-  RedisServer server;
-  const std::string hosts =
-      "127.0.0.1:" + std::to_string(free_port()) + ",127.0.0.1:" + std::to_string(server.port());
-  const auto broker = open_broker(redis_adapter(), "redis://" + hosts);
-  CHECK(count(Driver(*broker).publish(rows_of(1)), Verdict::accepted) == 1);
-}
-
-TEST_CASE("redis: what never left the process is unavailable, what did is in doubt") {
-  RedisServer server;
-  FaultProxy proxy(server.port());
-  const auto broker = open_broker(redis_adapter(), url_of(proxy.port()), impatient());
-  Driver driver(*broker);
-  REQUIRE(driver.connect().state == Session::State::up);
-  proxy.half_open(true);
-  const Rows rows = rows_of(300, 200000);
-  driver.submit(rows.submissions());  // far more than the sockets' buffers take
-  const auto deliveries = driver.deliveries();
-  const std::size_t in_doubt = count(deliveries, Verdict::in_doubt),
-                    unavailable = count(deliveries, Verdict::unavailable);
-  CHECK(in_doubt > 0);
-  CHECK(unavailable > 0);
-  CHECK(in_doubt + unavailable == 300);
-  CHECK(deliveries.front().verdict == Verdict::in_doubt);
-  CHECK(deliveries.back().verdict == Verdict::unavailable);
 }
 
 TEST_CASE("redis: a connection cut in the middle of the answers accepts exactly the answered") {

@@ -62,6 +62,33 @@ void check_no_server(ServerFixture& fixture) {
   }
 }
 
+void check_unknown_host(ServerFixture& fixture) {
+  std::string url = fixture.url(fixture.port());
+  url.replace(url.find("127.0.0.1"), 9, "no-such-host.invalid");
+  CHECK(Driver(*open_broker(fixture.adapter(), url, impatient())).connect().state == Session::State::down);
+}
+
+void check_several_hosts(ServerFixture& fixture) {
+  std::string url = fixture.url(fixture.port());
+  url.insert(url.find("127.0.0.1"), "127.0.0.1:" + std::to_string(free_port()) + ",");
+  const auto broker = open_broker(fixture.adapter(), url, fixture.settings());
+  CHECK(count(Driver(*broker).publish(rows_of(1)), Verdict::accepted) == 1);
+}
+
+void check_what_was_sent(ServerFixture& fixture) {
+  FaultProxy proxy(fixture.proxied_port(), 1, fixture.proxy_port());
+  const auto broker = fixture.open_at(proxy.port(), impatient());
+  Driver driver(*broker);
+  REQUIRE(driver.connect().state == Session::State::up);
+  proxy.half_open(true);
+  const Rows rows = rows_of(300, 200000);  // far more than the sockets' buffers take
+  driver.submit(rows.submissions());
+  const auto deliveries = driver.deliveries();
+  CHECK(count(deliveries, Verdict::in_doubt) + count(deliveries, Verdict::unavailable) == 300);
+  CHECK(deliveries.front().verdict == Verdict::in_doubt);
+  CHECK(deliveries.back().verdict == Verdict::unavailable);
+}
+
 void check_killed_in_flight(ServerFixture& fixture) {
   FaultProxy proxy(fixture.proxied_port(), 1, fixture.proxy_port());
   const auto broker = fixture.open_at(proxy.port(), impatient());
@@ -269,6 +296,15 @@ Settings impatient() {
 void broker_server_suite(ServerFixture& fixture) {
   SUBCASE("without a server the session is down and says where it looked") {
     check_no_server(fixture);
+  }
+  SUBCASE("a host whose name nobody knows is down") {
+    check_unknown_host(fixture);
+  }
+  SUBCASE("of several hosts the first that answers is taken") {
+    if (fixture.takes_several_hosts()) check_several_hosts(fixture);
+  }
+  SUBCASE("what never left the process is unavailable, what did is in doubt") {
+    if (fixture.knows_what_was_sent()) check_what_was_sent(fixture);
   }
   SUBCASE("a server killed in flight leaves one delivery per message and loses none that it accepted") {
     check_killed_in_flight(fixture);

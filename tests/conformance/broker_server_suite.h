@@ -41,6 +41,10 @@ class ServerFixture : public BrokerFixture {
   [[nodiscard]] virtual bool survives_kill() const { return true; }
   /// False: nothing is noticed before the next message, which may find another connection or be in doubt.
   [[nodiscard]] virtual bool notices_idle_cut() const { return true; }
+  /// False: the URL names one host.
+  [[nodiscard]] virtual bool takes_several_hosts() const { return true; }
+  /// False: the library alone knows what has left the process.
+  [[nodiscard]] virtual bool knows_what_was_sent() const { return true; }
   /// How long a killed server may need until it takes messages again.
   [[nodiscard]] virtual std::chrono::seconds restart_time() const { return std::chrono::seconds(10); }
 

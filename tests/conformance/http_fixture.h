@@ -30,6 +30,8 @@ class HttpFixture : public ServerFixture {
   [[nodiscard]] bool carries_header_value(std::string_view value) const override;
   [[nodiscard]] bool is_ordered() const override { return false; }
   [[nodiscard]] bool notices_idle_cut() const override { return false; }
+  [[nodiscard]] bool takes_several_hosts() const override { return false; }
+  [[nodiscard]] bool knows_what_was_sent() const override { return false; }
 
   void kill() override { server.kill(); }
   void start() override { server.start(); }

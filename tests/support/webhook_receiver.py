@@ -58,6 +58,9 @@ class Connection(socketserver.StreamRequestHandler):
             headers.append((name.decode("latin-1"), value.strip(b" \t")))
         known = {name.lower(): value for name, value in headers}
         size = int(known.get("content-length", b"0"))
+        if rule_for(self.server.options.rules, method, path).get("way") == "early":
+            self.wfile.write(b"HTTP/1.1 200 Because\r\nContent-Length: 0\r\n\r\n")
+            return False
         body = self.rfile.read(size)
         if len(body) < size:
             return False

@@ -16,9 +16,10 @@
 namespace outbox {
 namespace {
 
-/// The library walks through all that it has in flight for every message and every answer: more would be
-/// slower, not faster. What waits beyond has not left the process.
-constexpr std::size_t window_max = 1000;
+/// The library walks through all that it has in flight for every message and every answer: to mosquitto on the
+/// same host 100 gave 76,000 messages/s, 250 88,000, 400 80,000, 1000 60,000. What waits beyond has not left
+/// the process.
+constexpr std::size_t window_max = 250;
 
 constexpr Duration keep_alive_interval = std::chrono::seconds(1);
 
