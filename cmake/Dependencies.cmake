@@ -35,6 +35,9 @@ outbox_pkg(HTTPLIB cpp-httplib)
 outbox_require(PkgConfig::HTTPLIB libcpp-httplib-dev)
 if(NOT OUTBOX_SANITIZE)  # sanitizers bring their own
   outbox_pkg(JEMALLOC jemalloc)
+  if(NOT TARGET PkgConfig::JEMALLOC)
+    message(STATUS "jemalloc was not found (libjemalloc-dev): memory comes from the C library, which is slower")
+  endif()
 endif()
 
 # Adapters' libraries: an adapter whose library is missing is left out, and says so at run time.

@@ -1,7 +1,6 @@
 // Arguments and wiring only; the only file that sees everything.
 #include <unistd.h>
 
-#include <cstdlib>
 #include <iostream>
 #include <string_view>
 
@@ -25,19 +24,14 @@ outbox::Environment environment() {
 
 int main(int argc, char** argv) {
   using namespace outbox;
-  const int code = run_cli(argc, argv,
-                           {.brokers = broker_adapters(),
-                            .stores = store_adapters(),
-                            .environment = environment(),
-                            .in = std::cin,
-                            .out = std::cout,
-                            .err = std::cerr,
-                            .run_relay = [](const Config& config, const Reload& reload, bool once) {
-                              return run_relay(config, reload, {broker_adapters(), store_adapters()}, once);
-                            }});
-  if (!is_background_idle()) {
-    std::cout.flush();
-    std::_Exit(code);
-  }
-  return code;
+  end_process(run_cli(argc, argv,
+                      {.brokers = broker_adapters(),
+                       .stores = store_adapters(),
+                       .environment = environment(),
+                       .in = std::cin,
+                       .out = std::cout,
+                       .err = std::cerr,
+                       .run_relay = [](const Config& config, const Reload& reload, bool once) {
+                         return run_relay(config, reload, {broker_adapters(), store_adapters()}, once);
+                       }}));
 }

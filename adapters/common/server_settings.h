@@ -61,10 +61,4 @@ Result<std::string> read_server(const BrokerTarget& target, const ServerKind& ki
 Result<void> read_limits_and_files(const BrokerTarget& target, std::string_view adapter,
                                    ServerSettings& settings);
 
-/// An IPv6 address as it stands in URLs and before a port; names and other addresses as they are.
-std::string in_brackets(const std::string& host);
-
-/// "host:port".
-std::string endpoint_of(const Url::Host& host, int default_port);
-
 }  // namespace outbox

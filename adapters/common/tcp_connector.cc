@@ -12,8 +12,6 @@
 #include <cstring>
 #include <utility>
 
-#include "adapters/common/server_settings.h"
-
 namespace outbox {
 namespace {
 

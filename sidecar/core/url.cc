@@ -202,4 +202,12 @@ std::string redacted(std::string_view url) {
   return result;
 }
 
+std::string in_brackets(const std::string& host) {
+  return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
+std::string endpoint_of(const Url::Host& host, int default_port) {
+  return in_brackets(host.name) + ":" + std::to_string(host.port.value_or(default_port));
+}
+
 }  // namespace outbox

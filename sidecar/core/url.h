@@ -38,4 +38,10 @@ std::string scheme_of(std::string_view url);
 /// for text that is no valid URL: what stands before an '@' is never shown.
 std::string redacted(std::string_view url);
 
+/// An IPv6 address as it stands in URLs and before a port; names and other addresses as they are.
+std::string in_brackets(const std::string& host);
+
+/// "host:port".
+std::string endpoint_of(const Url::Host& host, int default_port);
+
 }  // namespace outbox

@@ -5,8 +5,8 @@
 
 #include "runtime/crash_point.h"
 #include "runtime/log.h"
-#include "threads/thread_name.h"
 #include "runtime/wall_time.h"
+#include "threads/thread_name.h"
 
 namespace outbox {
 namespace {

@@ -1,6 +1,8 @@
 #include "threads/background.h"
 
 #include <condition_variable>
+#include <cstdlib>
+#include <iostream>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -69,6 +71,12 @@ bool is_background_idle() {
   const std::lock_guard lock(registry.mutex);
   registry.join_what_is_over();
   return registry.works.empty();
+}
+
+void end_process(int code) {
+  if (is_background_idle()) std::exit(code);
+  std::cout.flush();
+  std::_Exit(code);
 }
 
 }  // namespace outbox

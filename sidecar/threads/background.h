@@ -25,8 +25,11 @@ class BackgroundThread {
   std::shared_ptr<Work> work_;
 };
 
-/// Whether all that was left to itself is over. While it is not, the process must end by std::_Exit(): exit()
-/// makes libraries free what those threads still use.
+/// Whether all that was left to itself is over.
 bool is_background_idle();
+
+/// For the end of main(). exit() makes libraries free what a thread that was left to itself still uses: while
+/// there is one, nothing is cleaned up.
+[[noreturn]] void end_process(int code);
 
 }  // namespace outbox

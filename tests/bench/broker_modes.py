@@ -42,10 +42,11 @@ class Sink:
 
 
 def bare(bench, kind, broker, rows, way):
-    """The bare loop's command."""
+    """The bare loop's command. libmosquitto walks through all that it is given: its loop gets as many as the adapter."""
     options = bench.options
+    window = min(options.window, 250) if kind == "mqtt" else options.window
     return [os.path.join(options.build, "tests/bench/bare_" + kind.split("-")[0]), "127.0.0.1", str(broker.port), str(rows),
-            str(options.payload), str(options.keys), str(options.window), *way]
+            str(options.payload), str(options.keys), str(window), *way]
 
 
 @contextlib.contextmanager
@@ -104,8 +105,8 @@ def measure(bench, names):
         median = {figure: statistics.median(run[figure] for run in runs) for figure in runs[0]}
         share = median["postgresql"] / median["bare"]
         of_left = share / (1 - median["postgresql_cpu"] / os.cpu_count())
-        bench.line(f"{title}: from PostgreSQL / bare loop", ">= 90 %",
-                   f"{share:.0%}; {of_left:.0%} of the bare loop on the CPU that PostgreSQL leaves", max(share, of_left) >= 0.9)
+        bench.line(f"{title}: from PostgreSQL / bare loop on the CPU that PostgreSQL leaves", ">= 90 %",
+                   f"{of_left:.0%}; {share:.0%} of the bare loop alone", of_left >= 0.9)
         rows.append((title, f"{median['bare']:,.0f}", f"{median['memory']:,.0f}", f"{median['postgresql']:,.0f}", f"{share:.0%} ({of_left:.0%})",
                      f"{median['relay_cpu']:.2f} + {median['postgresql_cpu']:.2f} + {median['broker_cpu']:.2f}",
                      f"{median['p50']:.2f} / {median['p99']:.2f}", f"{median['one_key']:,.0f}"))

@@ -290,7 +290,7 @@ TEST_CASE("http: half an answer, none, and one that never ends leave the message
   }
 }
 
-TEST_CASE("http: an answer that comes before the whole message leaves it in doubt") {
+TEST_CASE("http: a receiver that answers and hangs up before it has the whole message leaves it in doubt") {
   WebhookServer& receiver = server();
   receiver.answers({{.path = "/hook/early", .way = "early"}});
   const auto broker = open_broker(http_adapter(), url_of(receiver.port()), impatient());

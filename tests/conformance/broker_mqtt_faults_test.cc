@@ -76,7 +76,8 @@ TEST_CASE("mqtt:") {
 
 TEST_CASE("mqtt: of a host's several addresses the first that answers is taken") {
   MosquittoServer server;  // on 127.0.0.1 alone; localhost may be ::1 first
-  const auto broker = open_broker(mqtt_adapter(), "mqtt://localhost:" + std::to_string(server.port()), easy());
+  const auto broker =
+      open_broker(mqtt_adapter(), "mqtt://localhost:" + std::to_string(server.port()), easy());
   CHECK(count(Driver(*broker).publish(rows_of(1)), Verdict::accepted) == 1);
 }
 

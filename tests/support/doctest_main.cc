@@ -1,2 +1,8 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+
+#include "threads/background.h"
+
+int main(int argc, char** argv) {
+  outbox::end_process(doctest::Context(argc, argv).run());
+}

@@ -1,5 +1,9 @@
 #include "threads/background.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
 #include <future>
 
 #include <doctest/doctest.h>
@@ -21,6 +25,23 @@ TEST_CASE("a thread that is left to itself is known until it is over") {
   may_end.set_value();
   CHECK(test::eventually(is_background_idle));
   CHECK(thread.join_within(0ms));
+}
+
+TEST_CASE("a process ends with its code, and without any clean-up while a thread is left to itself") {
+  const auto ends_with = [](bool is_left) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      std::atexit([] { std::_Exit(99); });
+      std::promise<void> never;
+      if (is_left) BackgroundThread("waits", [never = never.get_future().share()] { never.wait(); });
+      end_process(7);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  };
+  CHECK(ends_with(true) == 7);
+  CHECK(ends_with(false) == 99);
 }
 
 }  // namespace outbox

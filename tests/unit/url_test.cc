@@ -39,7 +39,13 @@ TEST_CASE("a URL that cannot be read says which part is wrong") {
 TEST_CASE("a shown URL has no secret in it") {
   CHECK(redacted("redis://u:pw@h:1/0") == "redis://u:***@h:1/0");
   CHECK(redacted("redis://:p@w/x?y@h:1/0") == "redis://:***@h:1/0");
-  CHECK(redacted("postgresql://u@h/d?password=x&sslmode=require") == "postgresql://u@h/d?password=***&sslmode=require");
+  CHECK(redacted("postgresql://u@h/d?password=x&sslmode=require") ==
+        "postgresql://u@h/d?password=***&sslmode=require");
   CHECK(redacted("u:pw@h") == "u:***@h");
   CHECK(redacted("sqlite:a.db") == "sqlite:a.db");
+}
+
+TEST_CASE("an endpoint is a host and its port, IPv6 in brackets") {
+  CHECK(endpoint_of({"h1", 6380}, 6379) == "h1:6380");
+  CHECK(endpoint_of({"::1", std::nullopt}, 6379) == "[::1]:6379");
 }

@@ -9,6 +9,7 @@
 #include "core/result.h"
 
 namespace outbox {
+
 struct AmqpSettings : ServerSettings {
   std::string virtual_host;
   std::string exchange;  ///< empty: the default exchange, which routes to the queue of the topic's name

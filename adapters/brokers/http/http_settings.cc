@@ -145,7 +145,6 @@ Result<void> read_url(const std::string& text, HttpSettings& settings) {
     return bad("the URL's path or query has a character that must be percent-encoded, or a fragment (#)");
 
   settings.is_tls = url->scheme == "https";
-  settings.hosts = url->hosts;
   settings.endpoint = endpoint_of(host, settings.is_tls ? 443 : 80);
   settings.origin = url->scheme + "://" + settings.endpoint;
   settings.is_loopback = host.name == "localhost" || host.name == "::1" || host.name.starts_with("127.");

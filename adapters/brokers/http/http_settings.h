@@ -12,7 +12,7 @@
 
 namespace outbox {
 
-/// One host.
+/// Its one host is in `origin` and `endpoint`, not in `hosts`.
 struct HttpSettings : ServerSettings {
   std::string origin;      ///< "https://host:port"; the host is server_name where that is set
   std::string path;        ///< of the URL, as it was written; "" or "/..."

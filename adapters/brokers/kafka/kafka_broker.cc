@@ -64,7 +64,7 @@ void KafkaBroker::connect() {
   }
   pending_.session.reset();
   last_error_.clear();
-  is_unreachable_ = false;
+  unreachable_until_.reset();
   progress_ = now();
   auto client = KafkaClient::start(settings_, events_.descriptor());
   if (!client) {
@@ -254,11 +254,10 @@ void KafkaBroker::take_error(rd_kafka_event_t& event) {
   const std::string_view text = rd_kafka_event_error_string(&event);
   const std::string shown = shown_without(settings_.password, text, text_max);
   if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-    const std::string why = last_error_.empty() ? settings_.servers + ": " + shown : last_error_;
-    if (phase_ == Phase::up) return end_session(Session::State::down, why, purge_all);
-    if (phase_ != Phase::connecting || std::exchange(is_unreachable_, true)) return;
+    if (last_error_.empty()) last_error_ = settings_.servers + ": " + shown;
+    if (phase_ == Phase::up) return end_session(Session::State::down, last_error_, purge_all);
     // The hosts' other addresses get half of the time: librdkafka tries them, and tells nothing new.
-    progress_ = std::min(progress_, now() - settings_.connect_timeout / 2);
+    if (!unreachable_until_) unreachable_until_ = now() + settings_.connect_timeout / 2;
     return;
   }
   if (fault_of(error, text) == Fault::misconfigured)
@@ -311,7 +310,7 @@ std::optional<Instant> KafkaBroker::deadline() const {
     case Phase::closed:
       return std::nullopt;
     case Phase::connecting:
-      return progress_ + settings_.connect_timeout;
+      return std::min(progress_ + settings_.connect_timeout, unreachable_until_.value_or(Instant::max()));
     case Phase::up:
       if (in_flight_ == 0) return std::nullopt;
       return progress_ + settings_.timeout;
@@ -331,7 +330,8 @@ void KafkaBroker::check_deadline() {
   std::string what =
       settings_.servers + (is_up ? ": no answer within " + milliseconds_text(settings_.timeout)
                                  : ": no connection within " + milliseconds_text(settings_.connect_timeout));
-  if (!last_error_.empty()) what = is_unreachable_ ? last_error_ : what + "; last error: " + last_error_;
+  if (!last_error_.empty())
+    what = !is_up && unreachable_until_ ? last_error_ : what + "; last error: " + last_error_;
   end_session(Session::State::down, what, purge_all);
 }
 

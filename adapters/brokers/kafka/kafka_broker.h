@@ -84,7 +84,8 @@ class KafkaBroker final : public Broker {
   bool may_release_ = false;        ///< what some of them wait for has been answered
   Instant progress_{};              ///< connecting or closing began, or the last report came
   std::string last_error_;          ///< what librdkafka said of a connection last
-  bool is_unreachable_ = false;     ///< connecting: every server has been tried once
+  std::optional<Instant>
+      unreachable_until_;  ///< while connecting: no broker was reached at its first address
   Session ending_;
   std::vector<std::string> refused_keys_;  ///< of failures that poll() has not told of
   Answers pending_;                        ///< for the next poll()

@@ -10,6 +10,7 @@
 #include "core/result.h"
 
 namespace outbox {
+
 struct KafkaSettings : ServerSettings {
   std::string servers;  ///< "host:port,host:port"
   std::string sasl_mechanism;

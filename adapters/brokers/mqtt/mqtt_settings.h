@@ -9,6 +9,7 @@
 #include "core/result.h"
 
 namespace outbox {
+
 struct MqttSettings : ServerSettings {
   std::string client_id;
   bool accepts_no_subscribers = false;  ///< a message that nobody has subscribed to counts as accepted

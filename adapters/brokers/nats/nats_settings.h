@@ -9,6 +9,7 @@
 #include "core/result.h"
 
 namespace outbox {
+
 /// A user without a password is a token.
 struct NatsSettings : ServerSettings {
   std::string creds_file;

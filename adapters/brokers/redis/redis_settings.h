@@ -10,6 +10,7 @@
 #include "core/result.h"
 
 namespace outbox {
+
 struct RedisSettings : ServerSettings {
   int database = 0;
 
