@@ -279,7 +279,7 @@ TEST_CASE("http: a request that a kept connection does not survive is not sent a
 
 TEST_CASE("http: half an answer, none, and one that never ends leave the message in doubt") {
   WebhookServer& receiver = server();
-  for (const char* way : {"cuts", "half head", "half body", "hangs"}) {
+  for (const char* way : {"cuts", "half head", "open head", "half body", "hangs"}) {
     receiver.answers({{.path = "/hook/bad", .status = 200, .way = way}});
     const auto broker = open_broker(http_adapter(), url_of(receiver.port()), impatient());
     Driver driver(*broker);

@@ -104,6 +104,9 @@ class Connection(socketserver.StreamRequestHandler):
         if way == "half head":
             self.wfile.write(head[: len(head) // 2].encode())
             return False
+        if way == "open head":  # whole lines, but not the empty one
+            self.wfile.write(head.encode())
+            return False
         if way == "half body":
             self.wfile.write((head + "Content-Length: 100\r\n\r\nhalf").encode())
             return False
