@@ -81,12 +81,6 @@ class AmqpFixture : public ServerFixture {
   bool has_rights_ = false;
 };
 
-Rows rows_of(int count, std::size_t payload_size = 100) {
-  Rows rows;
-  for (int i = 0; i < count; ++i) rows.add({.payload = std::string(payload_size, 'x')});
-  return rows;
-}
-
 bool accepted_one(Driver& driver) {
   const Delivery delivery = driver.publish(rows_of(1)).at(0);
   INFO(delivery.reason);

@@ -51,12 +51,6 @@ std::unique_ptr<Broker> open_default(const Settings& settings = {}) {
   return open_broker(amqp_adapter(), AmqpFixture::server().url(), settings);
 }
 
-Rows rows_to(const std::vector<std::string>& topics) {
-  Rows rows;
-  for (const std::string& topic : topics) rows.add({.topic = topic});
-  return rows;
-}
-
 TEST_CASE("amqp:") {
   AmqpFixture fixture;
   broker_suite(fixture);

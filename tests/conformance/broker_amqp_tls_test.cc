@@ -60,12 +60,6 @@ TlsRabbitmq& rabbitmq() {
   return one;
 }
 
-Rows rows_of(int count, std::size_t payload_size) {
-  Rows rows;
-  for (int i = 0; i < count; ++i) rows.add({.payload = std::string(payload_size, 'x')});
-  return rows;
-}
-
 TEST_CASE("amqps:") {
   TlsRabbitmq& server = rabbitmq();
   broker_tls_suite(amqp_adapter(),

@@ -33,7 +33,7 @@ void append(const std::string& path, std::string_view text) {
   std::ofstream(path, std::ios::binary | std::ios::app) << text;
 }
 
-Rows rows_of(int count, std::size_t payload_size = 20) {
+Rows text_rows(int count, std::size_t payload_size = 20) {
   Rows rows;
   for (int i = 0; i < count; ++i)
     rows.add({.payload = std::string(payload_size, 'x'), .content_type = "text/plain"});
@@ -99,7 +99,7 @@ TEST_CASE("file: rows that JSON cannot carry are rejected, and their key waits f
 
 TEST_CASE("file: a torn last line is cut off before anything is appended") {
   FileFixture fixture;
-  const Rows rows = rows_of(3);
+  const Rows rows = text_rows(3);
   CHECK(count(Driver(*fixture.open()).publish(rows), Verdict::accepted) == 3);
   const std::string whole = read_file(fixture.path);
   const std::size_t last = whole.rfind('\n', whole.size() - 2) + 1;
@@ -156,11 +156,11 @@ TEST_CASE("file: a batch that does not fit leaves nothing behind and is unavaila
   FileFixture fixture;
   const auto broker = fixture.open();
   Driver driver(*broker);
-  CHECK(count(driver.publish(rows_of(5)), Verdict::accepted) == 5);
+  CHECK(count(driver.publish(text_rows(5)), Verdict::accepted) == 5);
   const std::string before = read_file(fixture.path);
   {
     const FileSizeLimit limit(before.size() + 10000);
-    const Rows rows = rows_of(100, 300);
+    const Rows rows = text_rows(100, 300);
     driver.submit(rows.submissions());
     const auto deliveries = driver.deliveries();
     CHECK(count(deliveries, Verdict::unavailable) == 100);
@@ -168,7 +168,7 @@ TEST_CASE("file: a batch that does not fit leaves nothing behind and is unavaila
     CHECK(driver.session().state == Session::State::down);
     CHECK(read_file(fixture.path) == before);
   }
-  CHECK(count(driver.publish(rows_of(100, 300)), Verdict::accepted) == 100);
+  CHECK(count(driver.publish(text_rows(100, 300)), Verdict::accepted) == 100);
   CHECK(fixture.received().size() == 105);
 }
 
@@ -182,10 +182,10 @@ TEST_CASE("file: a full disk makes the route unavailable, and it goes on when th
   {
     const auto broker = fixture.open();
     Driver driver(*broker);
-    CHECK(count(driver.publish(rows_of(10)), Verdict::accepted) == 10);
+    CHECK(count(driver.publish(text_rows(10)), Verdict::accepted) == 10);
     const std::string before = read_file(fixture.path);
     append(disk + "/ballast", std::string(200 << 10, 'b'));
-    const Rows rows = rows_of(300, 1000);
+    const Rows rows = text_rows(300, 1000);
     driver.submit(rows.submissions());
     const auto deliveries = driver.deliveries();
     CHECK(count(deliveries, Verdict::unavailable) == 300);
@@ -193,7 +193,7 @@ TEST_CASE("file: a full disk makes the route unavailable, and it goes on when th
     CHECK(driver.session().state == Session::State::down);
     CHECK(read_file(fixture.path) == before);
     std::filesystem::remove(disk + "/ballast");
-    CHECK(count(driver.publish(rows_of(100, 300)), Verdict::accepted) == 100);
+    CHECK(count(driver.publish(text_rows(100, 300)), Verdict::accepted) == 100);
     CHECK(fixture.received().size() == 110);
   }
   CHECK(::umount2(disk.c_str(), MNT_DETACH) == 0);
@@ -203,9 +203,9 @@ TEST_CASE("file: after a rename the next batch begins a new file") {
   FileFixture fixture;
   const auto broker = fixture.open();
   Driver driver(*broker);
-  CHECK(count(driver.publish(rows_of(2)), Verdict::accepted) == 2);
+  CHECK(count(driver.publish(text_rows(2)), Verdict::accepted) == 2);
   std::filesystem::rename(fixture.path, fixture.path + ".1");
-  const Rows rows = rows_of(3);
+  const Rows rows = text_rows(3);
   driver.submit(rows.submissions());
   CHECK(count(driver.deliveries(), Verdict::unavailable) == 3);
   CHECK(driver.session().state == Session::State::down);

@@ -28,16 +28,6 @@ std::string url_of(int port) {
   return "http://127.0.0.1:" + std::to_string(port) + "/hook";
 }
 
-Rows rows_to(const std::vector<std::string>& topics) {
-  Rows rows;
-  for (const std::string& topic : topics) rows.add({.topic = topic});
-  return rows;
-}
-
-Rows many(int count) {
-  return rows_to(std::vector<std::string>(static_cast<std::size_t>(count), "order.placed"));
-}
-
 TEST_CASE("http: each class of answers has its verdict, and the reason names the status") {
   WebhookServer& receiver = server();
   struct Case {
@@ -76,7 +66,7 @@ TEST_CASE("http: a redirect is not followed") {
   WebhookServer elsewhere;
   receiver.answers({{.status = 307, .headers = {{"Location", url_of(elsewhere.port()) + "/order.placed"}}}});
   const auto broker = open_broker(http_adapter(), url_of(receiver.port()));
-  const Delivery delivery = Driver(*broker).publish(many(1)).at(0);
+  const Delivery delivery = Driver(*broker).publish(rows_of(1)).at(0);
   CHECK(delivery.verdict == Verdict::misconfigured);
   CHECK(delivery.reason.find("redirects are not followed") != std::string::npos);
   CHECK(elsewhere.requests().empty());
@@ -88,7 +78,7 @@ TEST_CASE("http: Retry-After ends the session, and none is begun before the time
   const auto broker = open_broker(http_adapter(), url_of(receiver.port()));
   Driver driver(*broker);
   const auto start = steady_clock::now();
-  const auto deliveries = driver.publish(many(100));
+  const auto deliveries = driver.publish(rows_of(100));
   CHECK(count(deliveries, Verdict::unavailable) == 100);
   const Session session = driver.session();
   CHECK(session.state == Session::State::down);
@@ -99,7 +89,7 @@ TEST_CASE("http: Retry-After ends the session, and none is begun before the time
   CHECK(eventually([&] { return driver.connect().state == Session::State::up; }));
   CHECK(steady_clock::now() - start >= milliseconds(1000));
   CHECK(receiver.requests("OPTIONS").size() == 1);
-  CHECK(count(driver.publish(many(1)), Verdict::accepted) == 1);
+  CHECK(count(driver.publish(rows_of(1)), Verdict::accepted) == 1);
 }
 
 TEST_CASE("http: Retry-After may be a date, and an hour is the most that is waited") {
@@ -107,7 +97,7 @@ TEST_CASE("http: Retry-After may be a date, and an hour is the most that is wait
   receiver.answers({{.status = 503, .headers = {{"Retry-After", "Fri, 31 Dec 2100 23:59:59 GMT"}}}});
   const auto broker = open_broker(http_adapter(), url_of(receiver.port()));
   Driver driver(*broker);
-  CHECK(count(driver.publish(many(1)), Verdict::unavailable) == 1);
+  CHECK(count(driver.publish(rows_of(1)), Verdict::unavailable) == 1);
   CHECK(driver.session().reason.find("it asks to wait 3600 s") != std::string::npos);
   CHECK(driver.connect().reason.find("asked to wait: another 3600 s") != std::string::npos);
 }
@@ -146,7 +136,7 @@ TEST_CASE("http: with probe = \"connect\" a session begins without a request") {
   Driver driver(*broker);
   REQUIRE(driver.connect().state == Session::State::up);
   CHECK(receiver.requests("OPTIONS").empty());
-  CHECK(count(driver.publish(many(100)), Verdict::accepted) == 100);
+  CHECK(count(driver.publish(rows_of(100)), Verdict::accepted) == 100);
 }
 
 TEST_CASE("http: whatever a topic is called, its message stays below the configured path") {
@@ -253,7 +243,7 @@ TEST_CASE("http: requests share as many connections as may be in flight, and kee
   FaultProxy proxy(receiver.port());
   const auto broker = open_broker(http_adapter(), url_of(proxy.port()), {{"concurrency", std::int64_t{7}}});
   Driver driver(*broker);
-  for (int i = 0; i < 3; ++i) CHECK(count(driver.publish(many(100)), Verdict::accepted) == 100);
+  for (int i = 0; i < 3; ++i) CHECK(count(driver.publish(rows_of(100)), Verdict::accepted) == 100);
   int parallel_max = 0;
   for (const WebhookRequest& request : receiver.requests())
     parallel_max = std::max(parallel_max, request.parallel);
@@ -267,7 +257,7 @@ TEST_CASE("http: a request that a kept connection does not survive is not sent a
   receiver.answers({{.path = "/hook/cut", .way = "cuts"}});
   const auto broker = open_broker(http_adapter(), url_of(receiver.port()));
   Driver driver(*broker);
-  CHECK(count(driver.publish(many(1)), Verdict::accepted) ==
+  CHECK(count(driver.publish(rows_of(1)), Verdict::accepted) ==
         1);  // so that there is a connection to use again
   const Delivery delivery = driver.publish(rows_to({"cut"})).at(0);
   CHECK(delivery.verdict == Verdict::in_doubt);
@@ -326,18 +316,19 @@ TEST_CASE("http: after a failure the others in flight are still answered, and wh
 TEST_CASE("http: a login is Basic or Bearer, and a wrong one is misconfigured without being shown") {
   WebhookServer basic({.authorization = "Basic c2hvcDpwQDpzcw=="});  // shop:p@:ss
   const std::string host = "127.0.0.1:" + std::to_string(basic.port());
-  CHECK(
-      Driver(*open_broker(http_adapter(), "http://shop:p%40%3Ass@" + host)).publish(many(1)).at(0).verdict ==
-      Verdict::accepted);
+  CHECK(Driver(*open_broker(http_adapter(), "http://shop:p%40%3Ass@" + host))
+            .publish(rows_of(1))
+            .at(0)
+            .verdict == Verdict::accepted);
   const Delivery wrong =
-      Driver(*open_broker(http_adapter(), "http://shop:wrong-secret@" + host)).publish(many(1)).at(0);
+      Driver(*open_broker(http_adapter(), "http://shop:wrong-secret@" + host)).publish(rows_of(1)).at(0);
   CHECK(wrong.verdict == Verdict::misconfigured);
   CHECK(wrong.reason.find("correct user and password") != std::string::npos);
   CHECK(wrong.reason.find("wrong-secret") == std::string::npos);
   WebhookServer bearer({.authorization = "Bearer tok-en"});
   const auto broker =
       open_broker(http_adapter(), url_of(bearer.port()), {{"bearer_token", std::string("tok-en")}});
-  CHECK(count(Driver(*broker).publish(many(2)), Verdict::accepted) == 2);
+  CHECK(count(Driver(*broker).publish(rows_of(2)), Verdict::accepted) == 2);
 }
 
 TEST_CASE("http: a URL or settings that can never work are refused with the fix") {

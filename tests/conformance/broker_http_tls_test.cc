@@ -21,12 +21,6 @@ std::string url_of(int port, const std::string& scheme = "https") {
   return scheme + "://127.0.0.1:" + std::to_string(port) + "/hook";
 }
 
-Rows many(int count) {
-  Rows rows;
-  for (int i = 0; i < count; ++i) rows.add();
-  return rows;
-}
-
 TEST_CASE("https:") {
   const Certificate certificate;
   WebhookServer secure({.certificate = certificate.file, .key = certificate.key});
@@ -44,7 +38,7 @@ TEST_CASE("https: the relay shows a certificate of its own") {
   settings.emplace("cert_file", certificate.file);
   settings.emplace("key_file", certificate.key);
   const auto broker = open_broker(http_adapter(), url_of(secure.port()), settings);
-  CHECK(count(Driver(*broker).publish(many(3)), Verdict::accepted) == 3);
+  CHECK(count(Driver(*broker).publish(rows_of(3)), Verdict::accepted) == 3);
   settings.insert_or_assign("key_file", std::string("/nonexistent/key.pem"));
   const Session session = Driver(*open_broker(http_adapter(), url_of(secure.port()), settings)).connect();
   CHECK(session.state == Session::State::misconfigured);
@@ -57,7 +51,7 @@ TEST_CASE("https: server_name is the name that the request is sent to") {
   const auto broker =
       open_broker(http_adapter(), url_of(secure.port()),
                   {{"ca_file", certificate.file}, {"server_name", std::string("broker.test")}});
-  CHECK(count(Driver(*broker).publish(many(1)), Verdict::accepted) == 1);
+  CHECK(count(Driver(*broker).publish(rows_of(1)), Verdict::accepted) == 1);
   CHECK(secure.requests().at(0).header("host") == "broker.test:" + std::to_string(secure.port()));
 }
 
@@ -110,7 +104,7 @@ TEST_CASE("http/2: http_version = \"1.1\" keeps it off") {
   receiver.server.answers({{.delay = milliseconds(5)}});
   const auto broker = open_broker(http_adapter(), url_of(receiver.wire.port()),
                                   receiver.settings({{"http_version", std::string("1.1")}}));
-  CHECK(count(Driver(*broker).publish(many(100)), Verdict::accepted) == 100);
+  CHECK(count(Driver(*broker).publish(rows_of(100)), Verdict::accepted) == 100);
   CHECK(receiver.wire.accepted() > 1);
 }
 
@@ -122,7 +116,7 @@ TEST_CASE("http/2: a wire that is cut or goes silent leaves what was sent in dou
   Driver driver(*broker);
   for (const bool is_cut : {true, false}) {
     REQUIRE(driver.connect().state == Session::State::up);
-    const Rows rows = many(100);
+    const Rows rows = rows_of(100);
     receiver.wire.half_open(true);
     driver.submit(rows.submissions());
     if (is_cut) {
@@ -137,7 +131,7 @@ TEST_CASE("http/2: a wire that is cut or goes silent leaves what was sent in dou
     receiver.wire.heal();
     receiver.wire.cut();
   }
-  CHECK(count(driver.publish(many(10)), Verdict::accepted) == 10);
+  CHECK(count(driver.publish(rows_of(10)), Verdict::accepted) == 10);
 }
 
 /// The signature as Python's standard library makes it.

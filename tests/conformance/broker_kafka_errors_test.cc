@@ -41,12 +41,6 @@ struct MockedKafka {
   KafkaMock cluster;
 };
 
-Rows rows_of(int number) {
-  Rows rows;
-  for (int i = 0; i < number; ++i) rows.add();
-  return rows;
-}
-
 std::vector<std::string> ids_from(std::int64_t first, std::int64_t last) {
   std::vector<std::string> ids;
   for (; first <= last; ++first) ids.push_back(uuid_of(first));

@@ -53,10 +53,8 @@ class MqttFixture : public ServerFixture {
   MqttReader reader_{server_};
 };
 
-Rows rows_of(int count, std::size_t payload_size = 100) {
-  Rows rows;
-  for (int i = 0; i < count; ++i) rows.add({.topic = "a", .payload = std::string(payload_size, 'x')});
-  return rows;
+Rows rows_to_a(int count, std::size_t payload_size = 100) {
+  return rows_of(count, payload_size, "a");
 }
 
 std::string url_of(int port) {
@@ -78,7 +76,7 @@ TEST_CASE("mqtt: of a host's several addresses the first that answers is taken")
   MosquittoServer server;  // on 127.0.0.1 alone; localhost may be ::1 first
   const auto broker =
       open_broker(mqtt_adapter(), "mqtt://localhost:" + std::to_string(server.port()), easy());
-  CHECK(count(Driver(*broker).publish(rows_of(1)), Verdict::accepted) == 1);
+  CHECK(count(Driver(*broker).publish(rows_to_a(1)), Verdict::accepted) == 1);
 }
 
 TEST_CASE("mqtt: no more than the server's Receive Maximum is in doubt when answers stay away") {
@@ -88,7 +86,7 @@ TEST_CASE("mqtt: no more than the server's Receive Maximum is in doubt when answ
   Driver driver(*broker);
   REQUIRE(driver.connect().state == Session::State::up);
   proxy.swallow_answers(true);
-  const Rows rows = rows_of(100);
+  const Rows rows = rows_to_a(100);
   driver.submit(rows.submissions());
   const auto deliveries = driver.deliveries();
   CHECK(count(deliveries, Verdict::in_doubt) == 7);
@@ -103,7 +101,7 @@ TEST_CASE("mqtt: a connection cut in the middle of the answers accepts exactly t
   for (std::size_t bytes : {0, 1, 4, 5, 500, 900}) {
     REQUIRE(driver.connect().state == Session::State::up);
     proxy.cut_after_answers(bytes);
-    const Rows rows = rows_of(200);
+    const Rows rows = rows_to_a(200);
     driver.submit(rows.submissions());
     const auto deliveries = driver.deliveries();
     const std::size_t accepted = count(deliveries, Verdict::accepted);
@@ -122,7 +120,7 @@ TEST_CASE("mqtt: nothing is sent again by the library in a new session") {
   Driver driver(*broker);
   REQUIRE(driver.connect().state == Session::State::up);
   proxy.swallow_answers(true);
-  const Rows rows = rows_of(10);
+  const Rows rows = rows_to_a(10);
   driver.submit(rows.submissions());
   CHECK(count(driver.deliveries(), Verdict::in_doubt) == 10);
   proxy.heal();

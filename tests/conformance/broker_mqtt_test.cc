@@ -47,12 +47,6 @@ class MqttFixture : public BrokerFixture {
   MqttReader reader{server};
 };
 
-Rows rows_to(const std::vector<std::string>& topics) {
-  Rows rows;
-  for (const std::string& topic : topics) rows.add({.topic = topic});
-  return rows;
-}
-
 TEST_CASE("mqtt:") {
   MqttFixture fixture;
   broker_suite(fixture);

@@ -35,12 +35,6 @@ Settings trusting(const Certificate& certificate, const Settings& more = {}) {
   return settings;
 }
 
-Rows rows_of(int count, std::size_t payload_size) {
-  Rows rows;
-  for (int i = 0; i < count; ++i) rows.add({.payload = std::string(payload_size, 'x')});
-  return rows;
-}
-
 TEST_CASE("mqtts:") {
   if (!MqttTls::missing().empty()) return;
   TlsMosquitto mosquitto;

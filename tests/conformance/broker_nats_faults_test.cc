@@ -54,10 +54,8 @@ class NatsFixture : public ServerFixture {
                                 permissions: { publish: { deny: ["order.forbidden"] } } } ] })"}};
 };
 
-Rows rows_of(int count, std::size_t payload_size = 100) {
-  Rows rows;
-  for (int i = 0; i < count; ++i) rows.add({.topic = "a", .payload = std::string(payload_size, 'x')});
-  return rows;
+Rows rows_to_a(int count, std::size_t payload_size = 100) {
+  return rows_of(count, payload_size, "a");
 }
 
 /// A server without logins and with the stream.
@@ -83,11 +81,11 @@ TEST_CASE("nats: nothing is sent again behind the relay's back when a connection
   FaultProxy proxy(server.port());
   const auto broker = open_broker(nats_adapter(), url_of(proxy.port()), impatient());
   Driver driver(*broker);
-  CHECK(count(driver.publish(rows_of(1)), Verdict::accepted) == 1);
+  CHECK(count(driver.publish(rows_to_a(1)), Verdict::accepted) == 1);
   const auto connections = proxy.accepted();
   proxy.cut();
   CHECK(driver.session().state == Session::State::down);
-  const Rows rows = rows_of(3);
+  const Rows rows = rows_to_a(3);
   driver.submit(rows.submissions(2));
   CHECK(count(driver.deliveries(), Verdict::unavailable) == 2);
   CHECK(proxy.accepted() == connections);
@@ -98,7 +96,7 @@ TEST_CASE("nats: a server that is about to stop gets nothing more, and the sessi
   PlainServer server;
   const auto broker = open_broker(nats_adapter(), server.url());
   Driver driver(*broker);
-  CHECK(count(driver.publish(rows_of(1)), Verdict::accepted) == 1);
+  CHECK(count(driver.publish(rows_to_a(1)), Verdict::accepted) == 1);
   server.enter_lame_duck_mode();
   const Session session = driver.session();
   CHECK(session.state == Session::State::down);

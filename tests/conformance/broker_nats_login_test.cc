@@ -23,12 +23,6 @@ namespace {
 using Json = NatsReader::Json;
 using Level = Finding::Level;
 
-Rows rows_to(const std::vector<std::string>& topics) {
-  Rows rows;
-  for (const std::string& topic : topics) rows.add({.topic = topic});
-  return rows;
-}
-
 std::string at(const std::string& login, const NatsServer& server) {
   return "nats://" + login + "@127.0.0.1:" + std::to_string(server.port());
 }

@@ -39,12 +39,6 @@ class NatsFixture : public BrokerFixture {
   NatsReader reader{server().port()};
 };
 
-Rows rows_to(const std::vector<std::string>& topics) {
-  Rows rows;
-  for (const std::string& topic : topics) rows.add({.topic = topic});
-  return rows;
-}
-
 TEST_CASE("nats:") {
   NatsFixture fixture;
   broker_suite(fixture);

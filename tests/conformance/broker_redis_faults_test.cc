@@ -50,10 +50,8 @@ std::string url_of(int port) {
   return "redis://127.0.0.1:" + std::to_string(port);
 }
 
-Rows rows_of(int count, std::size_t payload_size = 100) {
-  Rows rows;
-  for (int i = 0; i < count; ++i) rows.add({.topic = "a", .payload = std::string(payload_size, 'x')});
-  return rows;
+Rows rows_to_a(int count, std::size_t payload_size = 100) {
+  return rows_of(count, payload_size, "a");
 }
 
 TEST_CASE("redis:") {
@@ -69,7 +67,7 @@ TEST_CASE("redis: a connection cut in the middle of the answers accepts exactly 
   for (std::size_t bytes : {0, 1, 21, 500, 1000}) {
     REQUIRE(driver.connect().state == Session::State::up);
     proxy.cut_after_answers(bytes);
-    const Rows rows = rows_of(200);
+    const Rows rows = rows_to_a(200);
     driver.submit(rows.submissions());
     const auto deliveries = driver.deliveries();
     const std::size_t accepted = count(deliveries, Verdict::accepted);
@@ -94,7 +92,7 @@ TEST_CASE(
   server.start_slowly(std::chrono::microseconds(500));
   const auto broker = open_broker(redis_adapter(), server.url(), impatient());
   Driver driver(*broker);
-  const Rows rows = rows_of(3);
+  const Rows rows = rows_to_a(3);
   REQUIRE(driver.connect().state == Session::State::up);
   driver.submit(rows.submissions());
   const auto deliveries = driver.deliveries();

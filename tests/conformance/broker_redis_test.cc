@@ -36,12 +36,6 @@ class RedisFixture : public BrokerFixture {
   RedisReader reader{server().port()};
 };
 
-Rows rows_to(const std::vector<std::string>& topics) {
-  Rows rows;
-  for (const std::string& topic : topics) rows.add({.topic = topic});
-  return rows;
-}
-
 TEST_CASE("redis:") {
   RedisFixture fixture;
   broker_suite(fixture);

@@ -26,12 +26,6 @@ class TlsRedis {
                                     "--tls-auth-clients", "optional"}}};
 };
 
-Rows rows_of(int count, std::size_t payload_size) {
-  Rows rows;
-  for (int i = 0; i < count; ++i) rows.add({.payload = std::string(payload_size, 'x')});
-  return rows;
-}
-
 TEST_CASE("rediss: a build without TLS refuses the URL and says what is needed") {
   if (RedisTls::missing().empty()) return;
   const auto opened = redis_adapter().open(

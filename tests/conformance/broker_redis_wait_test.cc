@@ -33,7 +33,7 @@ class Pair {
   RedisServer replica{{.arguments = {"--replicaof", "127.0.0.1", std::to_string(master.port())}}};
 };
 
-Rows rows_of(int count) {
+Rows numbered_rows(int count) {
   Rows rows;
   for (int i = 0; i < count; ++i) rows.add({.topic = "a", .payload = std::to_string(i)});
   return rows;
@@ -44,7 +44,7 @@ TEST_CASE("redis: with wait_replicas an accepted message is in the replica") {
   const auto broker = pair.open(pair.master.port());
   Driver driver(*broker);
   REQUIRE(driver.connect().state == Session::State::up);
-  const Rows rows = rows_of(3000);
+  const Rows rows = numbered_rows(3000);
   const auto all = rows.submissions();
   for (std::size_t i = 0; i < all.size(); i += 500) driver.submit(std::span(all).subspan(i, 500));
   CHECK(count(driver.deliveries(), Verdict::accepted) == 3000);
@@ -59,7 +59,7 @@ TEST_CASE("redis: with wait_replicas nothing is accepted while the replica is si
   Driver driver(*broker);
   REQUIRE(driver.connect().state == Session::State::up);
   pair.replica.freeze();
-  const Rows rows = rows_of(10);
+  const Rows rows = numbered_rows(10);
   driver.submit(rows.submissions());
   const auto deliveries = driver.deliveries();
   CHECK(count(deliveries, Verdict::unavailable) == 10);
@@ -80,7 +80,7 @@ TEST_CASE("redis: what is submitted while a WAIT runs waits for the next one") {
   Driver driver(*broker);
   REQUIRE(driver.connect().state == Session::State::up);
   pair.replica.freeze();
-  const Rows rows = rows_of(3);
+  const Rows rows = numbered_rows(3);
   const auto all = rows.submissions();
   for (const Submission& submission : all) driver.submit({&submission, 1});
   CHECK(count(driver.deliveries(), Verdict::unavailable) == 3);
@@ -95,7 +95,7 @@ TEST_CASE("redis: what the master has and no replica has confirmed is in doubt w
   Driver driver(*broker);
   REQUIRE(driver.connect().state == Session::State::up);
   pair.replica.freeze();
-  const Rows rows = rows_of(5);
+  const Rows rows = numbered_rows(5);
   driver.submit(rows.submissions());
   RedisReader reader(pair.master.port());
   REQUIRE(eventually([&] { return reader.stream("a").size() == 5; }));
@@ -110,7 +110,7 @@ TEST_CASE("redis: without the right to WAIT the route is misconfigured") {
   const auto broker =
       open_broker(redis_adapter(), "redis://shop:pass@127.0.0.1:" + std::to_string(pair.master.port()),
                   {{"wait_replicas", std::int64_t{1}}});
-  const auto deliveries = Driver(*broker).publish(rows_of(2));
+  const auto deliveries = Driver(*broker).publish(numbered_rows(2));
   CHECK(count(deliveries, Verdict::misconfigured) == 2);
   CHECK_MESSAGE(deliveries[0].reason.find("WAIT was refused: NOPERM") != std::string::npos,
                 deliveries[0].reason);

@@ -16,12 +16,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-Rows rows_of(int count, std::size_t payload_size = 100) {
-  Rows rows;
-  for (int i = 0; i < count; ++i) rows.add({.payload = std::string(payload_size, 'x')});
-  return rows;
-}
-
 std::set<std::string> ids_at(BrokerFixture& fixture) {
   std::set<std::string> ids;
   for (const Received& received : fixture.received()) ids.insert(received.id());

@@ -73,10 +73,11 @@ TEST_CASE("a commit is seen within a millisecond, mostly") {
   granted(*store);
   constexpr int count = 300;
   std::vector<std::atomic<std::int64_t>> committed(count + 1);
+  std::atomic<int> read = 0;
   std::thread service([&] {
     auto connection = outbox.service(5s);
     for (int i = 1; i <= count; ++i) {
-      std::this_thread::sleep_for(2ms);
+      read.wait(i - 2);  // the reader has what was committed, and waits again
       must(connection.execute(one_row, "test"));
       committed[static_cast<std::size_t>(i)] = Clock::now().time_since_epoch().count();
     }
@@ -92,6 +93,8 @@ TEST_CASE("a commit is seen within a millisecond, mostly") {
       delays.push_back(now.time_since_epoch() - Duration(stamp.load()));
     }
     mark = batch.end;
+    read = static_cast<int>(mark.seq);
+    read.notify_one();
     if (batch.messages.empty()) must(store->wait(1s));
   }
   service.join();

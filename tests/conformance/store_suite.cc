@@ -267,7 +267,11 @@ void check_wait(StoreFixture& fixture) {
   CHECK(read_all(holder).size() == 1);
   for (int round = 0; round < 5; ++round) {
     const std::jthread service([&, round] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20 * round));  // any moment will do
+      for (int i = 0; i < 50 * round; ++i) {  // so that the commit comes later and later into the wait
+        writer->begin();
+        writer->insert(numbered(1, 2).front());
+        writer->rollback();
+      }
       writer->commit_rows(numbered(1, 2));
     });
     for (std::size_t found = 0; found == 0; found = read_all(holder).size()) {

@@ -35,4 +35,16 @@ std::vector<Submission> Rows::submissions(std::int64_t first) const& {
   return result;
 }
 
+Rows rows_of(int count, std::size_t payload_size, const std::string& topic) {
+  Rows rows;
+  for (int i = 0; i < count; ++i) rows.add({.topic = topic, .payload = std::string(payload_size, 'x')});
+  return rows;
+}
+
+Rows rows_to(const std::vector<std::string>& topics) {
+  Rows rows;
+  for (const std::string& topic : topics) rows.add({.topic = topic});
+  return rows;
+}
+
 }  // namespace outbox::test

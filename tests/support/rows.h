@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -48,5 +49,10 @@ class Rows {
   std::deque<std::vector<Header>> headers_;
   std::deque<Message> messages_;
 };
+
+/// As many, all alike, with a payload of so many 'x'.
+Rows rows_of(int count, std::size_t payload_size = 100, const std::string& topic = "order.placed");
+/// One to each topic, in this order.
+Rows rows_to(const std::vector<std::string>& topics);
 
 }  // namespace outbox::test

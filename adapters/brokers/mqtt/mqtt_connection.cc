@@ -121,7 +121,7 @@ MqttConnection::Progress MqttConnection::advance() {
 bool MqttConnection::resolve() {
   for (const Url::Host& host : settings_.hosts) {
     const int port = host.port.value_or(settings_.default_port());
-    endpoint_ = endpoint_of(host, port);
+    endpoint_ = endpoint_of(host, settings_.default_port());
     addrinfo wanted{};
     wanted.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
