@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "adapters/registry.h"
+#include "base/background.h"
 #include "cli/cli.h"
-#include "threads/background.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

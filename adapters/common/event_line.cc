@@ -4,7 +4,7 @@
 #include <cassert>
 #include <iterator>
 
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "core/adapter.h"
-#include "core/result.h"
 #include "core/url.h"
 
 namespace outbox {

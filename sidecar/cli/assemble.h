@@ -5,9 +5,9 @@
 #include <memory>
 #include <span>
 
+#include "base/result.h"
 #include "config/config.h"
 #include "core/adapter.h"
-#include "core/result.h"
 #include "runtime/relay_process.h"
 
 namespace outbox {

@@ -1,7 +1,7 @@
 // What the process answers its caller; the numbers above 2 are those of sysexits.h.
 #pragma once
 
-#include "core/result.h"
+#include "base/result.h"
 
 namespace outbox::exit_code {
 

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "adapters/common/text.h"
+#include "base/text.h"
 #include "cli/held_filter.h"
 #include "http/operator_json.h"
 

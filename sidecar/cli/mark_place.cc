@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "adapters/common/timestamp.h"
+#include "base/timestamp.h"
 
 namespace outbox::cli {
 

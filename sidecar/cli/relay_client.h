@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "base/result.h"
 #include "config/config.h"
-#include "core/result.h"
 #include "http/client.h"
 
 namespace outbox::cli {

@@ -12,10 +12,10 @@
 #include <variant>
 #include <vector>
 
+#include "base/result.h"
 #include "core/admin.h"
 #include "core/broker.h"
 #include "core/operator.h"
-#include "core/result.h"
 #include "core/store.h"
 #include "core/upkeep.h"
 

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
 #include "core/message.h"
-#include "core/result.h"
 #include "core/upkeep.h"
 
 namespace outbox {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,15 +13,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace outbox {
-
-/// Monotonic. The core is told the time, it never asks for it.
-using Instant = std::chrono::steady_clock::time_point;
-using Duration = std::chrono::steady_clock::duration;
-
-/// A date as the database stamped it, microseconds since 1970 UTC. Passed on and shown, never compared with a
-/// local clock.
-using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 
 struct Header {
   std::string_view name;
@@ -39,9 +32,9 @@ struct Message {
   std::string_view payload;
   std::string_view content_type;
   std::span<const Header> headers;
-  Timestamp created_at{};
-  Duration age{};     ///< since created_at by the database's clock, at the time of the read
-  Duration due_in{};  ///< until deliver_at by the database's clock, at the time of the read; <= 0: now
+  Timestamp created_at{};  ///< as the database stamped it: shown, never compared with a local clock
+  Duration age{};          ///< since created_at by the database's clock, at the time of the read
+  Duration due_in{};       ///< until deliver_at by the database's clock, at the time of the read; <= 0: now
   std::string_view
       defect;  ///< not empty: cannot be delivered as it stands (headers no object of strings, ...)
 

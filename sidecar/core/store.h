@@ -10,8 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/result.h"
 #include "core/message.h"
-#include "core/result.h"
 
 namespace outbox {
 

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "core/message.h"
-#include "core/result.h"
 #include "core/store.h"
 
 namespace outbox {

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "base/result.h"
 #include "core/operator.h"
-#include "core/result.h"
 
 namespace outbox {
 

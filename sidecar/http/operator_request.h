@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "core/operator.h"
-#include "core/result.h"
 
 namespace outbox {
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "core/result.h"
+#include "base/result.h"
 #include "core/status.h"
 #include "http/administration.h"
 #include "http/connections.h"

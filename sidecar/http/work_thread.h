@@ -6,7 +6,7 @@
 #include <functional>
 #include <memory>
 
-#include "threads/background.h"
+#include "base/background.h"
 
 namespace outbox {
 

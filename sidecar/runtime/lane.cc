@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/thread_name.h"
 #include "runtime/crash_point.h"
 #include "runtime/log.h"
 #include "runtime/wall_time.h"
-#include "threads/thread_name.h"
 
 namespace outbox {
 namespace {

@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/thread_name.h"
 #include "runtime/log.h"
-#include "threads/thread_name.h"
 
 namespace outbox {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "base/thread_name.h"
 #include "runtime/crash_point.h"
-#include "threads/thread_name.h"
 
 namespace outbox {
 

@@ -4,9 +4,9 @@
 #include <set>
 #include <utility>
 
+#include "base/thread_name.h"
 #include "core/shares.h"
 #include "runtime/log.h"
-#include "threads/thread_name.h"
 
 namespace outbox {
 namespace {

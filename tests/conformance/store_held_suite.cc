@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "adapters/common/text.h"
+#include "base/text.h"
 #include "tests/conformance/held_rows.h"
 #include "tests/support/eventually.h"
 

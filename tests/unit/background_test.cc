@@ -1,4 +1,4 @@
-#include "threads/background.h"
+#include "base/background.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "adapters/common/event_line.h"
-#include "adapters/common/timestamp.h"
+#include "base/timestamp.h"
 
 namespace outbox {
 namespace {

@@ -1,4 +1,4 @@
-#include "adapters/common/timestamp.h"
+#include "base/timestamp.h"
 
 #include <doctest/doctest.h>
 

@@ -12,7 +12,7 @@
 #include "adapters/brokers/amqp/amqp_settings.h"
 #include "adapters/brokers/amqp/confirm_window.h"
 #include "adapters/brokers/amqp/publish_encoder.h"
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 #include "core/broker.h"
 
 namespace outbox {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "adapters/brokers/amqp/amqp_questions.h"
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "adapters/brokers/amqp/amqp_errors.h"
 #include "adapters/common/polling.h"
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

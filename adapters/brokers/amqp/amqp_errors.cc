@@ -1,7 +1,7 @@
 #include "adapters/brokers/amqp/amqp_errors.h"
 
 #include "adapters/brokers/amqp/amqp_library.h"
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 

@@ -6,7 +6,7 @@
 
 #include "adapters/brokers/amqp/amqp_errors.h"
 #include "adapters/common/polling.h"
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 
 namespace outbox {
 namespace {}  // namespace

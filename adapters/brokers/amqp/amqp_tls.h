@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "adapters/brokers/amqp/amqp_settings.h"
-#include "core/result.h"
+#include "base/result.h"
 
 namespace outbox {
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "adapters/brokers/amqp/amqp_settings.h"
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "adapters/common/event_line.h"
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 #include "core/broker.h"
 
 namespace outbox {

@@ -9,7 +9,7 @@
 #include "adapters/brokers/http/http_answer.h"
 #include "adapters/brokers/http/http_check.h"
 #include "adapters/common/polling.h"
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

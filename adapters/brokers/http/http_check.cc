@@ -10,7 +10,7 @@
 #include "adapters/brokers/http/http_request.h"
 #include "adapters/brokers/http/http_settings.h"
 #include "adapters/brokers/http/http_transfer.h"
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 #include "core/message.h"
 
 namespace outbox {

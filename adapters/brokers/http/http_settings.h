@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "adapters/common/server_settings.h"
+#include "base/result.h"
 #include "core/adapter.h"
-#include "core/result.h"
 
 namespace outbox {
 

@@ -8,7 +8,7 @@
 #include <cassert>
 #include <cstdlib>
 
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 

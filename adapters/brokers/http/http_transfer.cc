@@ -3,7 +3,7 @@
 #include <cassert>
 #include <cstdlib>
 
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

@@ -11,7 +11,7 @@
 #include "adapters/brokers/kafka/kafka_check.h"
 #include "adapters/brokers/kafka/kafka_errors.h"
 #include "adapters/common/polling.h"
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

@@ -17,7 +17,7 @@
 #include "adapters/brokers/kafka/kafka_settings.h"
 #include "adapters/brokers/kafka/kafka_topic.h"
 #include "adapters/brokers/kafka/key_lanes.h"
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 #include "core/broker.h"
 
 namespace outbox {

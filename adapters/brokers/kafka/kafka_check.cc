@@ -12,7 +12,7 @@
 #include "adapters/brokers/kafka/kafka_client.h"
 #include "adapters/brokers/kafka/kafka_errors.h"
 #include "adapters/brokers/kafka/kafka_settings.h"
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 
 namespace outbox {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "adapters/brokers/kafka/kafka_settings.h"
-#include "core/result.h"
+#include "base/result.h"
 
 namespace outbox {
 

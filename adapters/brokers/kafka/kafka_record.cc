@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

@@ -11,7 +11,7 @@
 #include "adapters/brokers/mqtt/mqtt_check.h"
 #include "adapters/brokers/mqtt/mqtt_reasons.h"
 #include "adapters/common/polling.h"
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

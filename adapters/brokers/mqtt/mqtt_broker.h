@@ -11,7 +11,7 @@
 #include "adapters/brokers/mqtt/mqtt_connection.h"
 #include "adapters/brokers/mqtt/mqtt_encoder.h"
 #include "adapters/brokers/mqtt/mqtt_settings.h"
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 #include "core/broker.h"
 
 namespace outbox {

@@ -7,8 +7,8 @@
 #include "adapters/brokers/mqtt/mqtt_connection.h"
 #include "adapters/brokers/mqtt/mqtt_encoder.h"
 #include "adapters/brokers/mqtt/mqtt_settings.h"
-#include "adapters/common/text.h"
-#include "adapters/common/wakeup.h"
+#include "base/text.h"
+#include "base/wakeup.h"
 
 namespace outbox {
 namespace {

@@ -11,8 +11,8 @@
 
 #include "adapters/brokers/mqtt/mqtt_settings.h"
 #include "adapters/brokers/mqtt/mqtt_tls.h"
+#include "base/result.h"
 #include "core/broker.h"
-#include "core/result.h"
 
 struct mosquitto;
 struct mqtt5__property;

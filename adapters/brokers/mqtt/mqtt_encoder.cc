@@ -7,7 +7,7 @@
 #include <array>
 #include <span>
 
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "adapters/brokers/mqtt/mqtt_settings.h"
-#include "core/result.h"
+#include "base/result.h"
 
 namespace outbox {
 

@@ -9,7 +9,7 @@
 #include "adapters/brokers/brokers.h"
 #include "adapters/brokers/nats/nats_check.h"
 #include "adapters/common/polling.h"
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

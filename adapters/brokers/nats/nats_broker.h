@@ -15,7 +15,7 @@
 #include "adapters/brokers/nats/nats_mailbox.h"
 #include "adapters/brokers/nats/nats_message.h"
 #include "adapters/brokers/nats/nats_settings.h"
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 #include "core/broker.h"
 
 namespace outbox {

@@ -9,7 +9,7 @@
 #include "adapters/brokers/nats/nats_options.h"
 #include "adapters/brokers/nats/nats_settings.h"
 #include "adapters/brokers/nats/nats_subject.h"
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

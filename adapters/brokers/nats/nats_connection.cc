@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "adapters/brokers/nats/nats_options.h"
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include "threads/background.h"
+#include "base/background.h"
 
 namespace outbox {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "adapters/brokers/nats/nats_answer.h"
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 
 namespace outbox {
 

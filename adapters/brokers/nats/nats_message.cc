@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "adapters/brokers/nats/nats_subject.h"
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "adapters/common/server_settings.h"
+#include "base/result.h"
 #include "core/adapter.h"
-#include "core/result.h"
 
 namespace outbox {
 

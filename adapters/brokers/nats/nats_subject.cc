@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 #include "core/broker.h"
 
 namespace outbox {

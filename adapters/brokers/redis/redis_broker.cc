@@ -12,7 +12,7 @@
 #include "adapters/brokers/redis/redis_errors.h"
 #include "adapters/brokers/redis/resp.h"
 #include "adapters/common/polling.h"
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 

@@ -12,7 +12,7 @@
 #include "adapters/brokers/redis/redis_connection.h"
 #include "adapters/brokers/redis/redis_settings.h"
 #include "adapters/brokers/redis/xadd_encoder.h"
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 #include "core/broker.h"
 
 namespace outbox {

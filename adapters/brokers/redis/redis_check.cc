@@ -9,8 +9,8 @@
 #include "adapters/brokers/redis/redis_errors.h"
 #include "adapters/brokers/redis/redis_settings.h"
 #include "adapters/brokers/redis/resp.h"
-#include "adapters/common/text.h"
-#include "adapters/common/wakeup.h"
+#include "base/text.h"
+#include "base/wakeup.h"
 
 namespace outbox {
 namespace {

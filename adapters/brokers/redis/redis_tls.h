@@ -6,7 +6,7 @@
 #include <string>
 
 #include "adapters/brokers/redis/redis_settings.h"
-#include "core/result.h"
+#include "base/result.h"
 
 struct redisContext;
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "adapters/common/event_line.h"
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 #include "core/broker.h"
 
 namespace outbox {

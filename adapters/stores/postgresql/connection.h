@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "adapters/stores/postgresql/connection_settings.h"
-#include "core/result.h"
+#include "base/result.h"
 
 namespace outbox::postgresql {
 

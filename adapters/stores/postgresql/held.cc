@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "adapters/common/batch_builder.h"
-#include "adapters/common/text.h"
 #include "adapters/stores/postgresql/array_text.h"
 #include "adapters/stores/postgresql/row_decoder.h"
+#include "base/text.h"
 
 namespace outbox::postgresql {
 namespace {

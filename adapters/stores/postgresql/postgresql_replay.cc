@@ -6,12 +6,12 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/common/timestamp.h"
 #include "adapters/stores/postgresql/audit.h"
 #include "adapters/stores/postgresql/held.h"
 #include "adapters/stores/postgresql/log_queries.h"
 #include "adapters/stores/postgresql/postgresql_operator.h"
 #include "adapters/stores/postgresql/tables.h"
+#include "base/timestamp.h"
 
 namespace outbox::postgresql {
 namespace {

@@ -6,13 +6,13 @@
 #include <memory>
 #include <optional>
 
-#include "adapters/common/wakeup.h"
 #include "adapters/stores/postgresql/connection_settings.h"
 #include "adapters/stores/postgresql/held.h"
 #include "adapters/stores/postgresql/marks.h"
 #include "adapters/stores/postgresql/reader.h"
 #include "adapters/stores/postgresql/tables.h"
 #include "adapters/stores/postgresql/waiter.h"
+#include "base/wakeup.h"
 #include "core/store.h"
 
 namespace outbox::postgresql {

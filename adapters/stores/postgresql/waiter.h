@@ -10,9 +10,9 @@
 #include <cstddef>
 #include <string>
 
-#include "adapters/common/wakeup.h"
 #include "adapters/stores/postgresql/connection.h"
 #include "adapters/stores/postgresql/reader.h"
+#include "base/wakeup.h"
 #include "core/store.h"
 
 namespace outbox::postgresql {

@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "base/result.h"
 #include "core/message.h"
-#include "core/result.h"
 
 namespace outbox::sqlite {
 

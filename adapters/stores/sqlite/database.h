@@ -11,8 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/result.h"
 #include "core/message.h"
-#include "core/result.h"
 
 namespace outbox::sqlite {
 

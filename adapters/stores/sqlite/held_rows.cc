@@ -5,8 +5,8 @@
 #include <limits>
 #include <span>
 
-#include "adapters/common/text.h"
 #include "adapters/stores/sqlite/wall_clock.h"
+#include "base/text.h"
 
 namespace outbox::sqlite {
 namespace {

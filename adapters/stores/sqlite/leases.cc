@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "adapters/common/owner.h"
-#include "adapters/common/text.h"
 #include "adapters/stores/sqlite/shard_function.h"
+#include "base/text.h"
 
 namespace outbox::sqlite {
 namespace {

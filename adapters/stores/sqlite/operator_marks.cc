@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <set>
 
-#include "adapters/common/text.h"
 #include "adapters/stores/sqlite/sqlite_operator.h"
 #include "adapters/stores/sqlite/wall_clock.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

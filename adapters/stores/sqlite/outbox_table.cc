@@ -11,10 +11,10 @@
 #include <limits>
 #include <system_error>
 
-#include "adapters/common/timestamp.h"
 #include "adapters/stores/sqlite/change_watch.h"
 #include "adapters/stores/sqlite/shape.h"
 #include "adapters/stores/sqlite/wall_clock.h"
+#include "base/timestamp.h"
 
 namespace outbox::sqlite {
 namespace {

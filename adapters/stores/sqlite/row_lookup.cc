@@ -1,6 +1,6 @@
 #include "adapters/stores/sqlite/row_lookup.h"
 
-#include "adapters/common/timestamp.h"
+#include "base/timestamp.h"
 
 namespace outbox::sqlite {
 

@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "adapters/common/timestamp.h"
+#include "base/timestamp.h"
 
 namespace outbox {
 namespace {

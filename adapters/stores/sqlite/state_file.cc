@@ -2,8 +2,8 @@
 
 #include <chrono>
 
-#include "adapters/common/text.h"
 #include "adapters/stores/sqlite/target.h"
+#include "base/text.h"
 #include "schema/embedded.h"
 
 namespace outbox::sqlite {

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <string>
 
-#include "adapters/common/timestamp.h"
+#include "base/timestamp.h"
 #include "core/message.h"
 
 namespace outbox::sqlite {

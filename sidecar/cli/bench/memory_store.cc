@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 
 namespace outbox::cli {
 namespace {

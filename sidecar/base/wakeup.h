@@ -1,7 +1,7 @@
 // A bell that any thread may ring and one thread waits for, with other file descriptors if it likes.
 #pragma once
 
-#include "core/message.h"
+#include "base/clock.h"
 
 namespace outbox {
 

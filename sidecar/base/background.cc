@@ -1,4 +1,4 @@
-#include "threads/background.h"
+#include "base/background.h"
 
 #include <condition_variable>
 #include <cstdlib>
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "threads/thread_name.h"
+#include "base/thread_name.h"
 
 namespace outbox {
 

@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cstdint>
 
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {

@@ -1,4 +1,4 @@
-#include "adapters/common/text.h"
+#include "base/text.h"
 
 #include <cstdint>
 #include <cstring>

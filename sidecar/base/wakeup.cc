@@ -1,4 +1,4 @@
-#include "adapters/common/wakeup.h"
+#include "base/wakeup.h"
 
 #include <poll.h>
 #include <signal.h>
