@@ -1,43 +1,18 @@
 #include "adapters/common/batch_builder.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <utility>
 #include <vector>
 
 #include "adapters/common/headers_json.h"
+#include "base/uuid.h"
 
 namespace outbox {
 namespace {
 
 constexpr std::size_t bytes_per_row = 512;  // where the arena starts; it grows by itself
 constexpr std::size_t arena_start_max = 4u << 20;
-
-constexpr std::array<std::array<char, 2>, 256> hex_pairs = [] {
-  std::array<std::array<char, 2>, 256> pairs{};
-  for (std::size_t byte = 0; byte < 256; ++byte)
-    pairs[byte] = {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
-  return pairs;
-}();
-
-void format_uuid(std::string_view bytes, std::array<char, 36>& text) {
-  constexpr std::array<std::size_t, 16> places = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
-  for (std::size_t i = 0; i < 16; ++i)
-    std::memcpy(&text[places[i]], hex_pairs[static_cast<unsigned char>(bytes[i])].data(), 2);
-  text[8] = text[13] = text[18] = text[23] = '-';
-}
-
-bool copy_uuid(std::string_view from, std::array<char, 36>& text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash_here = i == 8 || i == 13 || i == 18 || i == 23;
-    const char c = from[i] >= 'A' && from[i] <= 'F' ? static_cast<char>(from[i] - 'A' + 'a') : from[i];
-    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-    if (dash_here ? c != '-' : !hex) return false;
-    text[i] = c;
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -92,7 +67,7 @@ std::string_view BatchBuilder::keep_again(std::string_view text, std::string_vie
 
 void BatchBuilder::set_id(Message& message, std::string_view id) {
   if (id.size() == 16) return format_uuid(id, message.id);
-  if (id.size() == 36 && copy_uuid(id, message.id)) return;
+  if (copy_uuid(id, message.id)) return;
   format_uuid(std::string_view("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16), message.id);
   if (message.defect.empty())
     message.defect = "id is no UUID; it must look like 01234567-89ab-cdef-0123-456789abcdef";

@@ -20,10 +20,6 @@ std::string shown(std::string_view name) {
   return "'" + printable(name, 60) + "'";
 }
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 bool starts_with(std::string_view name, std::string_view prefix, bool ignores_case) {
   const auto same = [=](char a, char b) { return (ignores_case ? lower(a) : a) == b; };
   return name.size() >= prefix.size() && std::ranges::equal(name.substr(0, prefix.size()), prefix, same);
@@ -32,7 +28,7 @@ bool starts_with(std::string_view name, std::string_view prefix, bool ignores_ca
 /// RFC 9110, 5.6.2
 bool is_token(std::string_view name) {
   return std::ranges::all_of(name, [](char c) {
-    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
+    return is_digit(c) || is_letter(c) ||
            std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
   });
 }

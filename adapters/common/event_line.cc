@@ -4,6 +4,8 @@
 #include <cassert>
 #include <iterator>
 
+#include "base/encoding.h"
+#include "base/json_text.h"
 #include "base/text.h"
 
 namespace outbox {
@@ -13,18 +15,13 @@ constexpr std::size_t memory_kept = 4 << 20;
 constexpr std::string_view full_start = R"({"specversion":"1.0","id":")";
 constexpr std::string_view minimal_start = R"({"id":")";
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 /// CloudEvents 1.0, JSON format, 3.1: a media subtype "json" or ending in "+json", whatever the parameters.
 bool is_json_type(std::string_view content_type) {
   if (content_type == "application/json") return true;
   content_type = content_type.substr(0, content_type.find(';'));
   while (content_type.ends_with(' ') || content_type.ends_with('\t')) content_type.remove_suffix(1);
   if (content_type.size() < 5) return false;
-  std::string suffix(content_type.substr(content_type.size() - 5));
-  for (char& c : suffix) c = lower(c);
+  const std::string suffix = lower(content_type.substr(content_type.size() - 5));
   return suffix == "/json" || suffix == "+json";
 }
 

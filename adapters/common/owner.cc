@@ -5,12 +5,13 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <optional>
 #include <vector>
+
+#include "base/text.h"
 
 namespace outbox {
 namespace {
@@ -100,12 +101,10 @@ bool provably_gone(std::string_view owner) {
   // namespace's number may be handed out again, which the host name makes harmless in practice.
   if (parts[0] != host_name() || parts[1] != boot_id() || parts[2] != pid_namespace()) return false;
 
-  std::int64_t pid = 0;
-  const auto [end, error] = std::from_chars(parts[3].data(), parts[3].data() + parts[3].size(), pid);
-  if (error != std::errc{} || end != parts[3].data() + parts[3].size() || pid <= 0) return false;
-  if (!sees_processes()) return false;
+  const auto pid = parse_number<std::int64_t>(parts[3]);
+  if (!pid || *pid <= 0 || !sees_processes()) return false;
 
-  const std::string directory = "/proc/" + std::to_string(pid);
+  const std::string directory = "/proc/" + std::to_string(*pid);
   errno = 0;
   if (access(directory.c_str(), F_OK) != 0) return errno == ENOENT;
   const auto line = contents(directory + "/stat");

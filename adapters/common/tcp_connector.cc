@@ -1,6 +1,5 @@
 #include "adapters/common/tcp_connector.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -11,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "base/address.h"
 
 namespace outbox {
 namespace {
@@ -28,9 +29,7 @@ bool is_writable(int descriptor) {
 
 struct TcpConnector::Address {
   std::string host, endpoint;
-  int family = 0;
-  sockaddr_storage bytes{};
-  socklen_t size = 0;
+  SocketAddress socket;
 };
 
 TcpConnector::TcpConnector(const std::vector<Url::Host>& hosts, int default_port)
@@ -69,26 +68,18 @@ TcpConnector::Progress TcpConnector::advance() {
   }
 }
 
-/// getaddrinfo() may block when a name has to be looked up: poll() is where an adapter may.
+/// May block while a name is looked up: poll() is where an adapter may.
 bool TcpConnector::resolve() {
   addresses_.clear();
   next_address_ = 0;
   for (const Url::Host& host : hosts_) {
-    const std::string port = std::to_string(host.port.value_or(default_port_));
     endpoint_ = endpoint_of(host, default_port_);
-    addrinfo wanted{};
-    wanted.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    if (const int error = ::getaddrinfo(host.name.c_str(), port.c_str(), &wanted, &found); error != 0) {
-      error_ = std::string("the host's name cannot be resolved: ") + ::gai_strerror(error);
+    auto found = look_up(host.name.c_str(), host.port.value_or(default_port_));
+    if (!found) {
+      error_ = "the host's name cannot be resolved: " + found.error().text;
       continue;
     }
-    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
-      Address& address =
-          addresses_.emplace_back(Address{host.name, endpoint_, entry->ai_family, {}, entry->ai_addrlen});
-      std::memcpy(&address.bytes, entry->ai_addr, entry->ai_addrlen);
-    }
-    ::freeaddrinfo(found);
+    for (const SocketAddress& address : *found) addresses_.push_back({host.name, endpoint_, address});
   }
   if (addresses_.empty()) return false;
   // A host that takes connections and does no more, or a replica, must not be the first one for ever.
@@ -104,10 +95,9 @@ bool TcpConnector::try_next_address() {
   const Address& address = addresses_[next_address_++];
   host_ = address.host;
   endpoint_ = address.endpoint;
-  descriptor_ = ::socket(address.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  descriptor_ = ::socket(address.socket.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor_ >= 0 &&
-      (::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address.bytes), address.size) == 0 ||
-       errno == EINPROGRESS))
+      (::connect(descriptor_, address.socket.get(), address.socket.size) == 0 || errno == EINPROGRESS))
     return true;
   error_ = std::strerror(errno);
   close();

@@ -1,10 +1,10 @@
-// is_json() of text.h. A scanner of its own, because the text is to be passed on as it stands and never
-// rebuilt: a library's parser takes a NUL for the end, skips a byte order mark, and refuses numbers beyond a
-// double. Also five times as fast.
+#include "base/json_text.h"
+
 #include <array>
 #include <bitset>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 
 #include "base/text.h"
 
@@ -13,8 +13,20 @@ namespace {
 
 constexpr std::size_t depth_max = 1000;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
+constexpr std::uint64_t high_bits = 0x8080808080808080U;
+
+constexpr std::uint64_t in_each_byte(unsigned char value) {
+  return 0x0101010101010101U * value;
+}
+
+/// Whether one of eight bytes may be a control character, a quote or a backslash. Never misses one; the
+/// borrow of the subtraction may report a neighbour, and then the slow way finds out.
+bool needs_escape(const char* eight) {
+  std::uint64_t word;
+  std::memcpy(&word, eight, sizeof word);
+  const auto has_zero = [](std::uint64_t bytes) { return (bytes - in_each_byte(1)) & ~bytes & high_bits; };
+  const std::uint64_t controls = (word - in_each_byte(0x20)) & ~word & high_bits;
+  return (controls | has_zero(word ^ in_each_byte('"')) | has_zero(word ^ in_each_byte('\\'))) != 0;
 }
 
 /// Bytes of a string that need no look: all but the quote, the backslash and control characters.
@@ -24,6 +36,8 @@ constexpr std::array<bool, 256> plain_bytes = [] {
   return plain;
 }();
 
+// Of our own, because the text is to be passed on as it stands and never rebuilt: a library's parser takes a
+// NUL for the end, skips a byte order mark, and refuses numbers beyond a double. Also five times as fast.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
@@ -166,6 +180,29 @@ class Scanner {
 };
 
 }  // namespace
+
+void append_json_string(std::string& to, std::string_view text) {
+  static constexpr char hex[] = "0123456789abcdef";
+  to += '"';
+  std::size_t plain = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    while (text.size() - i > 8 && !needs_escape(text.data() + i)) i += 8;
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
+    to.append(text, plain, i - plain);
+    plain = i + 1;
+    if (byte >= 0x20) {
+      to += '\\';
+      to += text[i];
+    } else {
+      to += "\\u00";
+      to += hex[byte >> 4U];
+      to += hex[byte & 15U];
+    }
+  }
+  to.append(text, plain);
+  to += '"';
+}
 
 bool is_json(std::string_view text) {
   return is_utf8(text) && Scanner(text).scan();

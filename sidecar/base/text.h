@@ -1,32 +1,51 @@
-// Bytes as text: UTF-8, base64, JSON, and what may be shown to people. Pure.
+// Bytes as text: UTF-8, ASCII's letters and digits whatever the locale, numbers, and what may be shown to
+// people. Pure.
 #pragma once
 
+#include <charconv>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace outbox {
 
-/// Strictly: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+constexpr bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/// Of ASCII's letters; all else stays.
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+std::string lower(std::string_view text);
+
+bool same_ignoring_case(std::string_view left, std::string_view right);
+
+/// The whole text as a number; nullopt: it is none, or too large for the type.
+template <class Number>
+std::optional<Number> parse_number(std::string_view text, int base = 10) {
+  Number number{};
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number, base);
+  if (error != std::errc{} || rest != end) return std::nullopt;
+  return number;
+}
+
+/// Length of the UTF-8 sequence at the front; 0: there is no valid one. Strictly: no overlong forms, no
+/// surrogates, nothing beyond U+10FFFF. Precondition: not empty.
+std::size_t utf8_length(std::string_view text);
+
+/// As strictly.
 bool is_utf8(std::string_view text);
 
 /// What every database takes as text: at most so many characters, UTF-8 without NUL. A byte that is neither
 /// becomes '?'.
 std::string storable(std::string_view text, std::size_t characters_max);
-
-/// Appends RFC 4648 base64 with padding.
-void append_base64(std::string& to, std::string_view bytes);
-
-/// Appends an attribute's value as the CloudEvents bindings for HTTP and NATS have it: space, ", % and all
-/// that is not printable ASCII as %XX, byte by byte.
-void append_percent_encoded(std::string& to, std::string_view text);
-
-/// Appends a JSON string with its quotes. Precondition: valid UTF-8.
-void append_json_string(std::string& to, std::string_view text);
-
-/// Whether the bytes are exactly one JSON text (RFC 8259), in UTF-8, without a byte order mark, nested at
-/// most 1000 deep. Numbers are judged by their form alone, whatever their size.
-bool is_json(std::string_view text);
 
 /// What a server says, for reasons and logs: `secret`, wherever it stands, as "***", then printable().
 std::string shown_without(std::string_view secret, std::string_view text, std::size_t length_max);

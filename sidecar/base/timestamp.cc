@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "base/text.h"
+
 namespace outbox {
 namespace {
 
@@ -13,10 +15,6 @@ using std::chrono::hours;
 using std::chrono::microseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 /// What remains to be read; each function takes its part or leaves everything and says no.
 class Cursor {
@@ -157,6 +155,11 @@ std::string format_timestamp(Timestamp time) {
       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), second_of_day / 3600,
       second_of_day / 60 % 60, second_of_day % 60, fine ? 6 : 3, fine ? fraction : fraction / 1000);
   return {text, static_cast<std::size_t>(size)};
+}
+
+std::string format_in_seconds(Timestamp time) {
+  const std::string text = format_timestamp(time);
+  return text.substr(0, text.find('.')) + "Z";
 }
 
 }  // namespace outbox

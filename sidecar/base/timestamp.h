@@ -19,6 +19,9 @@ std::optional<Timestamp> parse_timestamp(std::string_view text);
 /// RFC 3339 in UTC with milliseconds, or with microseconds where there are any: 2026-01-31T12:00:00.123Z.
 std::string format_timestamp(Timestamp time);
 
+/// As that, in whole seconds: 2026-01-31T12:00:00Z.
+std::string format_in_seconds(Timestamp time);
+
 /// From one date to a later one (negative: an earlier one); what a Duration cannot hold (292 years) is cut to
 /// what it can.
 Duration between(Timestamp from, Timestamp to);

@@ -1,8 +1,8 @@
 #include "cli/held_filter.h"
 
 #include <array>
-#include <charconv>
 
+#include "base/text.h"
 #include "cli/table.h"
 
 namespace outbox::cli {
@@ -59,11 +59,8 @@ bool has_filter(const HeldOptions& options) {
 std::optional<HeldPlace> parse_place_of_row(const std::string& text) {
   const auto colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0) return std::nullopt;
-  HeldPlace place{text.substr(0, colon), 0};
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, place.seq);
-  if (error != std::errc{} || rest != end) return std::nullopt;
-  return place;
+  const auto seq = parse_number<std::int64_t>(std::string_view(text).substr(colon + 1));
+  return seq ? std::optional(HeldPlace{text.substr(0, colon), *seq}) : std::nullopt;
 }
 
 std::string held_table(const std::vector<HeldEntry>& entries) {

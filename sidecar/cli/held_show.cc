@@ -1,9 +1,10 @@
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "base/encoding.h"
 #include "base/text.h"
+#include "base/uuid.h"
 #include "cli/held_filter.h"
 #include "http/operator_json.h"
 
@@ -22,9 +23,8 @@ struct ShowOptions : CommonOptions {
 };
 
 std::string check_row(std::string& text) {
-  const bool right =
-      parse_place_of_row(text) || canonical_id(text) ||
-      (!text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }));
+  const bool right = parse_place_of_row(text) || canonical_uuid(text) ||
+                     (!text.empty() && std::ranges::all_of(text, is_digit));
   return right ? "" : "write a seq as in 17, a route and its seq as in orders:17, or a message's id";
 }
 
@@ -43,13 +43,8 @@ Asked read_row(const ShowOptions& options) {
     asked.seq = place->seq;
     return asked;
   }
-  std::int64_t seq = 0;
-  const char* const end = options.row.data() + options.row.size();
-  const auto [rest, error] = std::from_chars(options.row.data(), end, seq);
-  if (error == std::errc{} && rest == end)
-    asked.seq = seq;
-  else
-    asked.id = canonical_id(options.row);
+  asked.seq = parse_number<std::int64_t>(options.row);
+  if (!asked.seq) asked.id = canonical_uuid(options.row);
   return asked;
 }
 

@@ -1,7 +1,6 @@
 #include "cli/mark_place.h"
 
-#include <charconv>
-
+#include "base/text.h"
 #include "base/timestamp.h"
 
 namespace outbox::cli {
@@ -10,10 +9,8 @@ std::optional<MarkPlace> parse_mark_place(const std::string& text) {
   using Kind = MarkPlace::Kind;
   if (text == "oldest") return MarkPlace{Kind::oldest, 0, ""};
   if (text == "now") return MarkPlace{Kind::now, 0, ""};
-  MarkPlace place{Kind::seq, 0, ""};
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, place.seq);
-  if (error == std::errc{} && rest == end) return place.seq >= 0 ? std::optional(place) : std::nullopt;
+  if (const auto seq = parse_number<std::int64_t>(text))
+    return *seq >= 0 ? std::optional(MarkPlace{Kind::seq, *seq, ""}) : std::nullopt;
   const auto time = parse_timestamp(text);
   if (!time) return std::nullopt;
   return MarkPlace{Kind::time, 0, format_timestamp(*time)};

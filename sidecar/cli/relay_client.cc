@@ -1,6 +1,6 @@
 #include "cli/relay_client.h"
 
-#include "config/checks.h"
+#include "base/address.h"
 
 namespace outbox::cli {
 namespace {

@@ -6,6 +6,7 @@
 #include <regex>
 #include <sstream>
 
+#include "base/uuid.h"
 #include "cli/command.h"
 
 namespace outbox::cli {
@@ -25,8 +26,7 @@ std::string check_header(std::string& text) {
 }
 
 std::string check_id(std::string& text) {
-  static const std::regex form("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}");
-  return std::regex_match(text, form) ? "" : "an id is a UUID, as in 9f1c2b7e-5d3a-4c1b-8e2f-0a1b2c3d4e5f";
+  return canonical_uuid(text) ? "" : "an id is a UUID, as in 9f1c2b7e-5d3a-4c1b-8e2f-0a1b2c3d4e5f";
 }
 
 std::string check_time(std::string& text) {

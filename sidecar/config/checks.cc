@@ -1,19 +1,19 @@
 #include "config/checks.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 
+#include "base/address.h"
+#include "base/encoding.h"
+#include "base/text.h"
 #include "core/url.h"
 
 namespace outbox {
 namespace {
 
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
+/// Of a name.
+bool is_letter_of_name(char c) {
+  return is_letter(c) || c == '_';
 }
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < ' ' || c == 0x7F;
@@ -23,8 +23,8 @@ bool is_visible(char c) {
 }
 
 bool is_identifier(std::string_view text) {
-  return !text.empty() && text.size() <= 63 && is_letter(text[0]) &&
-         std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c) || c == '$'; });
+  return !text.empty() && text.size() <= 63 && is_letter_of_name(text[0]) &&
+         std::ranges::all_of(text, [](char c) { return is_letter_of_name(c) || is_digit(c) || c == '$'; });
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ std::string check_table(std::string_view text) {
 
 std::string check_route_name(std::string_view text) {
   const bool right = !text.empty() && text.size() <= 63 && std::ranges::all_of(text, [](char c) {
-    return is_letter(c) || is_digit(c) || c == '-';
+    return is_letter_of_name(c) || is_digit(c) || c == '-';
   });
   return right ? "" : ", no route name, allowed: 1 to 63 of A-Z a-z 0-9 _ -";
 }
@@ -72,33 +72,6 @@ std::string check_listen(std::string_view text) {
          "\"\" for off";
 }
 
-std::optional<ListenAddress> parse_listen(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view host = text.substr(0, colon), port = text.substr(colon + 1);
-  ListenAddress address;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (error != std::errc{} || end != port.data() + port.size() || address.port < 0 || address.port > 65535)
-    return std::nullopt;
-  const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if ((bracketed && host.empty()) || bracketed != (host.find(':') != std::string_view::npos))
-    return std::nullopt;
-  const auto is_part = [](char c) {
-    return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == ':' || c == '%';
-  };
-  if (!std::ranges::all_of(host, is_part)) return std::nullopt;
-  address.host = host;
-  return address;
-}
-
-bool is_loopback(std::string_view host) {
-  if (host == "localhost" || host == "::1") return true;
-  // A name such as 127.example.org is resolved by others: digits and dots only.
-  return host.starts_with("127.") &&
-         std::ranges::all_of(host, [](char c) { return is_digit(c) || c == '.'; });
-}
-
 std::string default_source(std::string_view database_url) {
   std::string name;
   if (const auto url = parse_url(database_url)) {
@@ -110,12 +83,10 @@ std::string default_source(std::string_view database_url) {
   std::string source = "outboxd";
   if (!name.empty()) source += '/';
   for (const char c : name) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    const auto byte = static_cast<unsigned char>(c);
-    if (is_letter(c) || is_digit(c) || c == '-' || c == '.')
+    if (is_letter_of_name(c) || is_digit(c) || c == '-' || c == '.')
       source += c;
     else
-      ((source += '%') += digits[byte >> 4]) += digits[byte & 15];
+      append_percent(source, c);
   }
   return source;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/address.h"
 #include "config/checks.h"
 #include "config/duration.h"
 #include "config/loading.h"

@@ -1,8 +1,8 @@
 #include "config/value.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/text.h"
 #include "config/duration.h"
 
 namespace outbox {
@@ -29,10 +29,9 @@ Converted wrong_kind(const Rule& rule, const Given& given) {
 Converted convert_integer(const Rule& rule, const Given& given) {
   std::int64_t number = given.node.integer;
   if (given.node.kind == Node::Kind::text && given.loose) {
-    const std::string& text = given.node.text;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || end != text.data() + text.size())
-      return wrong(rule, "is" + shown(rule, given) + ", no integer");
+    const auto parsed = parse_number<std::int64_t>(given.node.text);
+    if (!parsed) return wrong(rule, "is" + shown(rule, given) + ", no integer");
+    number = *parsed;
   } else if (given.node.kind != Node::Kind::integer) {
     return wrong_kind(rule, given);
   }

@@ -65,19 +65,6 @@ struct MessageDetails {
   std::vector<std::pair<std::string, std::string>> routes;  ///< route and state, as in outbox_status
 };
 
-/// A message's id, in lower case as the ports want it; nullopt: the text is none.
-inline std::optional<std::string> canonical_id(std::string_view text) {
-  std::string id(text);
-  if (id.size() != 36) return std::nullopt;
-  for (std::size_t i = 0; i < id.size(); ++i) {
-    if (id[i] >= 'A' && id[i] <= 'F') id[i] = static_cast<char>(id[i] - 'A' + 'a');
-    const bool is_digit = (id[i] >= '0' && id[i] <= '9') || (id[i] >= 'a' && id[i] <= 'f');
-    const bool dash_here = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash_here ? id[i] != '-' : !is_digit) return std::nullopt;
-  }
-  return id;
-}
-
 enum class HeldAction {
   requeue,  ///< tried again at once, attempts begin anew; per key in order among those requeued
   discard,  ///< never delivered; the row itself goes with retention

@@ -1,28 +1,15 @@
 #include "core/url.h"
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
+
+#include "base/encoding.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {
 
 Error bad(std::string what) {
   return {Fault::misconfigured, "URL: " + std::move(what)};
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return result;
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 std::optional<std::string> decoded(std::string_view text) {
@@ -32,10 +19,9 @@ std::optional<std::string> decoded(std::string_view text) {
       result += text[i];
       continue;
     }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = hex_digit(text[i + 1]), low = hex_digit(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    result += static_cast<char>(high * 16 + low);
+    const auto byte = decode_hex(text.substr(i + 1, 2));
+    if (!byte || byte->empty()) return std::nullopt;
+    result += *byte;
     i += 2;
   }
   return result;
@@ -57,11 +43,9 @@ Result<Url::Host> parse_host(std::string_view text) {
   if (port.empty()) return host;
   if (!port.starts_with(':')) return bad("a port must follow the host after ':'");
   port.remove_prefix(1);
-  int number = 0;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (error != std::errc{} || end != port.data() + port.size() || number < 1 || number > 65535)
+  host.port = parse_number<int>(port);
+  if (!host.port || *host.port < 1 || *host.port > 65535)
     return bad("the port must be a number from 1 to 65535");
-  host.port = number;
   return host;
 }
 

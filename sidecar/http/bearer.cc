@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "base/text.h"
+
 namespace outbox {
 namespace {
 
@@ -19,9 +21,7 @@ bool same_secret(std::string_view given, std::string_view expected) {
 
 bool has_bearer(std::string_view authorization, std::string_view token) {
   constexpr std::string_view scheme = "bearer ";
-  if (authorization.size() < scheme.size()) return false;
-  for (std::size_t index = 0; index < scheme.size(); ++index)
-    if ((authorization[index] | 0x20) != (scheme[index] | 0x20)) return false;
+  if (!same_ignoring_case(authorization.substr(0, scheme.size()), scheme)) return false;
   authorization.remove_prefix(scheme.size());
   authorization.remove_prefix(std::min(authorization.find_first_not_of(' '), authorization.size()));
   return same_secret(authorization, token);

@@ -27,6 +27,6 @@ class Listener {
 /// Listens on "host:port", "[::1]:port" or ":port" (every address); port 0: the system chooses. The first
 /// address of a name counts. Errors: misconfigured (the address cannot be read or found); unavailable (in
 /// use, not permitted).
-[[nodiscard]] Result<Listener> listen_on(const std::string& address);
+[[nodiscard]] Result<Listener> listen_on(const std::string& text);
 
 }  // namespace outbox

@@ -5,6 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/address.h"
+#include "base/text.h"
+#include "base/uuid.h"
 #include "http/bearer.h"
 #include "http/operator_json.h"
 #include "http/operator_request.h"
@@ -51,17 +54,7 @@ std::string host_name(std::string_view host) {
     host = host.substr(1, std::min(host.find(']'), host.size()) - 1);
   else
     host = host.substr(0, host.find(':'));
-  std::string name(host);
-  std::ranges::transform(name, name.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return name;
-}
-
-bool is_loopback(std::string_view name) {
-  if (name == "localhost" || name == "::1") return true;
-  // A name such as 127.example.org is somebody else's: digits and dots only.
-  return name.starts_with("127.") &&
-         std::ranges::all_of(name, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  return lower(host);
 }
 
 /// Pages of other sites reach this address with the browser's help, directly or by a name of theirs that
@@ -70,8 +63,7 @@ std::optional<ApiAnswer> refuse_foreign(const RequestHead& head, const std::stri
   if (head.has_origin)
     return api_error(403, "requests of web pages are refused (the request has an Origin header)");
   const std::string name = host_name(head.host);
-  const bool is_any =
-      listen_host.empty() || listen_host == "0.0.0.0" || listen_host == "::" || listen_host == "*";
+  const bool is_any = listen_host.empty() || listen_host == "0.0.0.0" || listen_host == "::";
   if (!name.empty() && (is_any || is_loopback(name) || name == host_name(listen_host) || name == listen_host))
     return std::nullopt;
   return api_error(403, "the Host header is neither a loopback address nor the one of http.listen");
@@ -197,7 +189,7 @@ Outcome OperatorApi::read(const ApiRequest& request, const Path& path) const {
   if (*payload && options_.token.empty())
     return api_error(403, "payloads are shown only where http.token is set");
   if (path.size() == 2) {
-    const auto id = canonical_id(path[1]);
+    const auto id = canonical_uuid(path[1]);
     if (!id) return api_error(400, "a message's id is a UUID, as in 9f1c2b7e-5d3a-4c1b-8e2f-0a1b2c3d4e5f");
     return with_operator(
         [id = *id, payload = *payload](Operator& database) { return show_message(database, id, payload); });

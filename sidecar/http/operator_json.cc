@@ -1,8 +1,9 @@
 #include "http/operator_json.h"
 
-#include <cstdint>
 #include <nlohmann/json.hpp>
-#include <string_view>
+
+#include "base/encoding.h"
+#include "base/text.h"
 
 namespace outbox {
 namespace {
@@ -15,29 +16,6 @@ Json text_or_null(const std::string& text) {
 
 Json text_or_null(const std::optional<std::string>& text) {
   return text ? Json(*text) : Json(nullptr);
-}
-
-bool is_utf8(const std::string& text) {
-  try {
-    (void)Json(text).dump();
-    return true;
-  } catch (const Json::type_error&) {
-    return false;
-  }
-}
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::string_view group = bytes.substr(at, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t i = 0; i < 3; ++i)
-      bits = bits << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0);
-    for (std::size_t i = 0; i < 4; ++i) text += i <= group.size() ? digits[bits >> (18 - 6 * i) & 63] : '=';
-  }
-  return text;
 }
 
 Json headers_of(const MessageDetails& message) {
@@ -89,10 +67,13 @@ Json message_json(const MessageDetails& message, bool with_payload) {
                {"payload_bytes", message.payload_bytes},
                {"routes", routes}};
   if (!with_payload) return json;
-  if (is_utf8(message.payload))
+  if (is_utf8(message.payload)) {
     json["payload"] = message.payload;
-  else
-    json["payload_base64"] = base64(message.payload);
+    return json;
+  }
+  std::string base64;
+  append_base64(base64, message.payload);
+  json["payload_base64"] = base64;
   return json;
 }
 

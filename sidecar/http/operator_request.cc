@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <span>
+
+#include "base/text.h"
+#include "base/timestamp.h"
 
 namespace outbox {
 namespace {
@@ -46,14 +47,8 @@ std::optional<HeldState> parse_state(std::string_view text) {
 const Error unknown_state = {Fault::refused, "state: allowed: retrying, blocked, scheduled, dead, unrouted"};
 
 /// What databases take as text.
-bool is_text(const std::string& text) {
-  if (text.find('\0') != std::string::npos) return false;
-  try {
-    (void)Json(text).dump();
-    return true;
-  } catch (const Json::type_error&) {
-    return false;
-  }
+bool is_text(std::string_view text) {
+  return is_utf8(text) && text.find('\0') == text.npos;
 }
 
 Result<void> take_parameter(HeldQuestion& question, const std::string& name, const std::string& value) {
@@ -156,32 +151,13 @@ Result<void> take_filter(const Json& object, HeldFilter& filter) {
   return {};
 }
 
-/// As in RFC 3339, a date that exists: 2026-01-31T10:00:00.5+01:00.
+/// As in RFC 3339, a date that exists: 2026-01-31T10:00:00.5+01:00. Stricter than what people may type.
 bool is_time(std::string_view text) {
-  constexpr std::string_view form = "0000-00-00T00:00:00";
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const auto number = [&](std::size_t at, std::size_t length) {
-    int value = 0;
-    std::from_chars(text.data() + at, text.data() + at + length, value);
-    return value;
-  };
-  if (text.size() <= form.size()) return false;
-  for (std::size_t i = 0; i < form.size(); ++i)
-    if (form[i] == '0' ? !is_digit(text[i]) : text[i] != form[i] && !(form[i] == 'T' && text[i] == 't'))
-      return false;
-  const std::chrono::year_month_day date(std::chrono::year(number(0, 4)),
-                                         std::chrono::month(static_cast<unsigned>(number(5, 2))),
-                                         std::chrono::day(static_cast<unsigned>(number(8, 2))));
-  if (!date.ok() || number(11, 2) > 23 || number(14, 2) > 59 || number(17, 2) > 60) return false;
-  text.remove_prefix(form.size());
-  if (text[0] == '.') {
-    const auto end = std::find_if_not(text.begin() + 1, text.end(), is_digit);
-    if (end - text.begin() < 2 || end - text.begin() > 10) return false;
-    text.remove_prefix(static_cast<std::size_t>(end - text.begin()));
-  }
-  if (text == "Z" || text == "z") return true;
-  return text.size() == 6 && (text[0] == '+' || text[0] == '-') && is_digit(text[1]) && is_digit(text[2]) &&
-         text[3] == ':' && is_digit(text[4]) && is_digit(text[5]) && number(1, 2) < 24 && number(4, 2) < 60;
+  if (!parse_timestamp(text) || text.size() <= 19 || lower(text[10]) != 't' || text[16] != ':') return false;
+  const auto zone = text.find_first_of("Zz+-", 19);
+  constexpr std::size_t fraction_max = 10;  // with its point
+  if (zone == text.npos || zone > 19 + fraction_max || text[19] == ',') return false;
+  return text.size() == zone + 1 || (text.size() == zone + 6 && text[zone + 3] == ':');
 }
 
 }  // namespace
@@ -262,16 +238,13 @@ Result<void> read_empty_order(std::string_view body) {
 }
 
 std::optional<std::int64_t> parse_seq(std::string_view text) {
-  std::int64_t seq = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, seq);
-  if (error != std::errc{} || rest != end || seq < 0) return std::nullopt;
-  return seq;
+  const auto seq = parse_number<std::int64_t>(text);
+  return seq && *seq >= 0 ? seq : std::nullopt;
 }
 
 bool is_route_name(std::string_view text) {
   return !text.empty() && text.size() <= 63 && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    return is_letter(c) || is_digit(c) || c == '_' || c == '-';
   });
 }
 

@@ -1,20 +1,13 @@
 #include "http/request_head.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "base/text.h"
 
 namespace outbox {
 namespace {
 
 constexpr std::string_view line_end = "\r\n";
-
-char lower(char character) {
-  return character >= 'A' && character <= 'Z' ? static_cast<char>(character - 'A' + 'a') : character;
-}
-
-bool same_name(std::string_view left, std::string_view right) {
-  return std::ranges::equal(left, right, [](char a, char b) { return lower(a) == lower(b); });
-}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -33,7 +26,7 @@ bool is_clean(std::string_view line) {
 bool has_word(std::string_view list, std::string_view word) {
   while (!list.empty()) {
     const auto comma = std::min(list.find(','), list.size());
-    if (same_name(trimmed(list.substr(0, comma)), word)) return true;
+    if (same_ignoring_case(trimmed(list.substr(0, comma)), word)) return true;
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return false;
@@ -46,12 +39,9 @@ bool take_once(std::string_view value, std::string_view& target) {
 }
 
 bool take_length(std::string_view value, RequestHead& head) {
-  std::size_t length = 0;
-  const char* const end = value.data() + value.size();
-  const auto [rest, error] = std::from_chars(value.data(), end, length);
-  if (value.empty() || error != std::errc{} || rest != end) return false;
-  if (head.content_length != 0 && head.content_length != length) return false;
-  head.content_length = length;
+  const auto length = parse_number<std::size_t>(value);
+  if (!length || (head.content_length != 0 && head.content_length != *length)) return false;
+  head.content_length = *length;
   return true;
 }
 
@@ -62,14 +52,15 @@ bool take_header(std::string_view line, RequestHead& head) {
   const std::string_view name = line.substr(0, colon);
   if (name.find_first_of(" \t") != std::string_view::npos) return false;
   const std::string_view value = trimmed(line.substr(colon + 1));
-  if (same_name(name, "connection") && has_word(value, "close")) head.close = true;
-  if (same_name(name, "transfer-encoding")) head.has_transfer_encoding = true;
-  if (same_name(name, "origin")) head.has_origin = true;
-  if (same_name(name, "expect") && same_name(value, "100-continue")) head.expects_continue = true;
-  if (same_name(name, "content-length")) return take_length(value, head);
-  if (same_name(name, "authorization")) return take_once(value, head.authorization);
-  if (same_name(name, "host")) return take_once(value, head.host);
-  if (same_name(name, "content-type")) return take_once(value, head.content_type);
+  if (same_ignoring_case(name, "connection") && has_word(value, "close")) head.close = true;
+  if (same_ignoring_case(name, "transfer-encoding")) head.has_transfer_encoding = true;
+  if (same_ignoring_case(name, "origin")) head.has_origin = true;
+  if (same_ignoring_case(name, "expect") && same_ignoring_case(value, "100-continue"))
+    head.expects_continue = true;
+  if (same_ignoring_case(name, "content-length")) return take_length(value, head);
+  if (same_ignoring_case(name, "authorization")) return take_once(value, head.authorization);
+  if (same_ignoring_case(name, "host")) return take_once(value, head.host);
+  if (same_ignoring_case(name, "content-type")) return take_once(value, head.content_type);
   return true;
 }
 

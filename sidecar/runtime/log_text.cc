@@ -1,28 +1,14 @@
 #include "runtime/log_text.h"
 
-#include <array>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
+
+#include "base/text.h"
+#include "base/timestamp.h"
 
 namespace outbox {
 namespace log_text {
 namespace {
-
-/// Length of the valid UTF-8 sequence at the front of `text`; 0 when there is none.
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
-  const bool surrogate = first == 0xED && byte(1) >= 0xA0;
-  const bool too_large = first == 0xF4 && byte(1) >= 0x90;
-  return overlong || surrogate || too_large ? 0 : length;
-}
 
 void append_escape(std::string& line, unsigned code) {
   char escape[8];
@@ -65,7 +51,7 @@ void append_name_and_value(std::string& line, std::string_view name, std::string
 void append_quoted(std::string& line, std::string_view value) {
   line += '"';
   while (!value.empty()) {
-    const std::size_t length = sequence_length(value);
+    const std::size_t length = utf8_length(value);
     const auto first = static_cast<unsigned char>(value[0]);
     if (length == 0)
       line += "\xEF\xBF\xBD";
@@ -87,16 +73,7 @@ void append_quoted(std::string& line, std::string_view value) {
 }
 
 std::string timestamp_now() {
-  const auto now = std::chrono::system_clock::now();
-  const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  const std::time_t seconds = static_cast<std::time_t>(milliseconds / 1000);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  std::array<char, 24> date{};
-  std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  std::array<char, 8> fraction{};
-  std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(milliseconds % 1000));
-  return std::string(date.data()) + fraction.data();
+  return format_timestamp(std::chrono::floor<std::chrono::milliseconds>(wall_clock()));
 }
 
 }  // namespace log_text

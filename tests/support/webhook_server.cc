@@ -9,32 +9,13 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "base/encoding.h"
+#include "base/text.h"
 #include "tests/support/eventually.h"
 #include "tests/support/free_port.h"
 
 namespace outbox::test {
 namespace {
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
-std::string decoded(const std::string& base64) {
-  static const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  unsigned bits = 0;
-  int count = 0;
-  for (const char c : base64) {
-    if (c == '=') break;
-    bits = bits << 6U | static_cast<unsigned>(digits.find(c));
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> static_cast<unsigned>(count));
-  }
-  return bytes;
-}
 
 void wait_until_it_listens(Process& process, int port, const std::string& name) {
   if (!eventually([&] { return !process.running() || is_listening(port); }) || !process.running())
@@ -79,8 +60,9 @@ std::vector<WebhookRequest> WebhookServer::requests(const std::string& method) c
     request.status = record["status"];
     request.connection = record["connection"];
     request.parallel = record["parallel"];
-    for (const auto& header : record["headers"]) request.headers.emplace_back(header[0], decoded(header[1]));
-    request.body = decoded(record["body"]);
+    for (const auto& header : record["headers"])
+      request.headers.emplace_back(header[0], decode_base64(header[1].get<std::string>()).value());
+    request.body = decode_base64(record["body"].get<std::string>()).value();
   }
   return found;
 }

@@ -69,15 +69,6 @@ TEST_CASE("table names cannot carry SQL") {
   CHECK(check_table(std::string(64, 'a')) != "");
 }
 
-TEST_CASE("an address to listen on has a host and a port") {
-  CHECK(parse_listen("127.0.0.1:0")->port == 0);
-  CHECK(parse_listen("[::1]:8477")->host == "::1");
-  CHECK(parse_listen(":8477")->host == "");
-  CHECK_FALSE(is_loopback(""));
-  for (const char* text : {"", "8477", "h:", "h:x", "h:65536", "h:-1", "::1:8477", "[h]:1", "a b:1", "[]:1"})
-    CHECK_FALSE(parse_listen(text));
-}
-
 TEST_CASE("the default source names the database and is a URI") {
   CHECK(default_source("postgresql://u:p@h/orders?sslmode=require") == "outboxd/orders");
   CHECK(default_source("postgresql:///?dbname=a b") == "outboxd/a%20b");

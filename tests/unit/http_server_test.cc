@@ -257,7 +257,7 @@ TEST_CASE("an address that cannot be listened on is explained") {
 
 TEST_CASE("another address than loopback needs a token") {
   const Source source;
-  for (const std::string address : {"0.0.0.0:0", ":0", "*:0"}) {
+  for (const std::string address : {"0.0.0.0:0", ":0"}) {
     const auto started = HttpServer::start(address, "", source);
     REQUIRE_FALSE(started);
     CHECK(started.error().fault == Fault::misconfigured);

@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "base/encoding.h"
 
 #include <doctest/doctest.h>
 
@@ -7,42 +8,17 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_text.h"
+
 namespace outbox {
 namespace {
 
 using namespace std::string_literals;
 
-std::string base64(std::string_view bytes) {
-  std::string text;
-  append_base64(text, bytes);
-  return text;
-}
-
 std::string json_string(std::string_view bytes) {
   std::string text;
   append_json_string(text, bytes);
   return text;
-}
-
-TEST_CASE("base64 is that of RFC 4648") {
-  CHECK(base64("") == "");
-  CHECK(base64("f") == "Zg==");
-  CHECK(base64("fo") == "Zm8=");
-  CHECK(base64("foo") == "Zm9v");
-  CHECK(base64("foobar") == "Zm9vYmFy");
-  CHECK(base64("\xFF\xFE\x00"s) == "//4A");
-}
-
-TEST_CASE("an attribute in a header line is percent-encoded as CloudEvents has it") {
-  const auto encoded = [](std::string_view text) {
-    std::string result;
-    append_percent_encoded(result, text);
-    return result;
-  };
-  CHECK(encoded("") == "");
-  CHECK(encoded("customer-3/a~!'()*") == "customer-3/a~!'()*");
-  CHECK(encoded("a b\"c%d") == "a%20b%22c%25d");
-  CHECK(encoded("\xE2\x82\xAC\r\n\x7F\0"s) == "%E2%82%AC%0D%0A%7F%00");
 }
 
 TEST_CASE("UTF-8 is taken strictly, wherever the fault stands") {
@@ -139,6 +115,21 @@ TEST_CASE("JSON is judged as a well-known parser judges it, whatever is broken i
     REQUIRE_MESSAGE(is_json(text) == expected, text);
   }
   CHECK(valid > 1000);
+}
+
+TEST_CASE("a number is the whole text or none") {
+  CHECK(parse_number<int>("17") == 17);
+  CHECK(parse_number<int>("-17") == -17);
+  CHECK(parse_number<unsigned>("ff", 16) == 255U);
+  for (const char* text : {"", " 1", "1 ", "+1", "1x", "99999999999"}) CHECK_FALSE(parse_number<int>(text));
+  CHECK_FALSE(parse_number<unsigned>("-1"));
+}
+
+TEST_CASE("only ASCII's letters have a lower case") {
+  CHECK(lower("AZaz09[`{\xC3\x84") == "azaz09[`{\xC3\x84");
+  CHECK(same_ignoring_case("Content-TYPE", "content-type"));
+  CHECK_FALSE(same_ignoring_case("content-type", "content-types"));
+  CHECK_FALSE(same_ignoring_case("[", "{"));
 }
 
 TEST_CASE("what is shown to people is one short line of ASCII") {

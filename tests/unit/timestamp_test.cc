@@ -94,6 +94,11 @@ TEST_CASE("what is written is read back") {
   }
 }
 
+TEST_CASE("a date in whole seconds is cut, not rounded") {
+  CHECK(format_in_seconds(*parse_timestamp("2026-01-31T12:00:00.999999Z")) == "2026-01-31T12:00:00Z");
+  CHECK(format_in_seconds(*parse_timestamp("2026-01-31T12:00:00Z")) == "2026-01-31T12:00:00Z");
+}
+
 TEST_CASE("the time between two dates is never beyond what a duration holds") {
   CHECK(between(noon(), noon() + seconds(1)) == seconds(1));
   CHECK(between(noon(), noon() - hours(1)) == -hours(1));

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/encoding.h"
 #include "base/text.h"
 
 namespace outbox {

@@ -8,6 +8,7 @@
 
 #include "adapters/common/server_settings.h"
 #include "adapters/common/settings.h"
+#include "base/encoding.h"
 #include "core/url.h"
 
 namespace outbox {
@@ -91,33 +92,6 @@ bool is_host(std::string_view text) {
     return static_cast<unsigned char>(c) > ' ' && c != 0x7F &&
            std::string_view("/?#@\\%[]\"<>^`{|}").find(c) == std::string_view::npos;
   });
-}
-
-int digit_of(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  if (c == '/') return 63;
-  return -1;
-}
-
-std::optional<std::string> decode_base64(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
-  std::string bytes;
-  unsigned bits = 0;
-  unsigned count = 0;
-  for (const char c : text) {
-    const int digit = digit_of(c);
-    if (digit < 0) return std::nullopt;
-    bits = bits << 6U | static_cast<unsigned>(digit);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count & 0xFFU);
-  }
-  return bytes;
 }
 
 /// https://www.standardwebhooks.com: between 24 and 64 bytes, in base64 after "whsec_".

@@ -8,7 +8,7 @@
 #include <cassert>
 #include <cstdlib>
 
-#include "base/text.h"
+#include "base/encoding.h"
 
 namespace outbox {
 

@@ -2,18 +2,17 @@
 
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
-#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "adapters/brokers/mqtt/mqtt_reasons.h"
+#include "base/address.h"
 
 namespace outbox {
 namespace {
@@ -116,26 +115,19 @@ MqttConnection::Progress MqttConnection::advance() {
   return phase_ == Phase::greeting ? take_greeting() : Progress::ready;
 }
 
-/// The library would try only the first of a host's addresses: it is given each as a number. getaddrinfo()
-/// may block when a name has to be looked up: poll() is where an adapter may.
+/// The library would try only the first of a host's addresses: it is given each as a number. May
+/// block while a name is looked up: poll() is where an adapter may.
 bool MqttConnection::resolve() {
   for (const Url::Host& host : settings_.hosts) {
     const int port = host.port.value_or(settings_.default_port());
     endpoint_ = endpoint_of(host, settings_.default_port());
-    addrinfo wanted{};
-    wanted.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    if (const int error = ::getaddrinfo(host.name.c_str(), nullptr, &wanted, &found); error != 0) {
-      failed(Fault::unavailable, std::string("the host's name cannot be resolved: ") + ::gai_strerror(error));
+    const auto found = look_up(host.name.c_str(), port);
+    if (!found) {
+      failed(Fault::unavailable, "the host's name cannot be resolved: " + found.error().text);
       continue;
     }
-    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
-      std::array<char, NI_MAXHOST> number{};
-      if (::getnameinfo(entry->ai_addr, entry->ai_addrlen, number.data(), number.size(), nullptr, 0,
-                        NI_NUMERICHOST) == 0)
-        addresses_.push_back({host.name, endpoint_, number.data(), port});
-    }
-    ::freeaddrinfo(found);
+    for (const SocketAddress& address : *found)
+      addresses_.push_back({host.name, endpoint_, address.host(), port});
   }
   if (addresses_.empty()) return false;
   // A host that swallows connections must not be the first one for ever.

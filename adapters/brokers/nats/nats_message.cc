@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "adapters/brokers/nats/nats_subject.h"
-#include "base/text.h"
+#include "base/encoding.h"
 
 namespace outbox {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "adapters/common/owner.h"
 #include "adapters/stores/sqlite/shard_function.h"
-#include "base/text.h"
+#include "base/json_text.h"
 
 namespace outbox::sqlite {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "adapters/stores/sqlite/sqlite_operator.h"
 #include "adapters/stores/sqlite/wall_clock.h"
-#include "base/text.h"
+#include "base/json_text.h"
 
 namespace outbox {
 namespace {

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "adapters/stores/sqlite/target.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "schema/embedded.h"
 
