@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/thread_name.h"
+#include "base/thread.h"
 
 namespace outbox {
 

@@ -63,11 +63,11 @@ void check_database(const Context& context, const Config& config, Report& report
 
 /// The session's first state, or `down` when the time is up.
 Session connect(Broker& broker, Duration limit) {
-  const Instant end = std::chrono::steady_clock::now() + limit;
+  const Instant end = now() + limit;
   broker.connect();
   Answers answers;
   while (!answers.session) {
-    const Duration left = end - std::chrono::steady_clock::now();
+    const Duration left = end - now();
     if (left <= Duration::zero()) return {Session::State::down, "no answer within " + duration_text(limit)};
     broker.poll(left, answers);
   }

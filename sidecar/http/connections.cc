@@ -1,6 +1,5 @@
 #include "http/connections.h"
 
-#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +12,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/address.h"
 
 namespace outbox {
 namespace {
@@ -37,14 +38,6 @@ short awaited(bool is_waiting, bool is_writing) {
   return is_waiting ? short{0} : is_writing ? short{POLLOUT} : short{POLLIN};
 }
 
-std::string text_of(const sockaddr_storage& address, socklen_t size) {
-  std::array<char, NI_MAXHOST> text{};
-  if (::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, text.data(), text.size(), nullptr, 0,
-                    NI_NUMERICHOST) != 0)
-    return "unknown";
-  return text.data();
-}
-
 bool again() {
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
@@ -58,20 +51,13 @@ Connections::Connections(Listener listener, const HttpLimits& limits, std::share
       answer_(std::move(answer)),
       mailbox_(std::move(mailbox)) {
   assert(limits_.connections_max > 0);
-}
-
-Connections::~Connections() {
-  for (Connection& connection : connections_) close(connection);
-}
-
-void Connections::stop() noexcept {
-  stopping_ = true;
-  mailbox_->ring();
+  thread_.start(
+      "http", [this] { run(); }, [this] { mailbox_->ring(); });
 }
 
 void Connections::run() {
-  now_ = accept_again_ = Clock::now();
-  while (!stopping_) {
+  now_ = accept_again_ = now();
+  while (!thread_.stopping()) {
     wait();
     std::erase_if(connections_,
                   [](const Connection& connection) { return connection.phase == Phase::closed; });
@@ -89,7 +75,7 @@ void Connections::wait() {
     sockets.push_back({connection.socket,
                        awaited(connection.phase == Phase::waiting, connection.phase == Phase::writing), 0});
   ::poll(sockets.data(), sockets.size(), time_left());
-  now_ = Clock::now();
+  now_ = now();
 
   auto events = sockets.begin() + 2;
   for (Connection& connection : connections_) {
@@ -102,13 +88,13 @@ void Connections::wait() {
 
 /// Milliseconds until something is due; -1: nothing is.
 int Connections::time_left() const {
-  auto next = now_ < accept_again_ ? accept_again_ : Clock::time_point::max();
+  auto next = now_ < accept_again_ ? accept_again_ : Instant::max();
   for (const Connection& connection : connections_) {
     if (has_request(connection)) return 0;
     next = std::min(next, connection.deadline);
   }
-  if (next == Clock::time_point::max()) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
+  if (next == Instant::max()) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
 }
 
@@ -119,9 +105,8 @@ void Connections::accept_all() {
 }
 
 bool Connections::accept_one() {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  const int socket = ::accept4(listener_.socket(), reinterpret_cast<sockaddr*>(&address), &size,
+  SocketAddress peer{{}, sizeof peer.bytes};
+  const int socket = ::accept4(listener_.socket(), reinterpret_cast<sockaddr*>(&peer.bytes), &peer.size,
                                SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (socket < 0) {
     if (errno == ECONNABORTED || errno == EINTR) return true;
@@ -135,7 +120,7 @@ bool Connections::accept_one() {
     close_oldest();
   Connection connection;
   connection.socket = socket;
-  connection.peer = text_of(address, size);
+  connection.peer = peer.host();
   connection.since = now_;
   connection.deadline = now_ + limits_.head_time;
   connections_.push_back(std::move(connection));

@@ -1,8 +1,7 @@
 // The connections of the HTTP server: one thread, no blocking call but poll, and a bound for everything a
-// client can use up. Owned by the server's thread, except stop().
+// client can use up. Made and ended by the server.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
+#include "base/thread.h"
 #include "http/listener.h"
 #include "http/mailbox.h"
 #include "http/request_head.h"
@@ -49,19 +50,12 @@ class Connections {
   /// One complete request in, the bytes of its answer out. Must not wait: every other client would.
   using Answer = std::function<HttpOutcome(const HttpRequest&)>;
 
+  /// Serves from now on; `answer` is called on its thread. Its end closes everything.
   Connections(Listener listener, const HttpLimits& limits, std::shared_ptr<Mailbox> mailbox, Answer answer);
-  Connections(const Connections&) = delete;
-  Connections& operator=(const Connections&) = delete;
-  ~Connections();
 
-  /// Serves until stop(), then closes everything.
-  void run();
-
-  /// Ends run(). Any thread; does not wait.
-  void stop() noexcept;
+  [[nodiscard]] int port() const { return listener_.port(); }
 
  private:
-  using Clock = std::chrono::steady_clock;
   enum class Phase { reading, waiting, writing, lingering, closed };
 
   struct Connection {
@@ -77,10 +71,11 @@ class Connections {
     int requests = 0;
     bool input_ended = false;
     bool close_after = false;
-    Clock::time_point since;  ///< accepted, or done with the last request
-    Clock::time_point deadline;
+    Instant since;  ///< accepted, or done with the last request
+    Instant deadline;
   };
 
+  void run();
   void wait();
   void accept_all();
   bool accept_one();
@@ -104,10 +99,10 @@ class Connections {
   Answer answer_;
   std::shared_ptr<Mailbox> mailbox_;
   std::uint64_t tickets_ = 0;
-  std::atomic<bool> stopping_ = false;
-  Clock::time_point now_;
-  Clock::time_point accept_again_;  ///< no accept before: the process has run out of descriptors
+  Instant now_;
+  Instant accept_again_;  ///< no accept before: the process has run out of descriptors
   std::list<Connection> connections_;
+  Thread thread_;
 };
 
 }  // namespace outbox

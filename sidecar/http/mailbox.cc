@@ -1,17 +1,8 @@
 #include "http/mailbox.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <utility>
 
 namespace outbox {
-
-Mailbox::Mailbox() : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-
-Mailbox::~Mailbox() {
-  if (wake_ >= 0) ::close(wake_);
-}
 
 void Mailbox::put(std::uint64_t ticket, std::string answer) {
   {
@@ -21,13 +12,8 @@ void Mailbox::put(std::uint64_t ticket, std::string answer) {
   ring();
 }
 
-void Mailbox::ring() noexcept {
-  ::eventfd_write(wake_, 1);
-}
-
 std::vector<Mailbox::Late> Mailbox::take() {
-  eventfd_t count = 0;
-  ::eventfd_read(wake_, &count);
+  bell_.clear();
   const std::lock_guard lock(mutex_);
   return std::exchange(late_, {});
 }

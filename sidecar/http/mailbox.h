@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/wakeup.h"
+
 namespace outbox {
 
 class Mailbox {
@@ -16,22 +18,17 @@ class Mailbox {
     std::string answer;
   };
 
-  Mailbox();
-  ~Mailbox();
-  Mailbox(const Mailbox&) = delete;
-  Mailbox& operator=(const Mailbox&) = delete;
-
   /// Becomes readable with put() and ring(), until take().
-  [[nodiscard]] int descriptor() const { return wake_; }
+  [[nodiscard]] int descriptor() const { return bell_.descriptor(); }
 
   void put(std::uint64_t ticket, std::string answer);
-  void ring() noexcept;
+  void ring() noexcept { bell_.ring(); }
 
   /// Everything that was put since the last time.
   [[nodiscard]] std::vector<Late> take();
 
  private:
-  const int wake_;
+  Wakeup bell_;
   std::mutex mutex_;
   std::vector<Late> late_;
 };

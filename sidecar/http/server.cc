@@ -1,8 +1,5 @@
 #include "http/server.h"
 
-#include <pthread.h>
-
-#include <thread>
 #include <utility>
 
 #include "http/answers.h"
@@ -10,32 +7,15 @@
 
 namespace outbox {
 
-class HttpServer::Serving {
- public:
+struct HttpServer::Serving {
   Serving(Listener listener, const StatusSource& source, HttpAnswersOptions options, const HttpLimits& limits)
-      : port_(listener.port()),
-        mailbox_(std::make_shared<Mailbox>()),
-        answers_(source, std::move(options), mailbox_),
-        connections_(std::move(listener), limits, mailbox_,
-                     [this](const HttpRequest& request) { return answers_.to(request); }),
-        thread_([this] {
-          ::pthread_setname_np(::pthread_self(), "http");
-          connections_.run();
-        }) {}
+      : answers(source, std::move(options), mailbox),
+        connections(std::move(listener), limits, mailbox,
+                    [this](const HttpRequest& request) { return answers.to(request); }) {}
 
-  ~Serving() {
-    connections_.stop();
-    thread_.join();
-  }
-
-  [[nodiscard]] int port() const { return port_; }
-
- private:
-  int port_;
-  std::shared_ptr<Mailbox> mailbox_;
-  HttpAnswers answers_;
-  Connections connections_;
-  std::thread thread_;
+  const std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>();
+  HttpAnswers answers;
+  Connections connections;
 };
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& listen, const std::string& token,
@@ -60,7 +40,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& listen,
 }
 
 HttpServer::HttpServer(std::unique_ptr<Serving> serving)
-    : serving_(std::move(serving)), port_(serving_->port()) {}
+    : serving_(std::move(serving)), port_(serving_->connections.port()) {}
 
 HttpServer::~HttpServer() = default;
 

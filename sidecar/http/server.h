@@ -35,7 +35,7 @@ class HttpServer {
   void stop();
 
  private:
-  class Serving;
+  struct Serving;
   explicit HttpServer(std::unique_ptr<Serving> serving);
 
   std::unique_ptr<Serving> serving_;

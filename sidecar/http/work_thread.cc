@@ -8,8 +8,6 @@
 namespace outbox {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 /// How long the end of the process waits for a database that may be gone for good.
 constexpr auto farewell = std::chrono::seconds(2);
 
@@ -18,7 +16,7 @@ constexpr auto farewell = std::chrono::seconds(2);
 struct WorkThread::State {
   struct Work {
     std::function<void()> run;
-    Clock::time_point expires;
+    Instant expires;
   };
 
   explicit State(std::size_t most) : waiting_max(most) {}
@@ -31,7 +29,7 @@ struct WorkThread::State {
       Work work = std::move(waiting.front());
       waiting.pop_front();
       lock.unlock();
-      if (Clock::now() < work.expires) work.run();
+      if (now() < work.expires) work.run();
       work = {};
       lock.lock();
     }
@@ -58,7 +56,7 @@ WorkThread::~WorkThread() {
   thread_.join_within(farewell);
 }
 
-bool WorkThread::submit(std::function<void()> work, Clock::time_point expires) {
+bool WorkThread::submit(std::function<void()> work, Instant expires) {
   const std::lock_guard lock(state_->mutex);
   if (state_->waiting.size() >= state_->waiting_max) return false;
   state_->waiting.push_back({std::move(work), expires});

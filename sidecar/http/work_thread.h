@@ -1,12 +1,12 @@
 // One thread for what may take long, with a bounded queue. Owned by the server; submit() from any thread.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
 
 #include "base/background.h"
+#include "base/clock.h"
 
 namespace outbox {
 
@@ -20,7 +20,7 @@ class WorkThread {
   ~WorkThread();
 
   /// False: too much waits already. Work that has not begun at `expires` is dropped. Must not throw.
-  [[nodiscard]] bool submit(std::function<void()> work, std::chrono::steady_clock::time_point expires);
+  [[nodiscard]] bool submit(std::function<void()> work, Instant expires);
 
  private:
   struct State;

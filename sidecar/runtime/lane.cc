@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/thread_name.h"
+#include "base/timestamp.h"
 #include "runtime/crash_point.h"
 #include "runtime/log.h"
-#include "runtime/wall_time.h"
 
 namespace outbox {
 namespace {
@@ -40,24 +39,16 @@ Lane::Lane(RelayOptions options, std::string to, std::unique_ptr<Store> store, s
       store_(std::move(store)),
       broker_(std::move(broker)),
       hooks_(std::move(hooks)),
-      last_round_(std::chrono::steady_clock::now().time_since_epoch().count()) {
+      last_round_(now().time_since_epoch().count()) {
   status_.name = options_.route;
   status_.to = to_;
-}
-
-Lane::~Lane() {
-  ending_ = true;
-  if (thread_.joinable()) {
-    broker_->wake();
-    thread_.join();
-  }
-  worker_.reset();
 }
 
 void Lane::start() {
   worker_ = std::make_unique<StoreWorker>(std::move(store_), [this](Event event) { post(std::move(event)); });
   started_ = true;
-  thread_ = std::thread([this] { run(); });
+  thread_.start(
+      "route " + options_.route, [this] { run(); }, [this] { broker_->wake(); });
 }
 
 void Lane::set_paused(bool paused) {
@@ -88,12 +79,11 @@ RouteStatus Lane::status() const {
 }
 
 void Lane::run() {
-  name_thread(("route " + options_.route).c_str());
   Relay relay(options_);
   Commands commands;
   Answers answers;
-  while (!ending_) {
-    const Instant now = std::chrono::steady_clock::now();
+  while (!thread_.stopping()) {
+    const Instant now = outbox::now();
     last_round_ = now.time_since_epoch().count();
     absorb_events(relay, now);
     if (!answers.deliveries.empty() || answers.session) relay.absorb(now, BrokerAnswer{&answers});
@@ -113,7 +103,7 @@ void Lane::run() {
     broker_->poll(idle_time(commands, now), answers);
     if (!answers.deliveries.empty()) crash_point("deliveries.after");
   }
-  show_status(relay, std::chrono::steady_clock::now());
+  show_status(relay, now());
   finished_ = true;
   hooks_.finished();
 }
@@ -193,7 +183,8 @@ void Lane::show_status(const Relay& relay, Instant now) {
   status_ = relay.status(now);
   status_.name = options_.route;
   status_.to = to_;
-  status_.last_success_at = status_.sent_total == sent_before ? std::move(last_success_at) : wall_time_text();
+  status_.last_success_at =
+      status_.sent_total == sent_before ? std::move(last_success_at) : format_in_seconds(wall_clock());
   const auto durations = worker_->durations();
   status_.read = durations.read;
   status_.settle = durations.settle;

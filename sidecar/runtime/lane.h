@@ -9,9 +9,9 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "base/thread.h"
 #include "core/relay.h"
 #include "runtime/store_worker.h"
 
@@ -29,12 +29,7 @@ class Lane {
   Lane(RelayOptions options, std::string to, std::unique_ptr<Store> store, std::unique_ptr<Broker> broker,
        Hooks hooks);
 
-  /// Ends both threads at once, saved or not; stop() first for an orderly end.
-  ~Lane();
-
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
-
+  /// Its end is that of both threads at once, saved or not; stop() first for an orderly one.
   void start();
 
   void stop() { post(Stop{}); }
@@ -107,11 +102,10 @@ class Lane {
   std::atomic<std::int64_t> held_total_ = 0;
   std::atomic<bool> holding_ = false;
   std::atomic<bool> started_ = false;
-  std::atomic<bool> ending_ = false;
   std::atomic<bool> finished_ = false;
 
   std::unique_ptr<StoreWorker> worker_;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace outbox

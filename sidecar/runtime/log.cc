@@ -54,7 +54,7 @@ class Log {
 
   void write(Level level, std::string_view event, std::span<const Field> fields) {
     if (!logger_.should_log(spdlog_level(level))) return;
-    const Instant now = std::chrono::steady_clock::now();
+    const Instant now = outbox::now();
     const std::lock_guard lock(mutex_);
     say_repeated(now);
     if (level >= Level::warning && !filter_.admit(identity(event, fields), now)) return;

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/timestamp.h"
 #include "runtime/log.h"
 #include "runtime/route_status.h"
-#include "runtime/wall_time.h"
 
 namespace outbox {
 namespace {
@@ -37,7 +37,7 @@ void add_backlog(RouteStatus& route, const Watcher::Seen& seen) {
       static_cast<std::int64_t>(route.sent_total - std::min(route.sent_total, seen.sent_total));
   route.pending = std::max(route.pending, seen.backlog.pending - sent_since);
   if (route.oldest_pending_age_seconds == 0 && route.pending > 0) {
-    const Duration age = seen.backlog.oldest_age + (std::chrono::steady_clock::now() - seen.at);
+    const Duration age = seen.backlog.oldest_age + (now() - seen.at);
     route.oldest_pending_age_seconds = std::chrono::duration<double>(age).count();
   }
 }
@@ -53,9 +53,7 @@ void add_held(RouteStatus& route, const Watcher::Seen& seen) {
 
 RelayProcess::RelayProcess(ProcessOptions options, std::vector<LanePlan> lanes,
                            Watcher::UpkeepOpener open_upkeep)
-    : options_(std::move(options)),
-      started_at_(std::chrono::steady_clock::now()),
-      started_at_text_(wall_time_text()) {
+    : options_(std::move(options)), started_at_(now()), started_at_text_(format_in_seconds(wall_clock())) {
   for (LanePlan& plan : lanes) {
     Lane::Hooks hooks{[this, index = lanes_.size()] { nudge_others(index); }, [this] { lane_finished(); }};
     lanes_.push_back(std::make_unique<Lane>(std::move(plan.relay), std::move(plan.to), std::move(plan.store),
@@ -86,12 +84,12 @@ bool RelayProcess::run() {
   if (options_.once) watcher_->adopt_before_start();
   for (const auto& lane : lanes_) lane->start();
   watcher_->start();
-  progress_at_ = std::chrono::steady_clock::now();
+  progress_at_ = now();
   std::unique_lock lock(mutex_);
   bool told = false;
   while (!finished()) {
     changed_.wait_for(lock, options_.once ? 100ms : 1s, [&] { return (stopping_ && !told) || finished(); });
-    const bool gives_up = options_.once && !progressing(std::chrono::steady_clock::now());
+    const bool gives_up = options_.once && !progressing(now());
     if ((stopping_ || gives_up) && !std::exchange(told, true)) {
       lock.unlock();
       log_line(Level::info, "relay.stopping", {{"instance", options_.instance}});
@@ -161,8 +159,7 @@ Status RelayProcess::status() const {
   status.version = options_.version;
   status.instance = options_.instance;
   status.started_at = started_at_text_;
-  status.uptime_seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
+  status.uptime_seconds = std::chrono::duration<double>(now() - started_at_).count();
   for (std::size_t i = 0; i < watcher_->routes().size(); ++i) status.routes.push_back(status_of(i));
   status.retention_removed_total = watcher_->removed_total();
   status.database = watcher_->database();
@@ -192,7 +189,7 @@ Status RelayProcess::status() const {
 
 std::vector<std::string> RelayProcess::stuck() const {
   std::vector<std::string> names;
-  const Instant now = std::chrono::steady_clock::now();
+  const Instant now = outbox::now();
   for (const auto& lane : lanes_)
     if (!lane->finished() && now - lane->last_round() > round_missing_max)
       names.push_back("route " + lane->route());

@@ -2,16 +2,13 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cassert>
 #include <cerrno>
-#include <cstdint>
 #include <utility>
 
-#include "base/thread_name.h"
 #include "runtime/log.h"
 
 namespace outbox {
@@ -26,35 +23,30 @@ sigset_t handled_signals() {
 
 }  // namespace
 
-Signals::Signals() : end_(eventfd(0, EFD_CLOEXEC)) {
+Signals::Signals() {
   const sigset_t set = handled_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
   signals_ = signalfd(-1, &set, SFD_CLOEXEC);
-  assert(signals_ >= 0 && end_ >= 0);
+  assert(signals_ >= 0);
 }
 
 Signals::~Signals() {
-  if (thread_.joinable()) {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = write(end_, &one, sizeof one);
-    thread_.join();
-  }
+  thread_.stop();
   close(signals_);
-  close(end_);
 }
 
 void Signals::listen(Handlers handlers) {
-  thread_ = std::thread([this, handlers = std::move(handlers)] { run(handlers); });
+  thread_.start(
+      "signals", [this, handlers = std::move(handlers)] { run(handlers); }, [this] { end_.ring(); });
 }
 
 void Signals::run(const Handlers& handlers) {
-  name_thread("signals");
   bool stopping = false;
   for (;;) {
-    pollfd waits[2] = {{signals_, POLLIN, 0}, {end_, POLLIN, 0}};
+    pollfd waits[2] = {{signals_, POLLIN, 0}, {end_.descriptor(), POLLIN, 0}};
     if (poll(waits, 2, -1) < 0 && errno != EINTR) return;
-    if (waits[1].revents != 0) return;
+    if (thread_.stopping()) return;
     signalfd_siginfo signal{};
     if (waits[0].revents == 0 || read(signals_, &signal, sizeof signal) != sizeof signal) continue;
     if (signal.ssi_signo == SIGHUP) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <functional>
-#include <thread>
+
+#include "base/thread.h"
+#include "base/wakeup.h"
 
 namespace outbox {
 
@@ -18,17 +20,14 @@ class Signals {
   Signals();
   ~Signals();
 
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
-
   void listen(Handlers handlers);
 
  private:
   void run(const Handlers& handlers);
 
   int signals_;  ///< signalfd
-  int end_;      ///< eventfd
-  std::thread thread_;
+  Wakeup end_;
+  Thread thread_;
 };
 
 }  // namespace outbox

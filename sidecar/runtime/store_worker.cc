@@ -2,23 +2,19 @@
 
 #include <utility>
 
-#include "base/thread_name.h"
 #include "runtime/crash_point.h"
 
 namespace outbox {
 
 StoreWorker::StoreWorker(std::unique_ptr<Store> store, std::function<void(Event)> answer)
-    : store_(std::move(store)), answer_(std::move(answer)), thread_([this] { run(); }) {}
-
-StoreWorker::~StoreWorker() {
-  {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-    queue_.clear();
-  }
-  arrived_.notify_one();
-  store_->wake();
-  thread_.join();
+    : store_(std::move(store)), answer_(std::move(answer)) {
+  const auto wake = [this] {
+    { const std::lock_guard lock(mutex_); }  // run() is either before its check or asleep
+    arrived_.notify_one();
+    store_->wake();
+  };
+  thread_.start(
+      "store", [this] { run(); }, wake);
 }
 
 void StoreWorker::accept(Commands& commands) {
@@ -52,13 +48,12 @@ StoreWorker::Durations StoreWorker::durations() const {
 }
 
 void StoreWorker::run() {
-  name_thread("store");
   for (;;) {
     Command command;
     {
       std::unique_lock lock(mutex_);
-      arrived_.wait(lock, [&] { return ending_ || !queue_.empty(); });
-      if (ending_) return;
+      arrived_.wait(lock, [&] { return thread_.stopping() || !queue_.empty(); });
+      if (thread_.stopping()) return;
       command = std::move(queue_.front());
       queue_.pop_front();
     }
@@ -74,12 +69,12 @@ Event StoreWorker::carry_out(LeaseRequest& request) {
 }
 
 Event StoreWorker::carry_out(SettleCommand& settle) {
-  const auto begun = std::chrono::steady_clock::now();
+  const Instant begun = now();
   crash_point("settle.before");
   SettleAnswer answer{store_->settle(settle.lease, settle.mark, settle.held)};
   crash_point("settle.after");
   const std::lock_guard lock(mutex_);
-  durations_.settle.add(std::chrono::steady_clock::now() - begun);
+  durations_.settle.add(now() - begun);
   return answer;
 }
 
@@ -105,12 +100,12 @@ Event StoreWorker::carry_out(ReadHeldCommand& command) {
 }
 
 Event StoreWorker::carry_out(ReadCommand& read) {
-  const auto begun = std::chrono::steady_clock::now();
+  const Instant begun = now();
   crash_point("read.before");
   ReadAnswer answer{store_->read(read.after, read.limit)};
   crash_point("read.after");
   const std::lock_guard lock(mutex_);
-  durations_.read.add(std::chrono::steady_clock::now() - begun);
+  durations_.read.add(now() - begun);
   return answer;
 }
 
@@ -125,7 +120,7 @@ Event StoreWorker::carry_out(Wait& wait) {
   {
     // A command that came meanwhile makes sleeping pointless, and nobody wakes for it.
     const std::lock_guard lock(mutex_);
-    if (ending_ || !queue_.empty()) return WaitAnswer{Woken::interrupted};
+    if (thread_.stopping() || !queue_.empty()) return WaitAnswer{Woken::interrupted};
     sleeping_ = true;
   }
   WaitAnswer answer{store_->wait(wait.timeout)};

@@ -7,9 +7,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <variant>
 
+#include "base/thread.h"
 #include "core/relay_io.h"
 #include "core/status.h"
 
@@ -20,11 +20,7 @@ class StoreWorker {
   /// `answer` is called on the worker's thread, once per command.
   StoreWorker(std::unique_ptr<Store> store, std::function<void(Event)> answer);
 
-  /// Waits for the command under way; the others are dropped.
-  ~StoreWorker();
-
-  StoreWorker(const StoreWorker&) = delete;
-  StoreWorker& operator=(const StoreWorker&) = delete;
+  /// Its end waits for the command under way; the others are dropped.
 
   /// Queues the store's part of `commands`; a sleeping store is woken for it.
   void accept(Commands& commands);
@@ -59,10 +55,9 @@ class StoreWorker {
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
   std::deque<Command> queue_;
-  bool ending_ = false;
   bool sleeping_ = false;  ///< in the store's wait(): commands must wake it
   Durations durations_;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace outbox

@@ -4,7 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "base/thread_name.h"
 #include "core/shares.h"
 #include "runtime/log.h"
 
@@ -29,20 +28,16 @@ Watcher::Watcher(Options options, std::vector<WatchedRoute> routes, UpkeepOpener
       memory_(routes_.size()),
       seen_(routes_.size()) {
   for (Memory& memory : memory_) memory.measure_pause = 2 * watch_interval;
-  for (Seen& seen : seen_) seen.at = std::chrono::steady_clock::now();
-}
-
-Watcher::~Watcher() {
-  {
-    const std::lock_guard lock(mutex_);
-    ended_ = true;
-  }
-  ended_changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  for (Seen& seen : seen_) seen.at = now();
 }
 
 void Watcher::start() {
-  thread_ = std::thread([this] { run(); });
+  const auto wake = [this] {
+    { const std::lock_guard lock(mutex_); }  // run() is either before its check or asleep
+    ended_.notify_all();
+  };
+  thread_.start(
+      "watcher", [this] { run(); }, wake);
 }
 
 Watcher::Seen Watcher::seen(std::size_t route) const {
@@ -61,13 +56,12 @@ std::uint64_t Watcher::removed_total() const {
 }
 
 void Watcher::run() {
-  name_thread("watcher");
   std::unique_lock lock(mutex_);
-  while (!ended_) {
+  while (!thread_.stopping()) {
     lock.unlock();
     if (Upkeep* upkeep = opened()) watch_once(*upkeep);
     lock.lock();
-    ended_changed_.wait_for(lock, watch_interval, [&] { return ended_; });
+    ended_.wait_for(lock, watch_interval, [&] { return thread_.stopping(); });
   }
   lock.unlock();
   if (upkeep_ && !beats_.empty()) (void)upkeep_->leave(options_.instance);
@@ -132,7 +126,7 @@ void Watcher::share_out(Upkeep& upkeep, const std::vector<RouteShard>& rows) {
 
 /// Judged by our own clock: a relay whose beat has not moved for a lease takes no part.
 std::set<std::string> Watcher::live_relays(const std::vector<RelayMember>& members) {
-  const Instant now = std::chrono::steady_clock::now();
+  const Instant now = outbox::now();
   std::set<std::string> live = {options_.instance};
   for (const RelayMember& member : members) {
     const auto [known, is_new] =
@@ -198,7 +192,7 @@ void Watcher::count_held(Upkeep& upkeep, std::size_t index) {
 /// Only what the lanes cannot know by themselves: how much lies beyond what they have read.
 void Watcher::measure_backlog(Upkeep& upkeep, std::size_t index) {
   const auto& lanes = routes_[index].lanes;
-  const Instant begun = std::chrono::steady_clock::now();
+  const Instant begun = now();
   if (begun < seen_[index].at + memory_[index].measure_pause ||
       std::ranges::all_of(lanes, [](const Lane* lane) { return lane->all_through(); }))
     return;
@@ -206,7 +200,7 @@ void Watcher::measure_backlog(Upkeep& upkeep, std::size_t index) {
   for (const Lane* lane : lanes) sent_total += lane->sent_total();
   const auto backlog = upkeep.backlog(routes_[index].name);
   if (!backlog) return;
-  const Instant now = std::chrono::steady_clock::now();
+  const Instant now = outbox::now();
   memory_[index].measure_pause = std::max<Duration>(5s, (now - begun) * measure_share);
   const std::lock_guard lock(mutex_);
   Seen& seen = seen_[index];
@@ -219,8 +213,8 @@ void Watcher::measure_backlog(Upkeep& upkeep, std::size_t index) {
 /// One relay is enough for it: the one that holds the first shard of the first route.
 void Watcher::remove_sent(Upkeep& upkeep) {
   if (routes_.empty() || !routes_.front().lanes.front()->holding()) return;
-  const Instant begun = std::chrono::steady_clock::now();
-  for (bool more = true; more && std::chrono::steady_clock::now() - begun < removal_time_max;) {
+  const Instant begun = now();
+  for (bool more = true; more && now() - begun < removal_time_max;) {
     const auto removed = upkeep.remove_sent(options_.retention);
     if (!removed) {
       log_line(Level::warning, "retention.failed",
@@ -231,7 +225,7 @@ void Watcher::remove_sent(Upkeep& upkeep) {
     more = removed->more && removed->rows > 0;  // none: a service was writing
     const std::lock_guard lock(mutex_);
     removed_total_ += removed->rows;
-    if (ended_) return;
+    if (thread_.stopping()) return;
   }
 }
 

@@ -11,9 +11,9 @@
 #include <mutex>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "base/thread.h"
 #include "core/status.h"
 #include "core/topics.h"
 #include "core/upkeep.h"
@@ -50,10 +50,6 @@ class Watcher {
 
   /// The lanes must outlive it.
   Watcher(Options options, std::vector<WatchedRoute> routes, UpkeepOpener open);
-  ~Watcher();
-
-  Watcher(const Watcher&) = delete;
-  Watcher& operator=(const Watcher&) = delete;
 
   void start();
 
@@ -100,12 +96,11 @@ class Watcher {
   std::unique_ptr<Upkeep> upkeep_;  ///< of the watcher's thread once that runs
 
   mutable std::mutex mutex_;
-  std::condition_variable ended_changed_;
-  bool ended_ = false;
+  std::condition_variable ended_;
   std::vector<Seen> seen_;
   DatabaseStatus database_;
   std::uint64_t removed_total_ = 0;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace outbox
