@@ -90,7 +90,7 @@ class Operator {
   virtual Result<std::vector<HeldEntry>> held(const HeldFilter& filter, const std::optional<HeldPlace>& after,
                                               std::size_t rows_max) = 0;
 
-  /// nullopt: there is no such row. `id` or `seq`, whichever is set.
+  /// nullopt: there is no such row. `id` (canonical) or `seq`, whichever is set.
   virtual Result<std::optional<MessageDetails>> message(const std::optional<std::string>& id,
                                                         std::optional<std::int64_t> seq,
                                                         bool with_payload) = 0;

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "base/owned.h"
 #include "tests/support/eventually.h"
 
 namespace outbox::test {
@@ -14,15 +15,8 @@ namespace {
 
 constexpr int patience_milliseconds = 60'000;
 
-template <auto destroy>
-struct With {
-  template <class T>
-  void operator()(T* object) const {
-    destroy(object);
-  }
-};
-using Queue = std::unique_ptr<rd_kafka_queue_t, With<rd_kafka_queue_destroy>>;
-using Event = std::unique_ptr<rd_kafka_event_t, With<rd_kafka_event_destroy>>;
+using Queue = Owned<rd_kafka_queue_t, rd_kafka_queue_destroy>;
+using Event = Owned<rd_kafka_event_t, rd_kafka_event_destroy>;
 
 [[noreturn]] void fail(const std::string& what, const char* why) {
   throw std::runtime_error("kafka: " + what + ": " + (why ? why : "no reason was given"));

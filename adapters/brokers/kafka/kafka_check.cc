@@ -12,6 +12,7 @@
 #include "adapters/brokers/kafka/kafka_client.h"
 #include "adapters/brokers/kafka/kafka_errors.h"
 #include "adapters/brokers/kafka/kafka_settings.h"
+#include "base/owned.h"
 #include "base/wakeup.h"
 
 namespace outbox {
@@ -20,18 +21,11 @@ namespace {
 using Level = Finding::Level;
 using Configuration = std::map<std::string, std::string, std::less<>>;
 
-template <auto destroy>
-struct With {
-  template <class T>
-  void operator()(T* object) const {
-    destroy(object);
-  }
-};
-using TopicHandle = std::unique_ptr<rd_kafka_topic_t, With<rd_kafka_topic_destroy>>;
-using Queue = std::unique_ptr<rd_kafka_queue_t, With<rd_kafka_queue_destroy>>;
-using Event = std::unique_ptr<rd_kafka_event_t, With<rd_kafka_event_destroy>>;
-using Resource = std::unique_ptr<rd_kafka_ConfigResource_t, With<rd_kafka_ConfigResource_destroy>>;
-using Options = std::unique_ptr<rd_kafka_AdminOptions_t, With<rd_kafka_AdminOptions_destroy>>;
+using TopicHandle = Owned<rd_kafka_topic_t, rd_kafka_topic_destroy>;
+using Queue = Owned<rd_kafka_queue_t, rd_kafka_queue_destroy>;
+using Event = Owned<rd_kafka_event_t, rd_kafka_event_destroy>;
+using Resource = Owned<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
+using Options = Owned<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
 
 class Check {
  public:
@@ -63,7 +57,7 @@ class Check {
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
       return add(Level::fault, name, std::string("was not looked up: ") + rd_kafka_err2str(error),
                  "is " + settings_.servers + " reachable, with every broker's advertised.listeners?");
-    const std::unique_ptr<const rd_kafka_metadata_t, With<rd_kafka_metadata_destroy>> owned(metadata);
+    const Owned<const rd_kafka_metadata_t, rd_kafka_metadata_destroy> owned(metadata);
     if (metadata->topic_cnt != 1)
       return add(Level::fault, name, "is not described by the broker", "create it");
     check_described(name, metadata->topics[0]);

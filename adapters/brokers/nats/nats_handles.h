@@ -3,21 +3,13 @@
 
 #include <nats/nats.h>
 
-#include <memory>
+#include "base/owned.h"
 
 namespace outbox {
 
-template <auto destroy>
-struct NatsDestroy {
-  template <class Object>
-  void operator()(Object* object) const {
-    destroy(object);
-  }
-};
-
-using NatsOptions = std::unique_ptr<natsOptions, NatsDestroy<natsOptions_Destroy>>;
-using NatsHandle = std::unique_ptr<natsConnection, NatsDestroy<natsConnection_Destroy>>;
-using NatsSubscription = std::unique_ptr<natsSubscription, NatsDestroy<natsSubscription_Destroy>>;
-using NatsMsg = std::unique_ptr<natsMsg, NatsDestroy<natsMsg_Destroy>>;
+using NatsOptions = Owned<natsOptions, natsOptions_Destroy>;
+using NatsHandle = Owned<natsConnection, natsConnection_Destroy>;
+using NatsSubscription = Owned<natsSubscription, natsSubscription_Destroy>;
+using NatsMsg = Owned<natsMsg, natsMsg_Destroy>;
 
 }  // namespace outbox

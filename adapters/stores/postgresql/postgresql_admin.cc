@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "adapters/stores/postgresql/admin_session.h"
+#include "base/encoding.h"
 
 namespace outbox::postgresql {
 namespace {
@@ -13,12 +14,7 @@ constexpr std::int64_t many_rows_max = 100'000;
 
 std::string hexadecimal(std::string_view bytes) {
   std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
+  append_hex(text, bytes);
   return text;
 }
 

@@ -6,6 +6,7 @@
 #include "adapters/stores/postgresql/audit.h"
 #include "adapters/stores/postgresql/held.h"
 #include "adapters/stores/postgresql/log_queries.h"
+#include "base/encoding.h"
 
 namespace outbox::postgresql {
 namespace {
@@ -55,14 +56,6 @@ HeldEntry entry_of(const pqxx::row& row) {
   entry.first_failed_at = text_of(row[11]);
   entry.last_failed_at = text_of(row[12]);
   return entry;
-}
-
-std::string bytes_of(const std::string& hexadecimal) {
-  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hexadecimal.size(); i += 2)
-    bytes += static_cast<char>(digit(hexadecimal[i]) << 4 | digit(hexadecimal[i + 1]));
-  return bytes;
 }
 
 /// The filter, as it goes into the audit.
@@ -164,7 +157,7 @@ Result<std::optional<MessageDetails>> PostgresqlOperator::message(const std::opt
     found.created_at = text_of(row[7]);
     found.deliver_at = text_of(row[8]);
     found.payload_bytes = row[9].is_null() ? 0 : row[9].as<std::int64_t>();
-    found.payload = bytes_of(text_of(row[10]));
+    found.payload = decode_hex(text_of(row[10])).value();
     for (const auto& state : tx.exec("SELECT route, state FROM " + session.table("outbox_status") +
                                      " WHERE seq = " + std::to_string(found.seq) + " ORDER BY route"))
       found.routes.emplace_back(state[0].as<std::string>(), state[1].as<std::string>());

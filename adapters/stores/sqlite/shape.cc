@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace outbox::sqlite {
 namespace {
 
@@ -15,13 +17,6 @@ constexpr std::string_view correct_it =
 
 Finding fault(std::string what, std::string_view fix) {
   return {Finding::Level::fault, std::move(what), std::string(fix)};
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
 }
 
 }  // namespace

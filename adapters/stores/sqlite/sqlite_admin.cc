@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/timestamp.h"
+#include "base/uuid.h"
 
 namespace outbox {
 namespace {
@@ -16,20 +17,6 @@ constexpr std::int64_t many_rows_max = 100'000;
 
 Error refused(std::string text) {
   return {Fault::refused, "sqlite.send: " + std::move(text)};
-}
-
-/// Lower case; nullopt when it is none.
-std::optional<std::string> canonical_uuid(std::string_view text) {
-  if (text.size() != 36) return std::nullopt;
-  std::string result(text);
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    char& c = result[i];
-    if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
-    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-    const bool dash_here = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash_here ? c != '-' : !hex) return std::nullopt;
-  }
-  return result;
 }
 
 /// {"name":"value", ...} as the database's own JSON writes it.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "adapters/stores/sqlite/wall_clock.h"
+#include "base/encoding.h"
 
 namespace outbox {
 namespace {
@@ -18,17 +19,10 @@ std::string date_text(std::string_view stored) {
   return time ? format_timestamp(*time) : std::string(stored);
 }
 
-/// The bytes of a UUID that is written with dashes; empty when it is none.
-std::string uuid_bytes(std::string_view text) {
-  std::string digits;
-  for (const char c : text)
-    if (c != '-') digits += c;
-  const auto nibble = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
-  const bool hex = digits.size() == 32 && digits.find_first_not_of("0123456789abcdefABCDEF") == digits.npos;
-  std::string bytes;
-  for (std::size_t i = 0; hex && i < digits.size(); i += 2)
-    bytes += static_cast<char>(nibble(digits[i]) * 16 + nibble(digits[i + 1]));
-  return bytes;
+/// Rows may hold their ids as sixteen bytes. Precondition: a UUID with its dashes.
+std::string uuid_bytes(std::string text) {
+  std::erase(text, '-');
+  return decode_hex(text).value_or("");
 }
 
 MessageDetails details_of(const Statement& row) {

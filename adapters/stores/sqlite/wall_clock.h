@@ -6,13 +6,10 @@
 #include <string>
 
 #include "base/timestamp.h"
-#include "core/message.h"
 
 namespace outbox::sqlite {
 
-inline Timestamp wall_clock() {
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
+using outbox::wall_clock;
 
 /// All of one length, so that their order as text is their order in time.
 inline std::string wall_text(Timestamp time) {
