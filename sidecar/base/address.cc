@@ -20,10 +20,7 @@ std::optional<ListenAddress> parse_listen(std::string_view text) {
   if (bracketed) host = host.substr(1, host.size() - 2);
   if ((bracketed && host.empty()) || bracketed != (host.find(':') != std::string_view::npos))
     return std::nullopt;
-  const auto is_part = [](char c) {
-    return is_letter(c) || is_digit(c) || std::string_view("_.-:%").find(c) != std::string_view::npos;
-  };
-  if (!std::ranges::all_of(host, is_part)) return std::nullopt;
+  if (!std::ranges::all_of(host, [](char c) { return is_alphanumeric(c, "_.-:%"); })) return std::nullopt;
   return ListenAddress{std::string(host), *port};
 }
 

@@ -18,6 +18,11 @@ constexpr bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/// A letter, a digit, or one of `more`.
+constexpr bool is_alphanumeric(char c, std::string_view more = {}) {
+  return is_letter(c) || is_digit(c) || more.find(c) != more.npos;
+}
+
 /// Of ASCII's letters; all else stays.
 constexpr char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

@@ -11,10 +11,6 @@
 namespace outbox {
 namespace {
 
-/// Of a name.
-bool is_letter_of_name(char c) {
-  return is_letter(c) || c == '_';
-}
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < ' ' || c == 0x7F;
 }
@@ -23,8 +19,8 @@ bool is_visible(char c) {
 }
 
 bool is_identifier(std::string_view text) {
-  return !text.empty() && text.size() <= 63 && is_letter_of_name(text[0]) &&
-         std::ranges::all_of(text, [](char c) { return is_letter_of_name(c) || is_digit(c) || c == '$'; });
+  return !text.empty() && text.size() <= 63 && !is_digit(text[0]) && text[0] != '$' &&
+         std::ranges::all_of(text, [](char c) { return is_alphanumeric(c, "_$"); });
 }
 
 }  // namespace
@@ -40,9 +36,8 @@ std::string check_table(std::string_view text) {
 }
 
 std::string check_route_name(std::string_view text) {
-  const bool right = !text.empty() && text.size() <= 63 && std::ranges::all_of(text, [](char c) {
-    return is_letter_of_name(c) || is_digit(c) || c == '-';
-  });
+  const bool right = !text.empty() && text.size() <= 63 &&
+                     std::ranges::all_of(text, [](char c) { return is_alphanumeric(c, "_-"); });
   return right ? "" : ", no route name, allowed: 1 to 63 of A-Z a-z 0-9 _ -";
 }
 
@@ -83,7 +78,7 @@ std::string default_source(std::string_view database_url) {
   std::string source = "outboxd";
   if (!name.empty()) source += '/';
   for (const char c : name) {
-    if (is_letter_of_name(c) || is_digit(c) || c == '-' || c == '.')
+    if (is_alphanumeric(c, "_-."))
       source += c;
     else
       append_percent(source, c);

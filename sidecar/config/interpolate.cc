@@ -7,15 +7,16 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/text.h"
+
 namespace outbox {
 namespace {
 
 constexpr std::size_t file_bytes_max = 1 << 20;
 
 bool is_name(std::string_view text) {
-  const auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
-  return !text.empty() && is_letter(text[0]) &&
-         std::ranges::all_of(text, [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+  return !text.empty() && !is_digit(text[0]) &&
+         std::ranges::all_of(text, [](char c) { return is_alphanumeric(c, "_"); });
 }
 
 void replace(std::string_view reference, const Environment& environment, Interpolated& result) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/encoding.h"
 #include "http/bearer.h"
 #include "http/dashboard.h"
 #include "http/metrics_text.h"
@@ -63,13 +64,10 @@ class MemoryStream final : public httplib::Stream {
 
 /// Lets the page's own script and style run, and nothing that somebody might bring into it.
 std::string random_nonce() {
-  std::array<unsigned char, 16> bytes{};
+  std::array<char, 16> bytes{};
   if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return {};
   std::string text;
-  for (const unsigned char byte : bytes) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
+  append_hex(text, {bytes.data(), bytes.size()});
   return text;
 }
 

@@ -243,9 +243,8 @@ std::optional<std::int64_t> parse_seq(std::string_view text) {
 }
 
 bool is_route_name(std::string_view text) {
-  return !text.empty() && text.size() <= 63 && std::ranges::all_of(text, [](char c) {
-    return is_letter(c) || is_digit(c) || c == '_' || c == '-';
-  });
+  return !text.empty() && text.size() <= 63 &&
+         std::ranges::all_of(text, [](char c) { return is_alphanumeric(c, "_-"); });
 }
 
 }  // namespace outbox

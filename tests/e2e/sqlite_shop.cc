@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "base/encoding.h"
 #include "tests/conformance/event_lines.h"
 #include "tests/e2e/outboxd.h"
 #include "tests/e2e/shop.h"
@@ -53,10 +54,7 @@ std::string quoted(const std::optional<std::string>& text) {
 
 std::string blob(const std::string& bytes) {
   std::string result = "X'";
-  for (const unsigned char c : bytes) {
-    result += "0123456789abcdef"[c >> 4];
-    result += "0123456789abcdef"[c & 15];
-  }
+  append_hex(result, bytes);
   return result + "'";
 }
 

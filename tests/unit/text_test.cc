@@ -125,6 +125,12 @@ TEST_CASE("a number is the whole text or none") {
   CHECK_FALSE(parse_number<unsigned>("-1"));
 }
 
+TEST_CASE("a name is of ASCII's letters, digits, and what it may hold besides") {
+  for (const char c : {'a', 'z', 'A', 'Z', '0', '9', '_', '$'}) CHECK(is_alphanumeric(c, "_$"));
+  for (const char c : {'@', '[', '`', '{', '/', ':', '\0', '\xC3', '-'})
+    CHECK_FALSE(is_alphanumeric(c, "_$"));
+}
+
 TEST_CASE("only ASCII's letters have a lower case") {
   CHECK(lower("AZaz09[`{\xC3\x84") == "azaz09[`{\xC3\x84");
   CHECK(same_ignoring_case("Content-TYPE", "content-type"));

@@ -79,8 +79,7 @@ std::string content_type_fault(std::string_view type) {
 
 /// RFC 3986, 2.3
 bool is_unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
+  return is_alphanumeric(c, "-._~");
 }
 
 /// A segment that receivers or proxies take out again: with it a row would leave the configured path, or two
@@ -126,12 +125,10 @@ std::string RequestWriter::append_url(std::string& to, std::string_view topic) c
   if (std::string fault = topic_fault(topic); !fault.empty()) return fault;
   to += prefix_;
   for (const char c : topic) {
-    if (is_unreserved(c) || c == '/') {
+    if (is_unreserved(c) || c == '/')
       to += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    to += {'%', "0123456789ABCDEF"[byte >> 4U], "0123456789ABCDEF"[byte & 15U]};
+    else
+      append_percent(to, c);
   }
   to += suffix_;
   return {};

@@ -19,10 +19,7 @@ constexpr std::size_t topic_length_max = 249;
 /// https://kafka.apache.org/documentation/#topicconfigs: the broker's own rule, which it would answer a whole
 /// batch with.
 bool is_topic_name(std::string_view name) {
-  const auto is_allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  };
+  const auto is_allowed = [](char c) { return is_alphanumeric(c, "._-"); };
   return !name.empty() && name.size() <= topic_length_max && name != "." && name != ".." &&
          std::ranges::all_of(name, is_allowed);
 }
