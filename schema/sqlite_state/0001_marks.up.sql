@@ -4,7 +4,7 @@ CREATE TABLE outbox_mark (
   route    TEXT NOT NULL,
   shard    INTEGER NOT NULL DEFAULT 0,
   shards   INTEGER NOT NULL DEFAULT 1,
-  owner    TEXT,                           -- NULL: nobody holds the lease
+  owner    TEXT NOT NULL DEFAULT '',       -- empty: nobody holds the lease
   epoch    INTEGER NOT NULL DEFAULT 0,     -- grows with every grant; a write with an old one changes nothing
   beat     INTEGER NOT NULL DEFAULT 0,     -- moves while the holder lives
   seq      INTEGER,                        -- the mark: every row up to here is settled; NULL: not begun
@@ -41,7 +41,7 @@ CREATE INDEX outbox_held_timed ON outbox_held (route, shard, timed_at) WHERE sta
 CREATE INDEX outbox_held_queue ON outbox_held (route, message_key, seq, shard, blocks) WHERE blocks = 1;
 CREATE INDEX outbox_held_head ON outbox_held (route, message_key, seq) WHERE state IN ('retrying', 'scheduled');
 -- Dead letters by age, and everything by state.
-CREATE INDEX outbox_held_dead ON outbox_held (coalesce(last_failed_at, held_at)) WHERE state = 'dead' AND blocks = 0;
+CREATE INDEX outbox_held_dead ON outbox_held (coalesce(last_failed_at, held_at)) WHERE state = 'dead';
 CREATE INDEX outbox_held_state ON outbox_held (state, route, seq, shard);
 
 -- The relays that share out the shards.
@@ -53,10 +53,10 @@ CREATE TABLE outbox_relay (
 
 -- What operators did.
 CREATE TABLE outbox_audit (
-  seq         INTEGER PRIMARY KEY AUTOINCREMENT,
-  happened_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-  actor       TEXT,
-  action      TEXT NOT NULL,
-  route       TEXT,
-  detail      TEXT
+  seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+  at      TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  actor   TEXT NOT NULL,
+  action  TEXT NOT NULL,
+  route   TEXT,
+  details TEXT NOT NULL DEFAULT '{}'
 );

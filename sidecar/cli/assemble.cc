@@ -84,7 +84,7 @@ Result<std::unique_ptr<RelayProcess>> assemble(const Config& config, const Adapt
   options.patience = std::max<Duration>(config.drain_timeout, config.lease + std::chrono::seconds(2));
   return std::make_unique<RelayProcess>(std::move(options), std::move(lanes),
                                         [&database, target = StoreTarget{config.database_url, config.table}] {
-                                          return database.open_upkeep(target);
+                                          return database.open_admin(target);
                                         });
 }
 

@@ -19,18 +19,6 @@ const Adapter* find(std::span<const Adapter> adapters, const std::string& url) {
   return nullptr;
 }
 
-template <class Port>
-using Opener = std::function<Result<std::unique_ptr<Port>>(const StoreTarget&)>;
-
-template <class Port>
-Result<std::unique_ptr<Port>> open_port(const Context& context, const Config& config,
-                                        Opener<Port> StoreAdapter::*opener) {
-  const StoreAdapter* adapter = store_adapter_for(context, config.database_url);
-  if (!adapter || !(adapter->*opener))
-    return Error{Fault::misconfigured, "no adapter takes this database URL"};
-  return (adapter->*opener)({config.database_url, config.table});
-}
-
 std::string key_and_value(std::string& text) {
   const auto equals = text.find('=');
   return equals == 0 || equals == std::string::npos ? "write it as key=value, as in relay.window=1000" : "";
@@ -99,15 +87,10 @@ const BrokerAdapter* broker_adapter_for(const Context& context, const std::strin
 }
 
 Result<std::unique_ptr<Admin>> open_admin(const Context& context, const Config& config) {
-  return open_port(context, config, &StoreAdapter::open_admin);
-}
-
-Result<std::unique_ptr<Operator>> open_operator(const Context& context, const Config& config) {
-  return open_port(context, config, &StoreAdapter::open_operator);
-}
-
-Result<std::unique_ptr<Upkeep>> open_upkeep(const Context& context, const Config& config) {
-  return open_port(context, config, &StoreAdapter::open_upkeep);
+  const StoreAdapter* adapter = store_adapter_for(context, config.database_url);
+  if (!adapter || !adapter->open_admin)
+    return Error{Fault::misconfigured, "no adapter takes this database URL"};
+  return adapter->open_admin({config.database_url, config.table});
 }
 
 std::string this_actor() {

@@ -54,9 +54,6 @@ const BrokerAdapter* broker_adapter_for(const Context& context, const std::strin
 /// The commands' port to the configured database; nothing is connected yet.
 Result<std::unique_ptr<Admin>> open_admin(const Context& context, const Config& config);
 
-Result<std::unique_ptr<Operator>> open_operator(const Context& context, const Config& config);
-Result<std::unique_ptr<Upkeep>> open_upkeep(const Context& context, const Config& config);
-
 /// Who did it, for outbox_audit: cli:<user>@<host>
 std::string this_actor();
 

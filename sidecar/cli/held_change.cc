@@ -35,7 +35,7 @@ std::string outcome(HeldAction action, const Matched& done) {
   return "";
 }
 
-int show_dry_run(const Context& context, const ChangeOptions& options, Operator& database,
+int show_dry_run(const Context& context, const ChangeOptions& options, Admin& database,
                  const Matched& found) {
   // With a limit it would be the oldest ones, and the list is in another order.
   const std::int64_t rows = std::min(found.matched, options.limit);
@@ -63,7 +63,7 @@ int change(const Context& context, const ChangeOptions& options) {
   }
   const auto config = configure(context, options, Need::database);
   if (!config) return exit_code::configuration;
-  const auto database = open_operator(context, *config);
+  const auto database = open_admin(context, *config);
   if (!database) return fail(context, database.error());
   const auto done = (*database)->change_held(options.action, filter_of(options), options.limit,
                                              options.dry_run, this_actor());

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cli/command.h"
-#include "core/operator.h"
+#include "core/admin.h"
 
 namespace outbox::cli {
 

@@ -23,8 +23,7 @@ std::string check_after(std::string& text) {
 }
 
 /// Page by page until `rows_max` rows are there, and one more to know whether there are others.
-Result<std::vector<HeldEntry>> read_rows(Operator& database, const ListOptions& options,
-                                         std::size_t rows_max) {
+Result<std::vector<HeldEntry>> read_rows(Admin& database, const ListOptions& options, std::size_t rows_max) {
   std::vector<HeldEntry> entries;
   std::optional<HeldPlace> after = parse_place_of_row(options.after);
   while (entries.size() <= rows_max) {
@@ -62,7 +61,7 @@ void show_text(std::ostream& out, const std::vector<HeldEntry>& entries, bool mo
 int list(const Context& context, const ListOptions& options) {
   const auto config = configure(context, options, Need::database);
   if (!config) return exit_code::configuration;
-  const auto database = open_operator(context, *config);
+  const auto database = open_admin(context, *config);
   if (!database) return fail(context, database.error());
   const std::size_t rows_max = options.all ? SIZE_MAX : options.limit;
   auto entries = read_rows(**database, options, rows_max);

@@ -112,7 +112,7 @@ void show_json(std::ostream& out, const std::vector<HeldEntry>& entries,
 int show(const Context& context, const ShowOptions& options) {
   const auto config = configure(context, options, Need::database);
   if (!config) return exit_code::configuration;
-  const auto database = open_operator(context, *config);
+  const auto database = open_admin(context, *config);
   if (!database) return fail(context, database.error());
 
   Asked asked = read_row(options);

@@ -19,7 +19,7 @@ std::string check_from(std::string& text) {
 int rebase(const Context& context, const RebaseOptions& options) {
   const auto config = configure(context, options, Need::database);
   if (!config) return exit_code::configuration;
-  const auto database = open_operator(context, *config);
+  const auto database = open_admin(context, *config);
   if (!database) return fail(context, database.error());
   const MarkPlace from = *parse_mark_place(options.from);
   const auto route = options.route.empty() ? std::nullopt : std::optional(options.route);

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "core/operator.h"
+#include "core/admin.h"
 
 namespace outbox::cli {
 

@@ -14,9 +14,9 @@ struct PauseOptions : CommonOptions {
 /// The routes to change: the one that is named, or all that have a mark.
 Result<std::set<std::string>> chosen_routes(const Context& context, const Config& config,
                                             const PauseOptions& options) {
-  const auto upkeep = open_upkeep(context, config);
-  if (!upkeep) return upkeep.error();
-  const auto marks = (*upkeep)->routes();
+  const auto admin = open_admin(context, config);
+  if (!admin) return admin.error();
+  const auto marks = (*admin)->routes();
   if (!marks) return marks.error();
   std::set<std::string> routes;
   for (const RouteShard& mark : *marks) routes.insert(mark.route);
@@ -35,7 +35,7 @@ int set_paused(const Context& context, const PauseOptions& options, bool paused)
   if (!config) return exit_code::configuration;
   const auto routes = chosen_routes(context, *config, options);
   if (!routes) return fail(context, routes.error());
-  const auto database = open_operator(context, *config);
+  const auto database = open_admin(context, *config);
   if (!database) return fail(context, database.error());
   for (const std::string& route : *routes) {
     if (const auto done = (*database)->set_paused(route, paused, this_actor()); !done)

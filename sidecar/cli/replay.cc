@@ -21,7 +21,7 @@ std::string check_from(std::string& text) {
 int replay(const Context& context, const ReplayOptions& options) {
   const auto config = configure(context, options, Need::database);
   if (!config) return exit_code::configuration;
-  const auto database = open_operator(context, *config);
+  const auto database = open_admin(context, *config);
   if (!database) return fail(context, database.error());
   const MarkPlace from = *parse_mark_place(options.from);
   const auto rows = (*database)->replay(options.route, from, options.dry_run, this_actor());

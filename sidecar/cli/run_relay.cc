@@ -28,12 +28,12 @@ class OperatorDatabase {
     target_ = {config.database_url, config.table};
   }
 
-  Result<std::unique_ptr<Operator>> open() const {
+  Result<std::unique_ptr<Admin>> open() const {
     const std::lock_guard lock(mutex_);
     const std::string scheme = scheme_of(target_.url);
     for (const StoreAdapter& adapter : stores_)
-      if (std::ranges::find(adapter.schemes, scheme) != adapter.schemes.end() && adapter.open_operator)
-        return adapter.open_operator(target_);
+      if (std::ranges::find(adapter.schemes, scheme) != adapter.schemes.end() && adapter.open_admin)
+        return adapter.open_admin(target_);
     return Error{Fault::misconfigured, "no adapter lets operators at this database"};
   }
 

@@ -26,10 +26,10 @@ bool healthy(const Json& status) {
 }
 
 /// Adds what the route holds to what is known of it.
-Result<void> add_held(Upkeep& upkeep, const std::string& name, Json& route) {
-  const auto counts = upkeep.held(name);
+Result<void> add_held(Admin& admin, const std::string& name, Json& route) {
+  const auto counts = admin.held_counts(name);
   if (!counts) return counts.error();
-  const auto keys = upkeep.blocked_keys(name, blocked_keys_max);
+  const auto keys = admin.blocked_keys(name, blocked_keys_max);
   if (!keys) return keys.error();
   Json held = Json::object();
   for (const auto& [state, rows] : *counts) held[std::string(name_of(state))] = rows;
@@ -41,9 +41,8 @@ Result<void> add_held(Upkeep& upkeep, const std::string& name, Json& route) {
 }
 
 /// One route as far as the database knows it.
-Result<Json> route_of_database(Upkeep& upkeep, const std::string& name,
-                               const std::vector<RouteShard>& marks) {
-  const auto backlog = upkeep.backlog(name);
+Result<Json> route_of_database(Admin& admin, const std::string& name, const std::vector<RouteShard>& marks) {
+  const auto backlog = admin.backlog(name);
   if (!backlog) return backlog.error();
   Json leases = Json::array();
   bool paused = false, held = true, marked = false;
@@ -62,15 +61,15 @@ Result<Json> route_of_database(Upkeep& upkeep, const std::string& name,
       {"reasons", reasons},    {"pending", backlog->pending},
       {"pending_exact", true}, {"oldest_pending_age_seconds", age},
       {"leases", leases}};
-  if (const auto added = add_held(upkeep, name, route); !added) return added.error();
+  if (const auto added = add_held(admin, name, route); !added) return added.error();
   return route;
 }
 
 /// What /status says, as far as the database knows it.
 Result<Json> status_of_database(const Context& context, const Config& config, const std::string& why) {
-  const auto upkeep = open_upkeep(context, config);
-  if (!upkeep) return upkeep.error();
-  const auto marks = (*upkeep)->routes();
+  const auto admin = open_admin(context, config);
+  if (!admin) return admin.error();
+  const auto marks = (*admin)->routes();
   if (!marks) return marks.error();
   std::set<std::string> names;
   for (const RouteShard& mark : *marks) names.insert(mark.route);
@@ -80,7 +79,7 @@ Result<Json> status_of_database(const Context& context, const Config& config, co
   Json routes = Json::array();
   bool attended = !names.empty();
   for (const std::string& name : names) {
-    auto route = route_of_database(**upkeep, name, *marks);
+    auto route = route_of_database(**admin, name, *marks);
     if (!route) return route.error();
     attended &= (*route)["state"] != "unattended";
     routes.push_back(std::move(*route));

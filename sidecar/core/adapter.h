@@ -15,9 +15,7 @@
 #include "base/result.h"
 #include "core/admin.h"
 #include "core/broker.h"
-#include "core/operator.h"
 #include "core/store.h"
-#include "core/upkeep.h"
 
 namespace outbox {
 
@@ -78,8 +76,6 @@ struct StoreAdapter {
   std::function<Result<std::unique_ptr<Store>>(const StoreTarget&)> open_store;
   std::function<Result<std::unique_ptr<Admin>>(const StoreTarget&)> open_admin;
   std::string_view missing{};
-  std::function<Result<std::unique_ptr<Operator>>(const StoreTarget&)> open_operator{};
-  std::function<Result<std::unique_ptr<Upkeep>>(const StoreTarget&)> open_upkeep{};
 };
 
 }  // namespace outbox

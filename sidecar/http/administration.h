@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "core/operator.h"
+#include "core/admin.h"
 
 namespace outbox {
 
@@ -14,7 +14,7 @@ namespace outbox {
 /// they own or share what they use.
 struct Administration {
   /// A session with the database as it is configured now; empty: there is no /v1.
-  std::function<Result<std::unique_ptr<Operator>>()> open_operator;
+  std::function<Result<std::unique_ptr<Admin>>()> open_admin;
   /// As SIGHUP. Errors: refused, says what is wrong with the new configuration.
   std::function<Result<void>(const std::string& actor)> reload;
 };

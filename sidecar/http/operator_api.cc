@@ -91,7 +91,7 @@ ApiAnswer json_answer(const Json& json) {
   return {200, json_text(json), ""};
 }
 
-ApiAnswer list_held(Operator& database, const HeldQuestion& question) {
+ApiAnswer list_held(Admin& database, const HeldQuestion& question) {
   auto entries = database.held(question.filter, question.after, question.rows_max + 1);
   if (!entries) return fault_answer(entries.error());
   const bool more = entries->size() > question.rows_max;
@@ -104,7 +104,7 @@ ApiAnswer list_held(Operator& database, const HeldQuestion& question) {
 }
 
 /// The message as JSON, null when there is none; the payload is read only when it is small enough.
-Result<Json> read_message(Operator& database, const std::optional<std::string>& id,
+Result<Json> read_message(Admin& database, const std::optional<std::string>& id,
                           std::optional<std::int64_t> seq, bool with_payload) {
   auto message = database.message(id, seq, false);
   if (!message) return message.error();
@@ -121,7 +121,7 @@ Result<Json> read_message(Operator& database, const std::optional<std::string>& 
   return json;
 }
 
-ApiAnswer show_held(Operator& database, const HeldPlace& place, bool with_payload) {
+ApiAnswer show_held(Admin& database, const HeldPlace& place, bool with_payload) {
   HeldFilter filter;
   filter.route = place.route;
   filter.seqs = {place.seq};
@@ -134,7 +134,7 @@ ApiAnswer show_held(Operator& database, const HeldPlace& place, bool with_payloa
   return json_answer({{"held", held_json(entries->front())}, {"message", *message}});
 }
 
-ApiAnswer show_message(Operator& database, const std::string& id, bool with_payload) {
+ApiAnswer show_message(Admin& database, const std::string& id, bool with_payload) {
   const auto message = read_message(database, id, std::nullopt, with_payload);
   if (!message) return fault_answer(message.error());
   return message->is_null() ? not_found("there is no message " + id + "; sent ones go with outbox.retention")
@@ -166,7 +166,7 @@ Outcome OperatorApi::take(const ApiRequest& request) const {
   const Path path = split(request.path);
   const bool changes = is_change(path);
   const bool exists = changes ? !options_.token.empty() : is_read(path);
-  if (!exists || !administration_.open_operator) return not_found();
+  if (!exists || !administration_.open_admin) return not_found();
   if (auto foreign = refuse_foreign(request.head, options_.listen_host)) return *std::move(foreign);
   const bool is_get = request.method == "GET" || request.method == "HEAD";
   if (changes ? request.method != "POST" : !is_get)
@@ -182,7 +182,7 @@ Outcome OperatorApi::read(const ApiRequest& request, const Path& path) const {
     const auto question = read_held_question(request.query);
     if (!question) return api_error(400, question.error().text);
     return with_operator(
-        [question = *question](Operator& database) { return list_held(database, question); });
+        [question = *question](Admin& database) { return list_held(database, question); });
   }
   const auto payload = read_wants_payload(request.query);
   if (!payload) return api_error(400, payload.error().text);
@@ -192,11 +192,11 @@ Outcome OperatorApi::read(const ApiRequest& request, const Path& path) const {
     const auto id = canonical_uuid(path[1]);
     if (!id) return api_error(400, "a message's id is a UUID, as in 9f1c2b7e-5d3a-4c1b-8e2f-0a1b2c3d4e5f");
     return with_operator(
-        [id = *id, payload = *payload](Operator& database) { return show_message(database, id, payload); });
+        [id = *id, payload = *payload](Admin& database) { return show_message(database, id, payload); });
   }
   const auto seq = parse_seq(path[2]);
   if (!seq || !is_route_name(path[1])) return api_error(400, "write /v1/held/<route>/<seq>");
-  return with_operator([place = HeldPlace{path[1], *seq}, payload = *payload](Operator& database) {
+  return with_operator([place = HeldPlace{path[1], *seq}, payload = *payload](Admin& database) {
     return show_held(database, place, payload);
   });
 }
@@ -209,7 +209,7 @@ Outcome OperatorApi::change(const ApiRequest& request, const Path& path) const {
     const auto order = read_held_order(request.body);
     if (!order) return api_error(400, order.error().text);
     const HeldAction action = path[1] == "requeue" ? HeldAction::requeue : HeldAction::discard;
-    return with_operator([action, order = *order, actor](Operator& database) {
+    return with_operator([action, order = *order, actor](Admin& database) {
       const auto done = database.change_held(action, order.filter, order.rows_max, order.dry_run, actor);
       return done ? json_answer(matched_json(*done)) : fault_answer(done.error());
     });
@@ -217,27 +217,27 @@ Outcome OperatorApi::change(const ApiRequest& request, const Path& path) const {
   if (path.back() == "replay") {
     const auto order = read_replay_order(request.body);
     if (!order) return api_error(400, order.error().text);
-    return with_operator([route = path[1], order = *order, actor](Operator& database) {
+    return with_operator([route = path[1], order = *order, actor](Admin& database) {
       const auto done = database.replay(route, order.from, order.dry_run, actor);
       return done ? json_answer(matched_json(*done)) : fault_answer(done.error());
     });
   }
   if (const auto empty = read_empty_order(request.body); !empty) return api_error(400, empty.error().text);
   if (path[0] == "reload")
-    return with_operator([reload = administration_.reload, actor](Operator& database) {
+    return with_operator([reload = administration_.reload, actor](Admin& database) {
       const auto done = reload ? reload(actor) : Error{Fault::refused, "this process cannot reload"};
       if (!done) return fault_answer(done.error());
       const auto noted = database.note("reload", actor);
       return json_answer({{"reloaded", true}, {"audited", noted.ok()}});
     });
-  return with_operator([route = path[1], paused = path[2] == "pause", actor](Operator& database) {
+  return with_operator([route = path[1], paused = path[2] == "pause", actor](Admin& database) {
     const auto done = database.set_paused(route, paused, actor);
     return done ? json_answer({{"route", route}, {"paused", paused}}) : fault_answer(done.error(), 404);
   });
 }
 
-ApiWork OperatorApi::with_operator(std::function<ApiAnswer(Operator&)> work) const {
-  return [open = administration_.open_operator, work = std::move(work)] {
+ApiWork OperatorApi::with_operator(std::function<ApiAnswer(Admin&)> work) const {
+  return [open = administration_.open_admin, work = std::move(work)] {
     const auto database = open();
     return database ? work(**database) : fault_answer(database.error());
   };

@@ -50,7 +50,7 @@ class OperatorApi {
                                                       const std::vector<std::string>& path) const;
   [[nodiscard]] std::variant<ApiAnswer, ApiWork> change(const ApiRequest& request,
                                                         const std::vector<std::string>& path) const;
-  [[nodiscard]] ApiWork with_operator(std::function<ApiAnswer(Operator&)> work) const;
+  [[nodiscard]] ApiWork with_operator(std::function<ApiAnswer(Admin&)> work) const;
 
   Administration administration_;
   Options options_;

@@ -5,9 +5,8 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "core/operator.h"
+#include "core/admin.h"
 #include "core/status.h"
-#include "core/upkeep.h"
 
 namespace outbox {
 

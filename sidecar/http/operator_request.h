@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "core/operator.h"
+#include "core/admin.h"
 
 namespace outbox {
 

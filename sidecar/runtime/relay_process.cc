@@ -52,7 +52,7 @@ void add_held(RouteStatus& route, const Watcher::Seen& seen) {
 }  // namespace
 
 RelayProcess::RelayProcess(ProcessOptions options, std::vector<LanePlan> lanes,
-                           Watcher::UpkeepOpener open_upkeep)
+                           Watcher::AdminOpener open_admin)
     : options_(std::move(options)), started_at_(now()), started_at_text_(format_in_seconds(wall_clock())) {
   for (LanePlan& plan : lanes) {
     Lane::Hooks hooks{[this, index = lanes_.size()] { nudge_others(index); }, [this] { lane_finished(); }};
@@ -61,7 +61,7 @@ RelayProcess::RelayProcess(ProcessOptions options, std::vector<LanePlan> lanes,
   }
   watcher_ = std::make_unique<Watcher>(
       Watcher::Options{options_.instance, options_.lease, options_.retention, options_.once},
-      routes_of(lanes_), std::move(open_upkeep));
+      routes_of(lanes_), std::move(open_admin));
 }
 
 /// The database told one session of a commit; all want to know.

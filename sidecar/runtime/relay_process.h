@@ -38,7 +38,7 @@ struct LanePlan {
 
 class RelayProcess : public StatusSource {
  public:
-  RelayProcess(ProcessOptions options, std::vector<LanePlan> lanes, Watcher::UpkeepOpener open_upkeep);
+  RelayProcess(ProcessOptions options, std::vector<LanePlan> lanes, Watcher::AdminOpener open_admin);
   ~RelayProcess() override;
 
   /// Starts every lane; returns when all have finished: after request_stop(), or, for once, when everything

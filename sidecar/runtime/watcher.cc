@@ -21,7 +21,7 @@ constexpr Duration removal_time_max = 500ms;
 
 }  // namespace
 
-Watcher::Watcher(Options options, std::vector<WatchedRoute> routes, UpkeepOpener open)
+Watcher::Watcher(Options options, std::vector<WatchedRoute> routes, AdminOpener open)
     : options_(std::move(options)),
       routes_(std::move(routes)),
       open_(std::move(open)),
@@ -59,22 +59,22 @@ void Watcher::run() {
   std::unique_lock lock(mutex_);
   while (!thread_.stopping()) {
     lock.unlock();
-    if (Upkeep* upkeep = opened()) watch_once(*upkeep);
+    if (Admin* admin = opened()) watch_once(*admin);
     lock.lock();
     ended_.wait_for(lock, watch_interval, [&] { return thread_.stopping(); });
   }
   lock.unlock();
-  if (upkeep_ && !beats_.empty()) (void)upkeep_->leave(options_.instance);
+  if (admin_ && !beats_.empty()) (void)admin_->leave(options_.instance);
 }
 
-Upkeep* Watcher::opened() {
-  if (!upkeep_)
-    if (auto upkeep = open_()) upkeep_ = std::move(*upkeep);
-  return upkeep_.get();
+Admin* Watcher::opened() {
+  if (!admin_)
+    if (auto admin = open_()) admin_ = std::move(*admin);
+  return admin_.get();
 }
 
-void Watcher::watch_once(Upkeep& upkeep) {
-  const auto rows = upkeep.routes();
+void Watcher::watch_once(Admin& admin) {
+  const auto rows = admin.routes();
   {
     const std::lock_guard lock(mutex_);
     database_.connected = rows.ok();
@@ -84,13 +84,13 @@ void Watcher::watch_once(Upkeep& upkeep) {
   if (!rows) return;
   pass_on_flags(*rows);
   if (options_.once) return;
-  share_out(upkeep, *rows);
-  adopt_unrouted(upkeep);
+  share_out(admin, *rows);
+  adopt_unrouted(admin);
   for (std::size_t i = 0; i < routes_.size(); ++i) {
-    count_held(upkeep, i);
-    measure_backlog(upkeep, i);
+    count_held(admin, i);
+    measure_backlog(admin, i);
   }
-  remove_sent(upkeep);
+  remove_sent(admin);
 }
 
 void Watcher::pass_on_flags(const std::vector<RouteShard>& rows) {
@@ -109,9 +109,9 @@ void Watcher::pass_on_flags(const std::vector<RouteShard>& rows) {
 }
 
 /// With one shard the first come holds it and the others stand by.
-void Watcher::share_out(Upkeep& upkeep, const std::vector<RouteShard>& rows) {
+void Watcher::share_out(Admin& admin, const std::vector<RouteShard>& rows) {
   if (std::ranges::all_of(routes_, [](const WatchedRoute& route) { return route.lanes.size() <= 1; })) return;
-  const auto members = upkeep.join(options_.instance);
+  const auto members = admin.join(options_.instance);
   if (!members) return;
   const std::set<std::string> live = live_relays(*members);
   for (const WatchedRoute& route : routes_) {
@@ -142,44 +142,44 @@ std::set<std::string> Watcher::live_relays(const std::vector<RelayMember>& membe
 }
 
 void Watcher::adopt_before_start() {
-  Upkeep* upkeep = opened();
-  if (!upkeep) return;
+  Admin* admin = opened();
+  if (!admin) return;
   for (std::size_t i = 0; i < routes_.size(); ++i)
-    if (!adopt(*upkeep, i)) return;
+    if (!adopt(*admin, i)) return;
 }
 
-void Watcher::adopt_unrouted(Upkeep& upkeep) {
+void Watcher::adopt_unrouted(Admin& admin) {
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     if (memory_[i].adopted) continue;
     if (std::ranges::none_of(routes_[i].lanes, [](const Lane* lane) { return lane->holding(); })) continue;
-    if (!adopt(upkeep, i)) return;
+    if (!adopt(admin, i)) return;
     memory_[i].adopted = true;
   }
 }
 
 /// False: the database did not let it.
-bool Watcher::adopt(Upkeep& upkeep, std::size_t index) {
+bool Watcher::adopt(Admin& admin, std::size_t index) {
   const WatchedRoute& route = routes_[index];
-  auto topics = upkeep.unrouted_topics();
+  auto topics = admin.unrouted_topics();
   if (!topics) return false;
   std::erase_if(*topics, [&](const std::string& topic) { return !route.topics.take(topic); });
   if (topics->empty()) return true;
-  const auto adopted = upkeep.adopt(route.name, *topics);
+  const auto adopted = admin.adopt(route.name, *topics);
   if (!adopted) return false;
   log_line(Level::info, "rows.adopted", {{"route", route.name}, {"rows", *adopted}});
   for (Lane* lane : route.lanes) lane->held_changed();
   return true;
 }
 
-void Watcher::count_held(Upkeep& upkeep, std::size_t index) {
+void Watcher::count_held(Admin& admin, std::size_t index) {
   Memory& memory = memory_[index];
   const auto holds_any = [](const Lane* lane) { return lane->held_total() > 0; };
   if (!memory.held_any && std::ranges::none_of(routes_[index].lanes, holds_any)) return;
-  auto held = upkeep.held(routes_[index].name);
+  auto held = admin.held_counts(routes_[index].name);
   if (!held) return;
   std::vector<BlockedKey> keys;
   if (!held->empty()) {
-    auto found = upkeep.blocked_keys(routes_[index].name, blocked_keys_max);
+    auto found = admin.blocked_keys(routes_[index].name, blocked_keys_max);
     if (!found) return;
     keys = std::move(*found);
   }
@@ -190,7 +190,7 @@ void Watcher::count_held(Upkeep& upkeep, std::size_t index) {
 }
 
 /// Only what the lanes cannot know by themselves: how much lies beyond what they have read.
-void Watcher::measure_backlog(Upkeep& upkeep, std::size_t index) {
+void Watcher::measure_backlog(Admin& admin, std::size_t index) {
   const auto& lanes = routes_[index].lanes;
   const Instant begun = now();
   if (begun < seen_[index].at + memory_[index].measure_pause ||
@@ -198,7 +198,7 @@ void Watcher::measure_backlog(Upkeep& upkeep, std::size_t index) {
     return;
   std::uint64_t sent_total = 0;
   for (const Lane* lane : lanes) sent_total += lane->sent_total();
-  const auto backlog = upkeep.backlog(routes_[index].name);
+  const auto backlog = admin.backlog(routes_[index].name);
   if (!backlog) return;
   const Instant now = outbox::now();
   memory_[index].measure_pause = std::max<Duration>(5s, (now - begun) * measure_share);
@@ -211,11 +211,11 @@ void Watcher::measure_backlog(Upkeep& upkeep, std::size_t index) {
 }
 
 /// One relay is enough for it: the one that holds the first shard of the first route.
-void Watcher::remove_sent(Upkeep& upkeep) {
+void Watcher::remove_sent(Admin& admin) {
   if (routes_.empty() || !routes_.front().lanes.front()->holding()) return;
   const Instant begun = now();
   for (bool more = true; more && now() - begun < removal_time_max;) {
-    const auto removed = upkeep.remove_sent(options_.retention);
+    const auto removed = admin.remove_sent(options_.retention);
     if (!removed) {
       log_line(Level::warning, "retention.failed",
                {{"error", removed.error().text},

@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "base/thread.h"
+#include "core/admin.h"
 #include "core/status.h"
 #include "core/topics.h"
-#include "core/upkeep.h"
 #include "runtime/lane.h"
 
 namespace outbox {
@@ -30,7 +30,7 @@ struct WatchedRoute {
 
 class Watcher {
  public:
-  using UpkeepOpener = std::function<Result<std::unique_ptr<Upkeep>>()>;
+  using AdminOpener = std::function<Result<std::unique_ptr<Admin>>()>;
 
   struct Options {
     std::string instance;
@@ -49,7 +49,7 @@ class Watcher {
   };
 
   /// The lanes must outlive it.
-  Watcher(Options options, std::vector<WatchedRoute> routes, UpkeepOpener open);
+  Watcher(Options options, std::vector<WatchedRoute> routes, AdminOpener open);
 
   void start();
 
@@ -77,23 +77,23 @@ class Watcher {
   };
 
   void run();
-  void watch_once(Upkeep& upkeep);
+  void watch_once(Admin& admin);
   void pass_on_flags(const std::vector<RouteShard>& rows);
-  void share_out(Upkeep& upkeep, const std::vector<RouteShard>& rows);
+  void share_out(Admin& admin, const std::vector<RouteShard>& rows);
   std::set<std::string> live_relays(const std::vector<RelayMember>& members);
-  void adopt_unrouted(Upkeep& upkeep);
-  bool adopt(Upkeep& upkeep, std::size_t index);
-  Upkeep* opened();
-  void count_held(Upkeep& upkeep, std::size_t index);
-  void measure_backlog(Upkeep& upkeep, std::size_t index);
-  void remove_sent(Upkeep& upkeep);
+  void adopt_unrouted(Admin& admin);
+  bool adopt(Admin& admin, std::size_t index);
+  Admin* opened();
+  void count_held(Admin& admin, std::size_t index);
+  void measure_backlog(Admin& admin, std::size_t index);
+  void remove_sent(Admin& admin);
 
   const Options options_;
   const std::vector<WatchedRoute> routes_;
-  const UpkeepOpener open_;
+  const AdminOpener open_;
   std::vector<Memory> memory_;
   std::map<std::string, LastBeat> beats_;
-  std::unique_ptr<Upkeep> upkeep_;  ///< of the watcher's thread once that runs
+  std::unique_ptr<Admin> admin_;  ///< of the watcher's thread once that runs
 
   mutable std::mutex mutex_;
   std::condition_variable ended_;

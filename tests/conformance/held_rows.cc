@@ -85,7 +85,7 @@ std::string Shelf::held(const HeldFilter& filter) const {
 HeldEntry Shelf::entry(std::int64_t seq) const {
   HeldFilter filter;
   filter.seqs = {seq};
-  const auto entries = fixture_.oper()->held(filter, std::nullopt, 10);
+  const auto entries = fixture_.admin()->held(filter, std::nullopt, 10);
   REQUIRE_MESSAGE(entries, entries.error().text);
   REQUIRE(entries->size() == 1);
   return entries->front();
@@ -99,7 +99,7 @@ std::string seqs_text(const Batch& batch) {
 }
 
 std::string held_text(StoreFixture& fixture, const HeldFilter& filter) {
-  const auto entries = fixture.oper()->held(filter, std::nullopt, 10'000);
+  const auto entries = fixture.admin()->held(filter, std::nullopt, 10'000);
   REQUIRE_MESSAGE(entries, entries.error().text);
   std::string text;
   for (const HeldEntry& entry : *entries)

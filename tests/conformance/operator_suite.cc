@@ -23,7 +23,7 @@ MarkPlace from_time(const std::string& time) {
 
 Matched changed(StoreFixture& fixture, HeldAction action, const HeldFilter& filter,
                 std::int64_t rows_max = 100, bool dry_run = false) {
-  const auto result = fixture.oper()->change_held(action, filter, rows_max, dry_run, "tester");
+  const auto result = fixture.admin()->change_held(action, filter, rows_max, dry_run, "tester");
   REQUIRE_MESSAGE(result, result.error().text);
   return *result;
 }
@@ -41,7 +41,7 @@ HeldFilter in_state(HeldState state) {
 }
 
 std::int64_t held_version(StoreFixture& fixture) {
-  const auto routes = fixture.upkeep()->routes();
+  const auto routes = fixture.admin()->routes();
   REQUIRE(routes);
   REQUIRE(!routes->empty());
   return routes->front().held_version;
@@ -102,7 +102,7 @@ void check_pages(StoreFixture& fixture) {
   std::vector<std::int64_t> seqs;
   std::optional<HeldPlace> after;
   for (;;) {
-    const auto page = fixture.oper()->held({}, after, 2);
+    const auto page = fixture.admin()->held({}, after, 2);
     REQUIRE(page);
     if (page->empty()) break;
     CHECK(page->size() <= 2);
@@ -117,8 +117,8 @@ void check_message(StoreFixture& fixture) {
   hold_assorted(shelf);
   fixture.writer()->commit_rows(
       {{.topic = "late", .type = "made", .payload = "hello", .headers = R"({"a":"b"})"}});
-  const auto oper = fixture.oper();
-  const auto found = oper->message(std::nullopt, 8, false);
+  const auto admin = fixture.admin();
+  const auto found = admin->message(std::nullopt, 8, false);
   REQUIRE_MESSAGE(found, found.error().text);
   REQUIRE(found->has_value());
   CHECK((*found)->seq == 8);
@@ -126,6 +126,7 @@ void check_message(StoreFixture& fixture) {
   CHECK((*found)->type == "made");
   CHECK((*found)->content_type == "application/json");
   CHECK((*found)->headers.find("\"a\"") != std::string::npos);
+  CHECK((*admin->message(std::nullopt, 1, false))->type == "orders");  // as it is published: the topic
   CHECK((*found)->payload_bytes == 5);
   CHECK((*found)->payload == "");
   CHECK((*found)->created_at.find('T') == 10);
@@ -133,17 +134,17 @@ void check_message(StoreFixture& fixture) {
   using Routes = std::vector<std::pair<std::string, std::string>>;
   CHECK((*found)->routes == Routes{{"orders", "pending"}});
 
-  const auto by_id = oper->message((*found)->id, std::nullopt, true);
+  const auto by_id = admin->message((*found)->id, std::nullopt, true);
   REQUIRE(by_id);
   REQUIRE(by_id->has_value());
   CHECK((*by_id)->seq == 8);
   CHECK((*by_id)->payload == "hello");
-  CHECK((*oper->message(std::nullopt, 3, false))->routes == Routes{{"orders", "dead"}});
-  CHECK((*oper->message(std::nullopt, 6, false))->routes == Routes{{"orders", "sent"}});
-  CHECK((*oper->message(std::nullopt, 6, false))->key == "c");
-  CHECK_FALSE(oper->message(std::nullopt, 99, false)->has_value());
-  CHECK_FALSE(oper->message("01234567-89ab-cdef-0123-456789abcdef", std::nullopt, false)->has_value());
-  const auto odd = oper->message("not an id", std::nullopt, false);
+  CHECK((*admin->message(std::nullopt, 3, false))->routes == Routes{{"orders", "dead"}});
+  CHECK((*admin->message(std::nullopt, 6, false))->routes == Routes{{"orders", "sent"}});
+  CHECK((*admin->message(std::nullopt, 6, false))->key == "c");
+  CHECK_FALSE(admin->message(std::nullopt, 99, false)->has_value());
+  CHECK_FALSE(admin->message("01234567-89ab-cdef-0123-456789abcdef", std::nullopt, false)->has_value());
+  const auto odd = admin->message("not an id", std::nullopt, false);
   CHECK((odd ? !odd->has_value() : odd.error().fault == Fault::refused));
 }
 
@@ -191,6 +192,34 @@ void check_requeue_behind(StoreFixture& fixture) {
   CHECK(shelf.due().empty());
 }
 
+void check_requeue_twice(StoreFixture& fixture) {
+  // one after the other, the later row first: never two heads of a key
+  Shelf shelf(fixture);
+  shelf.hold({{.key = "a", .state = dead}, {.key = "a", .state = dead}, {.key = "b", .state = dead}});
+  CHECK(changed(fixture, HeldAction::requeue, only({2})).changed == 1);
+  CHECK(changed(fixture, HeldAction::requeue, only({1})).changed == 1);
+  CHECK(shelf.held() == "1 retrying, 2 blocked, 3 dead");
+  CHECK(shelf.due() == "1 2");
+  // a relay that had the second one in hand settles it after it has lost its turn
+  shelf.settle({{}, {Shelf::hold_of(2, "a", retrying)}, {}});
+  CHECK(shelf.held() == "1 retrying, 2 blocked, 3 dead");
+  CHECK(shelf.due() == "1 2");
+  CHECK(shelf.settle({{}, {}, {{1, "a"}}}).empty());
+  CHECK(shelf.held() == "2 retrying, 3 dead");
+}
+
+void check_requeue_unrouted(StoreFixture& fixture) {
+  // no route takes it: there is nobody to try it again
+  Shelf shelf(fixture);
+  shelf.hold({{.state = unrouted, .topic = "odd"}, {.state = dead}});
+  CHECK(changed(fixture, HeldAction::requeue, only({1, 2}), 10, true).matched == 1);
+  CHECK(changed(fixture, HeldAction::requeue, {}).changed == 1);
+  CHECK(shelf.held() == "1 unrouted, 2 retrying");
+  CHECK(shelf.due() == "2");
+  CHECK(changed(fixture, HeldAction::discard, only({1})).changed == 1);
+  CHECK(fixture.audit() == std::vector<std::string>{"tester requeue -", "tester discard -"});
+}
+
 void check_discard(StoreFixture& fixture) {
   Shelf shelf(fixture);
   hold_assorted(shelf);
@@ -200,7 +229,7 @@ void check_discard(StoreFixture& fixture) {
   CHECK(done.changed == 2);
   CHECK(shelf.held() == "2 retrying, 3 dead, 4 dead, 5 scheduled");
   CHECK(held_version(fixture) > version);
-  CHECK(fixture.oper()->message(std::nullopt, 1, false)->has_value());  // the row itself stays
+  CHECK(fixture.admin()->message(std::nullopt, 1, false)->has_value());  // the row itself stays
   HeldFilter filter;
   filter.route = "orders";
   filter.topic = "carts";
@@ -227,14 +256,14 @@ void check_rows_max(StoreFixture& fixture) {
 }
 
 void check_pause(StoreFixture& fixture) {
-  const auto oper = fixture.oper();
-  CHECK(oper->set_paused("orders", true, "tester").error().fault == Fault::refused);
+  const auto admin = fixture.admin();
+  CHECK(admin->set_paused("orders", true, "tester").error().fault == Fault::refused);
   const Holder holder = holder_of(fixture, "relay-1");
-  REQUIRE(oper->set_paused("orders", true, "tester"));
-  CHECK(fixture.upkeep()->routes()->front().paused);
+  REQUIRE(admin->set_paused("orders", true, "tester"));
+  CHECK(fixture.admin()->routes()->front().paused);
   CHECK(grant_of(*holder.store, request_of("relay-1")).paused);
-  REQUIRE(oper->set_paused("orders", false, "tester"));
-  CHECK_FALSE(fixture.upkeep()->routes()->front().paused);
+  REQUIRE(admin->set_paused("orders", false, "tester"));
+  CHECK_FALSE(fixture.admin()->routes()->front().paused);
 }
 
 std::vector<std::string> payloads_from_here(StoreFixture& fixture) {
@@ -263,27 +292,27 @@ using Payloads = std::vector<std::string>;
 
 void check_replay(StoreFixture& fixture) {
   const Holder holder = five_sent(fixture);
-  const auto oper = fixture.oper();
-  const auto dry = oper->replay("orders", from_seq(3), true, "tester");
+  const auto admin = fixture.admin();
+  const auto dry = admin->replay("orders", from_seq(3), true, "tester");
   REQUIRE_MESSAGE(dry, dry.error().text);
   CHECK(dry->matched == 3);
   CHECK(dry->changed == 0);
   CHECK(holder.store->renew(holder.lease));
-  CHECK(fixture.upkeep()->backlog("orders")->pending == 0);
+  CHECK(fixture.admin()->backlog("orders")->pending == 0);
 
-  const auto done = oper->replay("orders", from_seq(3), false, "tester");
+  const auto done = admin->replay("orders", from_seq(3), false, "tester");
   REQUIRE_MESSAGE(done, done.error().text);
   CHECK(done->matched == 3);
   CHECK(holder.store->renew(holder.lease).error().fault == Fault::fenced);
-  CHECK(fixture.upkeep()->backlog("orders")->pending == 3);
+  CHECK(fixture.admin()->backlog("orders")->pending == 3);
   CHECK(payloads_from_here(fixture) == Payloads{"3", "4", "5"});
   CHECK(payloads_from_here(fixture).empty());
 
-  REQUIRE(oper->replay("orders", from_time("2026-01-04T01:00:00+01:00"), false, "tester"));
+  REQUIRE(admin->replay("orders", from_time("2026-01-04T01:00:00+01:00"), false, "tester"));
   CHECK(payloads_from_here(fixture) == Payloads{"4", "5"});
-  REQUIRE(oper->replay("orders", from_time("2026-01-04T00:00:01Z"), false, "tester"));
+  REQUIRE(admin->replay("orders", from_time("2026-01-04T00:00:01Z"), false, "tester"));
   CHECK(payloads_from_here(fixture) == Payloads{"5"});
-  REQUIRE(oper->replay("orders", from_oldest, false, "tester"));
+  REQUIRE(admin->replay("orders", from_oldest, false, "tester"));
   CHECK(payloads_from_here(fixture).size() == 5);
 }
 
@@ -294,7 +323,7 @@ void check_replay_unsent(StoreFixture& fixture) {
   REQUIRE(batch);
   REQUIRE(holder.store->settle(holder.lease, {batch->window, batch->messages[0].seq}, {}));
   // 7 was never sent
-  REQUIRE(fixture.oper()->replay("orders", from_seq(8), false, "tester"));
+  REQUIRE(fixture.admin()->replay("orders", from_seq(8), false, "tester"));
   CHECK(payloads_from_here(fixture) == Payloads{"7", "8"});
 }
 
@@ -305,15 +334,15 @@ void check_replay_held(StoreFixture& fixture) {
               {.key = "b", .state = blocked},
               {.key = "c", .state = dead},
               {.state = unrouted, .topic = "odd"}});
-  REQUIRE(fixture.oper()->replay("orders", from_seq(3), false, "tester"));
+  REQUIRE(fixture.admin()->replay("orders", from_seq(3), false, "tester"));
   CHECK(shelf.held() == "1 dead, 2 retrying, 5 unrouted");
 }
 
 void check_replay_refused(StoreFixture& fixture) {
   const Holder holder = five_sent(fixture);
-  const auto oper = fixture.oper();
+  const auto admin = fixture.admin();
   const auto refused = [&](const std::string& route, const MarkPlace& from) {
-    const auto result = oper->replay(route, from, false, "tester");
+    const auto result = admin->replay(route, from, false, "tester");
     return !result && result.error().fault == Fault::refused;
   };
   CHECK(refused("nowhere", from_oldest));
@@ -327,25 +356,27 @@ void check_replay_refused(StoreFixture& fixture) {
 void check_rebase(StoreFixture& fixture) {
   const Holder holder = five_sent(fixture);
   fixture.writer()->commit_rows({{.payload = "6"}, {.payload = "7"}});
-  const auto oper = fixture.oper();
-  const auto dry = oper->rebase("orders", from_now, true, "tester");
+  const auto admin = fixture.admin();
+  const auto dry = admin->rebase("orders", from_now, true, "tester");
   REQUIRE_MESSAGE(dry, dry.error().text);
   CHECK(dry->matched == 0);
   CHECK(holder.store->renew(holder.lease));
-  REQUIRE(oper->rebase("orders", from_now, false, "tester"));
+  REQUIRE(admin->rebase("orders", from_now, false, "tester"));
   CHECK(holder.store->renew(holder.lease).error().fault == Fault::fenced);
   CHECK(payloads_from_here(fixture).empty());  // ahead: nobody asks again whether 6 and 7 were sent
   fixture.writer()->commit_rows({{.payload = "8"}});
   CHECK(payloads_from_here(fixture) == Payloads{"8"});
-  const auto done = oper->rebase(std::nullopt, from_seq(6), false, "tester");
+  const auto done = admin->rebase(std::nullopt, from_seq(6), false, "tester");
   REQUIRE_MESSAGE(done, done.error().text);
   CHECK(done->matched == 3);
   CHECK(payloads_from_here(fixture) == Payloads{"6", "7", "8"});
-  REQUIRE(oper->rebase("orders", from_time("2026-01-05T00:00:00Z"), false, "tester"));
+  REQUIRE(admin->rebase("orders", from_time("2026-01-05T00:00:00Z"), false, "tester"));
   CHECK(payloads_from_here(fixture) == Payloads{"5", "6", "7", "8"});
-  REQUIRE(oper->rebase("orders", from_oldest, false, "tester"));
+  REQUIRE(admin->rebase("orders", from_oldest, false, "tester"));
   CHECK(payloads_from_here(fixture).size() == 8);
-  CHECK(oper->rebase("nowhere", from_now, false, "tester").error().fault == Fault::refused);
+  CHECK(admin->rebase("nowhere", from_now, false, "tester").error().fault == Fault::refused);
+  // a typing error must not pass over what is unsent
+  CHECK(admin->rebase("orders", from_seq(99), false, "tester").error().fault == Fault::refused);
 }
 
 void check_rebase_routes(StoreFixture& fixture) {
@@ -355,7 +386,7 @@ void check_rebase_routes(StoreFixture& fixture) {
   request.route = "audit";
   request.shards = 2;
   Holder audit = holder_of(fixture, request);
-  REQUIRE(fixture.oper()->rebase(std::nullopt, from_now, false, "tester"));
+  REQUIRE(fixture.admin()->rebase(std::nullopt, from_now, false, "tester"));
   for (Holder* holder : {&orders, &audit})
     CHECK(holder->store->renew(holder->lease).error().fault == Fault::fenced);
   for (request.shard = 0; request.shard < 2; ++request.shard) {
@@ -382,6 +413,12 @@ void operator_suite(StoreFixture& fixture) {
   }
   SUBCASE("what is requeued waits for earlier rows of its key") {
     check_requeue_behind(fixture);
+  }
+  SUBCASE("what is requeued row by row leaves one head of its key") {
+    check_requeue_twice(fixture);
+  }
+  SUBCASE("what no route takes is not requeued") {
+    check_requeue_unrouted(fixture);
   }
   SUBCASE("what is discarded lets its key go on") {
     check_discard(fixture);

@@ -86,8 +86,8 @@ TEST_CASE("PostgreSQL: the granted rights are enough for a relay, and each missi
     Hold hold = hold_of(batch->messages[0], HeldState::retrying);
     CHECK(store->settle(granted.lease, batch->end, {{hold}, {}, {}}));
     CHECK(store->wait(std::chrono::milliseconds(1)));
-    CHECK(PostgresqlFixture::upkeep_at(url)->backlog("orders"));
-    CHECK(PostgresqlFixture::oper_at(url)->set_paused("orders", true, "tester"));
+    CHECK(PostgresqlFixture::admin_at(url)->backlog("orders"));
+    CHECK(PostgresqlFixture::admin_at(url)->set_paused("orders", true, "tester"));
   }
   const std::pair<const char*, const char*> rights[] = {{"SELECT", "outbox"},      {"SELECT", "outbox_mark"},
                                                         {"INSERT", "outbox_mark"}, {"UPDATE", "outbox_mark"},
@@ -131,7 +131,7 @@ TEST_CASE("PostgreSQL: another schema and another name work all the way") {
   const auto acquired = holder.store->acquire(request_of("relay-1"));
   REQUIRE_MESSAGE(acquired, acquired.error().text);
   holder.mark = std::get<Granted>(*acquired).mark;
-  CHECK(PostgresqlFixture::upkeep_at(fixture.url, table)->backlog("orders")->pending == 2);
+  CHECK(PostgresqlFixture::admin_at(fixture.url, table)->backlog("orders")->pending == 2);
   CHECK(read_all(holder).size() == 2);
   CHECK(sql.run("SELECT count(*) FROM app.outbox_status") == "2");
   std::jthread service([&] { sql.run("SELECT app.outbox_send('t', 'hello')"); });

@@ -72,12 +72,13 @@ std::unique_ptr<Admin> PostgresqlFixture::admin_at(const std::string& url, const
   return opened(postgresql_adapter().open_admin({url, table}));
 }
 
-std::unique_ptr<Operator> PostgresqlFixture::oper_at(const std::string& url, const std::string& table) {
-  return opened(postgresql_adapter().open_operator({url, table}));
-}
-
-std::unique_ptr<Upkeep> PostgresqlFixture::upkeep_at(const std::string& url, const std::string& table) {
-  return opened(postgresql_adapter().open_upkeep({url, table}));
+std::vector<std::string> PostgresqlFixture::audit() {
+  std::istringstream lines(Sql(url).run(
+      "SELECT string_agg(actor || ' ' || action || ' ' || coalesce(route, '-'), E'\\n' ORDER BY seq) FROM "
+      "outbox_audit"));
+  std::vector<std::string> result;
+  for (std::string line; std::getline(lines, line);) result.push_back(line);
+  return result;
 }
 
 void PostgresqlFixture::migrate(Admin& admin) {

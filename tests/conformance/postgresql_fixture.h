@@ -48,15 +48,12 @@ class PostgresqlFixture : public StoreFixture {
 
   std::unique_ptr<Store> store() override { return store_at(url); }
   std::unique_ptr<Admin> admin() override { return admin_at(url); }
-  std::unique_ptr<Operator> oper() override { return oper_at(url); }
-  std::unique_ptr<Upkeep> upkeep() override { return upkeep_at(url); }
   std::unique_ptr<ServiceWriter> writer() override { return std::make_unique<PostgresqlWriter>(url); }
   void execute(const std::string& sql) override { Sql(url).run(sql); }
+  std::vector<std::string> audit() override;
 
   static std::unique_ptr<Store> store_at(const std::string& url, const std::string& table = "outbox");
   static std::unique_ptr<Admin> admin_at(const std::string& url, const std::string& table = "outbox");
-  static std::unique_ptr<Operator> oper_at(const std::string& url, const std::string& table = "outbox");
-  static std::unique_ptr<Upkeep> upkeep_at(const std::string& url, const std::string& table = "outbox");
   /// Applies every migration.
   static void migrate(Admin& admin);
 

@@ -49,7 +49,7 @@ TEST_CASE("PostgreSQL: an operator's change of what is held waits for the settle
   filter.seqs = {1};
   Matched done;
   std::thread operating([&] {
-    const auto result = fixture.oper()->change_held(HeldAction::discard, filter, 10, false, "tester");
+    const auto result = fixture.admin()->change_held(HeldAction::discard, filter, 10, false, "tester");
     if (result) done = *result;
   });
   const Sql watching(fixture.url);
@@ -74,20 +74,20 @@ TEST_CASE("PostgreSQL: a replay loses no row of a transaction that commits late"
   using Payloads = std::vector<std::string>;
   SUBCASE("before the replay") {
     early->commit();
-    const auto done = fixture.oper()->replay("orders", from_seq(3), false, "tester");
+    const auto done = fixture.admin()->replay("orders", from_seq(3), false, "tester");
     REQUIRE_MESSAGE(done, done.error().text);
     CHECK(done->matched == 3);
     holder = holder_of(fixture);
     CHECK(read_all(holder) == Payloads{"early", "second", "third"});
   }
   SUBCASE("after the replay") {
-    REQUIRE(fixture.oper()->replay("orders", from_seq(3), false, "tester"));
+    REQUIRE(fixture.admin()->replay("orders", from_seq(3), false, "tester"));
     early->commit();
     holder = holder_of(fixture);
     CHECK(read_all(holder) == Payloads{"third", "early"});
   }
   SUBCASE("while the replayed rows are read") {
-    REQUIRE(fixture.oper()->replay("orders", from_seq(2), false, "tester"));
+    REQUIRE(fixture.admin()->replay("orders", from_seq(2), false, "tester"));
     holder = holder_of(fixture);
     const auto batch = holder.store->read(holder.mark, {1, 1u << 20});
     REQUIRE(batch);
@@ -108,8 +108,8 @@ TEST_CASE("PostgreSQL: retention keeps a row of a transaction that commits late 
   CHECK(read_all(holder).size() == 1);
   REQUIRE(holder.store->settle(holder.lease, holder.mark, {}));
   early->commit();
-  const auto upkeep = fixture.upkeep();
-  CHECK(upkeep->remove_sent({Duration::zero(), std::nullopt, 100})->rows == 1);
+  const auto admin = fixture.admin();
+  CHECK(admin->remove_sent({Duration::zero(), std::nullopt, 100})->rows == 1);
   CHECK(read_all(holder) == std::vector<std::string>{"early"});
 }
 
@@ -120,7 +120,7 @@ TEST_CASE(
   shelf.hold(std::vector<Wanted>(50));
   const Sql old(fixture.url);
   old.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM outbox");
-  CHECK(fixture.upkeep()->remove_sent({Duration::zero(), std::nullopt, 100})->rows == 50);
+  CHECK(fixture.admin()->remove_sent({Duration::zero(), std::nullopt, 100})->rows == 50);
   CHECK(old.run("SELECT count(*) FROM outbox") == "50");
 }
 
@@ -129,20 +129,20 @@ TEST_CASE("PostgreSQL: every change of an operator leaves its line, a dry run no
   const Sql sql(fixture.url);
   Shelf shelf(fixture);
   shelf.hold({{.key = "it's", .state = dead}, {.state = dead}});
-  const auto oper = fixture.oper();
+  const auto admin = fixture.admin();
   HeldFilter filter;
   filter.route = "orders";
   filter.key = "it's";
-  REQUIRE(oper->change_held(HeldAction::requeue, filter, 5, true, "anna"));
-  REQUIRE(oper->replay("orders", from_seq(1), true, "anna"));
-  REQUIRE(oper->rebase("orders", from_seq(1), true, "anna"));
+  REQUIRE(admin->change_held(HeldAction::requeue, filter, 5, true, "anna"));
+  REQUIRE(admin->replay("orders", from_seq(1), true, "anna"));
+  REQUIRE(admin->rebase("orders", from_seq(1), true, "anna"));
   CHECK(sql.run("SELECT count(*) FROM outbox_audit") == "0");
-  REQUIRE(oper->change_held(HeldAction::requeue, filter, 5, false, "anna"));
-  REQUIRE(oper->change_held(HeldAction::discard, {}, 5, false, "bert"));
-  REQUIRE(oper->set_paused("orders", true, "bert"));
-  REQUIRE(oper->set_paused("orders", false, "bert"));
-  REQUIRE(oper->replay("orders", from_seq(2), false, "anna"));
-  REQUIRE(oper->rebase(std::nullopt, {MarkPlace::Kind::now, 0, ""}, false, "anna"));
+  REQUIRE(admin->change_held(HeldAction::requeue, filter, 5, false, "anna"));
+  REQUIRE(admin->change_held(HeldAction::discard, {}, 5, false, "bert"));
+  REQUIRE(admin->set_paused("orders", true, "bert"));
+  REQUIRE(admin->set_paused("orders", false, "bert"));
+  REQUIRE(admin->replay("orders", from_seq(2), false, "anna"));
+  REQUIRE(admin->rebase(std::nullopt, {MarkPlace::Kind::now, 0, ""}, false, "anna"));
   CHECK(sql.run("SELECT string_agg(concat_ws(' ', actor, action, route, details), '; ' ORDER BY seq) FROM "
                 "outbox_audit") ==
         "anna requeue orders {\"key\": \"it's\", \"changed\": 1, \"matched\": 1}; "
@@ -160,30 +160,29 @@ TEST_CASE("PostgreSQL: the granted rights are enough for operators and upkeep") 
   const std::string url = "postgresql://test_keeper" + fixture.url.substr(fixture.url.find('@'));
   Shelf shelf(fixture);
   shelf.hold({{}, {.state = dead}, {.state = unrouted}});
-  const auto oper = PostgresqlFixture::oper_at(url);
-  const auto upkeep = PostgresqlFixture::upkeep_at(url);
-  CHECK(upkeep->join("relay-1"));
-  CHECK(upkeep->routes());
-  CHECK(upkeep->backlog("orders"));
-  CHECK(upkeep->blocked_keys("orders", 10));
-  CHECK(*upkeep->adopt("orders", {"*"}) == 1);
-  CHECK(upkeep->remove_sent({Duration::zero(), Duration::zero(), 100})->rows == 2);
-  CHECK(upkeep->leave("relay-1"));
-  CHECK(oper->held({}, std::nullopt, 10)->size() == 1);
-  CHECK(oper->message(std::nullopt, 3, true)->has_value());
-  CHECK(oper->set_paused("orders", true, "tester"));
-  CHECK(oper->change_held(HeldAction::requeue, {}, 10, false, "tester")->changed == 1);
-  CHECK(oper->replay("orders", from_seq(1), false, "tester"));
-  CHECK(oper->rebase("orders", {MarkPlace::Kind::now, 0, ""}, false, "tester"));
+  const auto admin = PostgresqlFixture::admin_at(url);
+  CHECK(admin->join("relay-1"));
+  CHECK(admin->routes());
+  CHECK(admin->backlog("orders"));
+  CHECK(admin->blocked_keys("orders", 10));
+  CHECK(*admin->adopt("orders", {"*"}) == 1);
+  CHECK(admin->remove_sent({Duration::zero(), Duration::zero(), 100})->rows == 2);
+  CHECK(admin->leave("relay-1"));
+  CHECK(admin->held({}, std::nullopt, 10)->size() == 1);
+  CHECK(admin->message(std::nullopt, 3, true)->has_value());
+  CHECK(admin->set_paused("orders", true, "tester"));
+  CHECK(admin->change_held(HeldAction::requeue, {}, 10, false, "tester")->changed == 1);
+  CHECK(admin->replay("orders", from_seq(1), false, "tester"));
+  CHECK(admin->rebase("orders", {MarkPlace::Kind::now, 0, ""}, false, "tester"));
 }
 
 TEST_CASE("PostgreSQL: a member that was not seen for a day is forgotten") {
   PostgresqlFixture fixture;
-  const auto upkeep = fixture.upkeep();
-  REQUIRE(upkeep->join("relay-1"));
-  REQUIRE(upkeep->join("relay-2"));
+  const auto admin = fixture.admin();
+  REQUIRE(admin->join("relay-1"));
+  REQUIRE(admin->join("relay-2"));
   fixture.execute("UPDATE outbox_relay SET seen_at = now() - interval '25 hours' WHERE owner = 'relay-1'");
-  const auto members = upkeep->join("relay-2");
+  const auto members = admin->join("relay-2");
   REQUIRE(members);
   CHECK(members->size() == 1);
 }

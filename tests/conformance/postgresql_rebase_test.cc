@@ -57,30 +57,30 @@ TEST_CASE("PostgreSQL: after a restore a route goes on only when an operator has
   PostgresqlFixture fixture;
   restore_by_hand(fixture);
   check_refused(fixture);
-  const auto oper = fixture.oper();
-  const auto dry = oper->rebase(std::nullopt, from_oldest, true, "tester");
+  const auto admin = fixture.admin();
+  const auto dry = admin->rebase(std::nullopt, from_oldest, true, "tester");
   REQUIRE_MESSAGE(dry, dry.error().text);
   CHECK(dry->matched == 7);
   check_refused(fixture);
   SUBCASE("from the oldest") {
-    REQUIRE(oper->rebase(std::nullopt, from_oldest, false, "tester"));
+    REQUIRE(admin->rebase(std::nullopt, from_oldest, false, "tester"));
     Holder holder = holder_of(fixture);
     CHECK(read_all(holder) == numbers(1, 8));  // by seq, whatever their transactions were
     fixture.writer()->commit_rows(numbered(8, 10));
     CHECK(read_all(holder) == numbers(8, 10));
     REQUIRE(holder.store->settle(holder.lease, holder.mark, {}));
-    CHECK(fixture.upkeep()->backlog("orders")->pending == 0);
-    CHECK(fixture.upkeep()->remove_sent({Duration::zero(), std::nullopt, 100})->rows == 9);
+    CHECK(fixture.admin()->backlog("orders")->pending == 0);
+    CHECK(fixture.admin()->remove_sent({Duration::zero(), std::nullopt, 100})->rows == 9);
   }
   SUBCASE("from a row") {
-    REQUIRE(oper->rebase("orders", {MarkPlace::Kind::seq, 5, ""}, false, "tester"));
+    REQUIRE(admin->rebase("orders", {MarkPlace::Kind::seq, 5, ""}, false, "tester"));
     Holder holder = holder_of(fixture);
     CHECK(read_all(holder) == numbers(5, 8));
     fixture.writer()->commit_rows(numbered(8, 9));
     CHECK(read_all(holder) == numbers(8, 9));
   }
   SUBCASE("from now") {
-    REQUIRE(oper->rebase("orders", from_now, false, "tester"));
+    REQUIRE(admin->rebase("orders", from_now, false, "tester"));
     Holder holder = holder_of(fixture);
     CHECK(read_all(holder).empty());
     fixture.writer()->commit_rows(numbered(8, 9));
@@ -96,16 +96,16 @@ TEST_CASE("PostgreSQL: a role that may not date rows back is told what their own
   sql.run("DO $$ BEGIN CREATE ROLE test_rebase LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$");
   PostgresqlServer::shared().run_file(fixture.url, OUTBOX_SOURCE_DIR "/schema/postgresql/grants.sql",
                                       {"service=test_rebase", "relay=test_rebase"});
-  const auto oper =
-      PostgresqlFixture::oper_at("postgresql://test_rebase" + fixture.url.substr(fixture.url.find('@')));
-  const auto refused = oper->rebase(std::nullopt, from_oldest, false, "tester");
+  const auto admin =
+      PostgresqlFixture::admin_at("postgresql://test_rebase" + fixture.url.substr(fixture.url.find('@')));
+  const auto refused = admin->rebase(std::nullopt, from_oldest, false, "tester");
   REQUIRE_FALSE(refused);
   CHECK(refused.error().fault == Fault::misconfigured);
   const std::size_t at = refused.error().text.find("UPDATE ");
   REQUIRE(at != std::string::npos);
   check_refused(fixture);
   sql.run(refused.error().text.substr(at));
-  const auto done = oper->rebase(std::nullopt, from_oldest, false, "tester");
+  const auto done = admin->rebase(std::nullopt, from_oldest, false, "tester");
   REQUIRE_MESSAGE(done, done.error().text);
   Holder holder = holder_of(fixture);
   CHECK(read_all(holder) == numbers(1, 8));
@@ -133,7 +133,7 @@ TEST_CASE("PostgreSQL: a dump that is restored into another cluster loses nothin
   other.run_file(restored.url, file, {});
   restored.writer()->commit_rows(numbered(6, 7));
   check_refused(restored);
-  REQUIRE(restored.oper()->rebase(std::nullopt, {MarkPlace::Kind::seq, 4, ""}, false, "tester"));
+  REQUIRE(restored.admin()->rebase(std::nullopt, {MarkPlace::Kind::seq, 4, ""}, false, "tester"));
   CHECK(held_text(restored) == "2 dead");
   Holder holder = holder_of(restored, "relay-2");
   CHECK(read_all(holder) == numbers(4, 7));

@@ -85,11 +85,11 @@ TEST_CASE("PostgreSQL: nothing is sent by a mark of another cluster, nor removed
   CHECK(states(sql) == "1 sent, 2 sent");
   sql.run("UPDATE outbox_mark SET system_identifier = 1");
   CHECK(states(sql) == "1 pending, 2 pending");
-  CHECK(fixture.upkeep()->backlog("orders")->pending == 2);
-  const auto removed = fixture.upkeep()->remove_sent({Duration::zero(), std::nullopt, 100});
+  CHECK(fixture.admin()->backlog("orders")->pending == 2);
+  const auto removed = fixture.admin()->remove_sent({Duration::zero(), std::nullopt, 100});
   REQUIRE(removed);
   CHECK(removed->rows == 0);
-  const auto replayed = fixture.oper()->replay("orders", {MarkPlace::Kind::oldest, 0, ""}, false, "tester");
+  const auto replayed = fixture.admin()->replay("orders", {MarkPlace::Kind::oldest, 0, ""}, false, "tester");
   REQUIRE_FALSE(replayed);
   CHECK(replayed.error().text.find("outboxd mark rebase") != std::string::npos);
 }

@@ -57,7 +57,7 @@ TEST_CASE("a migration is reverted only when nothing unsent is lost, or by force
     REQUIRE_FALSE(reverted.ok());
     CHECK(reverted.error().fault == Fault::refused);
     CHECK(reverted.error().text.find("3 rows") != std::string::npos);
-    CHECK(must(outbox.upkeep()->backlog("main")).pending == 3);
+    CHECK(must(outbox.admin()->backlog("main")).pending == 3);
     CHECK(must(admin->migrations()).size() == 1);
     must(admin->revert(first_migration(), true));
     CHECK(must(admin->migrations()).empty());
@@ -129,23 +129,23 @@ TEST_CASE("a row that is sent by hand arrives as it was given") {
 
 TEST_CASE("the backlog counts what the route has not settled, and how old it is") {
   SqliteFixture outbox;
-  auto upkeep = outbox.upkeep();
-  CHECK(must(upkeep->backlog("main")).pending == 0);
+  auto admin = outbox.admin();
+  CHECK(must(admin->backlog("main")).pending == 0);
   outbox.execute(
       "INSERT INTO outbox (topic, payload, created_at) VALUES ('t', '', datetime('now', '-1 hour')), "
       "('t', '', datetime('now', '-10 minutes'))");
-  CHECK(must(upkeep->backlog("main")).pending == 2);
-  CHECK(must(upkeep->backlog("main")).oldest_age > std::chrono::minutes(59));
+  CHECK(must(admin->backlog("main")).pending == 2);
+  CHECK(must(admin->backlog("main")).oldest_age > std::chrono::minutes(59));
   auto store = outbox.store();
   must(store->settle(granted(*store).lease, {"", 1}, {}));
-  CHECK(must(upkeep->backlog("main")).pending == 1);
-  CHECK(must(upkeep->backlog("main")).oldest_age < std::chrono::minutes(11));
-  CHECK(must(upkeep->backlog("other")).pending == 2);
+  CHECK(must(admin->backlog("main")).pending == 1);
+  CHECK(must(admin->backlog("main")).oldest_age < std::chrono::minutes(11));
+  CHECK(must(admin->backlog("other")).pending == 2);
 }
 
 TEST_CASE("a pause outlives the session and leaves a trace") {
   SqliteFixture outbox;
-  auto database = outbox.oper();
+  auto database = outbox.admin();
   CHECK(database->set_paused("main", true, "tester").error().fault == Fault::refused);
   auto store = outbox.store();
   const Granted grant = granted(*store);

@@ -43,13 +43,6 @@ class SqliteFixture {
   [[nodiscard]] std::unique_ptr<Store> store() const { return must(sqlite_adapter().open_store(target())); }
   [[nodiscard]] std::unique_ptr<Admin> admin() const { return must(sqlite_adapter().open_admin(target())); }
 
-  [[nodiscard]] std::unique_ptr<Operator> oper() const {
-    return must(sqlite_adapter().open_operator(target()));
-  }
-  [[nodiscard]] std::unique_ptr<Upkeep> upkeep() const {
-    return must(sqlite_adapter().open_upkeep(target()));
-  }
-
   /// As a service opens it; with no patience, so that any lock of the relay's shows.
   [[nodiscard]] sqlite::Connection service(Duration busy = {}) const {
     return must(sqlite::Connection::open(path(), sqlite::Access::existing, busy));

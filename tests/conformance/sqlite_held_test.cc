@@ -79,7 +79,7 @@ TEST_CASE("a requeued row goes before the one that had its turn") {
   CHECK(seqs_of(must(store->read_held(grant.lease, plenty)).rows) == std::vector<std::int64_t>{2, 3});
   HeldFilter filter;
   filter.seqs = {1};
-  must(outbox.oper()->change_held(HeldAction::requeue, filter, 10, false, "tester"));
+  must(outbox.admin()->change_held(HeldAction::requeue, filter, 10, false, "tester"));
   CHECK(seqs_of(must(store->read_held(grant.lease, plenty)).rows) == std::vector<std::int64_t>{1, 2, 3});
   CHECK(seqs_of(must(store->read_held(grant.lease, {1, 1 << 20})).rows) == std::vector<std::int64_t>{1});
 }
@@ -126,13 +126,13 @@ TEST_CASE("what was held of a database that has been replaced is forgotten with 
 TEST_CASE("before a relay has run nothing is held, and a message can be shown all the same") {
   SqliteFixture outbox;
   outbox.insert(1);
-  auto oper = outbox.oper();
-  CHECK(must(oper->held({}, std::nullopt, 10)).empty());
-  CHECK(must(oper->change_held(HeldAction::discard, {}, 10, false, "tester")).matched == 0);
-  CHECK(must(oper->message(std::nullopt, 1, false)).has_value());
-  CHECK(oper->replay("main", {}, false, "tester").error().fault == Fault::refused);
-  CHECK(must(outbox.upkeep()->blocked_keys("main", 10)).empty());
-  CHECK_FALSE(must(outbox.upkeep()->remove_sent({})).more);
+  auto admin = outbox.admin();
+  CHECK(must(admin->held({}, std::nullopt, 10)).empty());
+  CHECK(must(admin->change_held(HeldAction::discard, {}, 10, false, "tester")).matched == 0);
+  CHECK(must(admin->message(std::nullopt, 1, false)).has_value());
+  CHECK(admin->replay("main", {}, false, "tester").error().fault == Fault::refused);
+  CHECK(must(outbox.admin()->blocked_keys("main", 10)).empty());
+  CHECK_FALSE(must(outbox.admin()->remove_sent({})).more);
 }
 
 TEST_CASE("an id that is stored as sixteen bytes is found and shown as it is published") {
@@ -140,10 +140,10 @@ TEST_CASE("an id that is stored as sixteen bytes is found and shown as it is pub
   outbox.execute(
       "INSERT INTO outbox (id, topic, payload) VALUES (x'0123456789abcdef0123456789abcdef', 't', 'a'), "
       "('01234567-89AB-CDEF-0123-456789ABCDE0', 't', 'b')");
-  auto oper = outbox.oper();
+  auto admin = outbox.admin();
   for (const std::string id :
        {"01234567-89ab-cdef-0123-456789abcdef", "01234567-89ab-cdef-0123-456789abcde0"}) {
-    const auto found = must(oper->message(id, std::nullopt, false));
+    const auto found = must(admin->message(id, std::nullopt, false));
     REQUIRE(found.has_value());
     CHECK(found->id == id);
   }
@@ -158,20 +158,19 @@ TEST_CASE("what operators do leaves a line that says who, what and how much") {
   filter.route = "main";
   filter.topic = "t";
   filter.seqs = {1, 2};
-  auto oper = outbox.oper();
-  must(oper->change_held(HeldAction::requeue, filter, 10, true, "anna"));
-  must(oper->change_held(HeldAction::requeue, filter, 10, false, "anna"));
-  must(oper->replay("main", {MarkPlace::Kind::seq, 2, ""}, false, "bert"));
+  auto admin = outbox.admin();
+  must(admin->change_held(HeldAction::requeue, filter, 10, true, "anna"));
+  must(admin->change_held(HeldAction::requeue, filter, 10, false, "anna"));
+  must(admin->replay("main", {MarkPlace::Kind::seq, 2, ""}, false, "bert"));
   auto state = must(sqlite::Connection::open(outbox.state_path(), sqlite::Access::existing, 1s));
   auto lines = must(state.prepare(
-      "SELECT group_concat(actor || ' ' || action || ' ' || route || ' ' || detail, char(10)) FROM "
+      "SELECT group_concat(actor || ' ' || action || ' ' || route || ' ' || details, char(10)) FROM "
       "outbox_audit",
       "test"));
   REQUIRE(lines.step() == SQLITE_ROW);
-  CHECK(lines.text(0) ==
-        R"(anna requeue main {"filter":{"route":"main","topic":"t","seqs":[1,2]},"matched":2,"changed":2})"
-        "\n"
-        R"(bert replay main {"from":2,"first_seq":2,"rows":2})");
+  CHECK(lines.text(0) == R"(anna requeue main {"seqs": [1, 2], "topic": "t", "matched": 2, "changed": 2})"
+                         "\n"
+                         R"(bert replay main {"from": "seq", "seq": 2, "rows": 2})");
 }
 
 }  // namespace

@@ -28,10 +28,10 @@ Granted settle_all(Store& store) {
   return grant;
 }
 
-std::size_t remove_all(Upkeep& upkeep, const Retention& retention = {}) {
+std::size_t remove_all(Admin& admin, const Retention& retention = {}) {
   std::size_t rows = 0;
   for (;;) {
-    const Removed removed = must(upkeep.remove_sent(retention));
+    const Removed removed = must(admin.remove_sent(retention));
     rows += removed.rows;
     if (!removed.more) return rows;
   }
@@ -42,16 +42,16 @@ TEST_CASE("retention gives way to a service that has a transaction open") {
   outbox.insert(10);
   auto store = outbox.store();
   settle_all(*store);
-  auto upkeep = outbox.upkeep();
+  auto admin = outbox.admin();
   auto service = outbox.service();
   must(service.execute("BEGIN IMMEDIATE; INSERT INTO outbox (topic, payload) VALUES ('t', '')", "test"));
   const auto begin = std::chrono::steady_clock::now();
-  const Removed removed = must(upkeep->remove_sent({}));
+  const Removed removed = must(admin->remove_sent({}));
   CHECK(std::chrono::steady_clock::now() - begin < 2s);  // it has not waited for the lock
   CHECK(removed.rows == 0);
   CHECK(removed.more);
   must(service.execute("COMMIT", "test"));
-  CHECK(remove_all(*upkeep) == 10);
+  CHECK(remove_all(*admin) == 10);
   CHECK(count(outbox) == 1);
 }
 
@@ -69,11 +69,11 @@ TEST_CASE("a service that writes all the time meets no lock while rows are remov
       if (!service.execute("INSERT INTO outbox (topic, payload) VALUES ('t', '')", "test")) ++failures;
     }
   });
-  auto upkeep = outbox.upkeep();
+  auto admin = outbox.admin();
   std::size_t removed = 0;
   const auto deadline = std::chrono::steady_clock::now() + 60s;
   while (removed < 30'000 && std::chrono::steady_clock::now() < deadline)
-    removed += must(upkeep->remove_sent({})).rows;
+    removed += must(admin->remove_sent({})).rows;
   ending = true;
   writer.join();
   MESSAGE("inserts beside it: ", inserts);
@@ -90,7 +90,7 @@ TEST_CASE("retention works in the other journal modes too") {
   auto store = outbox.store();
   settle_all(*store);
   store.reset();
-  CHECK(remove_all(*outbox.upkeep()) == 5);
+  CHECK(remove_all(*outbox.admin()) == 5);
 }
 
 TEST_CASE("a chunk of large rows ends before its number is reached") {
@@ -100,11 +100,11 @@ TEST_CASE("a chunk of large rows ends before its number is reached") {
       "(topic, payload) SELECT 't', zeroblob(1000000) FROM n");
   auto store = outbox.store();
   settle_all(*store);
-  auto upkeep = outbox.upkeep();
-  const Removed first = must(upkeep->remove_sent({}));
+  auto admin = outbox.admin();
+  const Removed first = must(admin->remove_sent({}));
   CHECK(first.rows == 5);
   CHECK(first.more);
-  CHECK(remove_all(*upkeep) == 15);
+  CHECK(remove_all(*admin) == 15);
 }
 
 TEST_CASE("rows with a date to come, or with none, keep no later row in the database") {
@@ -116,7 +116,7 @@ TEST_CASE("rows with a date to come, or with none, keep no later row in the data
       "('t', '', datetime('now'))");
   auto store = outbox.store();
   settle_all(*store);
-  CHECK(remove_all(*outbox.upkeep(), {1h, std::nullopt, 2}) == 3);
+  CHECK(remove_all(*outbox.admin(), {1h, std::nullopt, 2}) == 3);
   CHECK(must(outbox.service().number("SELECT sum(seq) FROM outbox", "test")) == 1 + 2 + 6);
 }
 
@@ -142,12 +142,12 @@ TEST_CASE("nothing is removed from a database that the marks were not saved for"
     outbox.insert(20);
   }
   SUBCASE("when it has grown past the mark, whose row had been removed") {
-    CHECK(remove_all(*outbox.upkeep()) == 10);
+    CHECK(remove_all(*outbox.admin()) == 10);
     restore();
     outbox.insert(20);
   }
   const std::int64_t rows = count(outbox);
-  CHECK(remove_all(*outbox.upkeep()) == 0);
+  CHECK(remove_all(*outbox.admin()) == 0);
   CHECK(count(outbox) == rows);
   auto store = outbox.store();
   CHECK(granted(*store).mark.seq == 0);
@@ -162,7 +162,7 @@ TEST_CASE("the mark outlives its row, also when it is saved again") {
   {
     auto store = outbox.store();
     const Granted grant = settle_all(*store);
-    CHECK(remove_all(*outbox.upkeep()) == 10);
+    CHECK(remove_all(*outbox.admin()) == 10);
     must(store->settle(grant.lease, {"", 10}, {}));
     CHECK(granted(*store).mark.seq == 10);
   }
@@ -178,7 +178,7 @@ TEST_CASE("numbers of removed rows are not drawn again") {
   outbox.insert(5);
   auto store = outbox.store();
   settle_all(*store);
-  CHECK(remove_all(*outbox.upkeep()) == 5);
+  CHECK(remove_all(*outbox.admin()) == 5);
   CHECK(count(outbox) == 0);
   outbox.insert(2);
   CHECK(seqs_of(must(store->read({"", 5}, plenty))) == std::vector<std::int64_t>{6, 7});

@@ -175,7 +175,7 @@ TEST_CASE("a table of another name is created, filled, read and removed by that 
   NewRow row;
   row.topic = "t";
   must(outbox.admin()->send(row));
-  CHECK(must(outbox.upkeep()->backlog("main")).pending == 3);
+  CHECK(must(outbox.admin()->backlog("main")).pending == 3);
   must(outbox.admin()->revert(sqlite_adapter().migrations.front(), true));
   auto store = outbox.store();
   CHECK(store->acquire(request()).error().fault == Fault::misconfigured);

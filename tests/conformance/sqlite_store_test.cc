@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/conformance/sqlite_fixture.h"
 #include "tests/conformance/store_suite.h"
@@ -41,11 +42,18 @@ class SqliteStoreFixture final : public StoreFixture {
  public:
   std::unique_ptr<Store> store() override { return outbox_.store(); }
   std::unique_ptr<Admin> admin() override { return outbox_.admin(); }
-  std::unique_ptr<Operator> oper() override { return outbox_.oper(); }
-  std::unique_ptr<Upkeep> upkeep() override { return outbox_.upkeep(); }
   void execute(const std::string& sql) override { outbox_.execute(sql); }
   std::unique_ptr<ServiceWriter> writer() override {
     return std::make_unique<SqliteWriter>(outbox_.service(std::chrono::seconds(5)));
+  }
+  std::vector<std::string> audit() override {
+    auto state = must(sqlite::Connection::open(outbox_.state_path(), sqlite::Access::existing, {}));
+    auto lines = must(state.prepare(
+        "SELECT actor || ' ' || action || ' ' || coalesce(route, '-') FROM outbox_audit ORDER BY seq",
+        "test"));
+    std::vector<std::string> result;
+    while (lines.step() == SQLITE_ROW) result.push_back(lines.string(0));
+    return result;
   }
   [[nodiscard]] bool has_concurrent_writers() const override { return false; }
 

@@ -147,7 +147,7 @@ TEST_CASE("closing leaves the checkpoint, and its exclusive lock, to the service
   must(store->read({}, plenty));
   const auto log_bytes = std::filesystem::file_size(outbox.path() + "-wal");
   CHECK(log_bytes > 0);
-  must(outbox.upkeep()->backlog("main"));
+  must(outbox.admin()->backlog("main"));
   store.reset();
   REQUIRE(std::filesystem::exists(outbox.path() + "-wal"));
   CHECK(std::filesystem::file_size(outbox.path() + "-wal") == log_bytes);

@@ -165,7 +165,7 @@ void check_removed_by_an_operator(StoreFixture& fixture) {
   shelf.hold({{.key = "a", .state = retrying}, {.key = "a", .state = blocked}});
   HeldFilter filter;
   filter.seqs = {1};
-  REQUIRE(fixture.oper()->change_held(HeldAction::discard, filter, 10, false, "tester"));
+  REQUIRE(fixture.admin()->change_held(HeldAction::discard, filter, 10, false, "tester"));
   CHECK(shelf.held() == "2 retrying");
   shelf.change(Shelf::hold_of(1, "a", retrying));
   CHECK(shelf.held() == "2 retrying");
@@ -197,7 +197,7 @@ void check_fenced(StoreFixture& fixture) {
   REQUIRE_FALSE(settled);
   CHECK(settled.error().fault == Fault::fenced);
   CHECK(shelf.held() == before);
-  CHECK(fixture.upkeep()->backlog("orders")->pending == 1);
+  CHECK(fixture.admin()->backlog("orders")->pending == 1);
   // the session lives on
   CHECK(shelf.holder.store->held_keys(other.lease));
 }
@@ -238,7 +238,7 @@ void check_freed(StoreFixture& fixture) {
   // an operator was faster
   HeldFilter filter;
   filter.seqs = {2, 5};
-  REQUIRE(fixture.oper()->change_held(HeldAction::discard, filter, 10, false, "tester"));
+  REQUIRE(fixture.admin()->change_held(HeldAction::discard, filter, 10, false, "tester"));
   CHECK(shelf.settle({{}, {Shelf::hold_of(2, "a", retrying)}, {{5, "d"}}}) == Keys{"a", "d"});
 }
 

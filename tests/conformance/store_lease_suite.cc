@@ -104,7 +104,7 @@ void check_fenced(StoreFixture& fixture) {
   CHECK(refusal_of(*fixture.store(), request_of("relay-3")) == before);
   const Granted again = grant_of(*store, request_of("relay-2"));
   CHECK(again.mark == taken.mark);
-  CHECK(fixture.upkeep()->backlog("orders")->pending == 2);
+  CHECK(fixture.admin()->backlog("orders")->pending == 2);
 }
 
 void check_gone(StoreFixture& fixture) {
@@ -132,17 +132,17 @@ void check_holds(StoreFixture& fixture) {
   REQUIRE(holder.store->settle(holder.lease, batch->end, {holds, {}, {}}));
   CHECK(holder.store->settle(holder.lease, batch->end,
                              {holds, {}, {}}));  // held again: the same rows, not more
-  CHECK(fixture.upkeep()->backlog("orders")->pending == 0);
+  CHECK(fixture.admin()->backlog("orders")->pending == 0);
   CHECK(holder_of(fixture).mark == batch->end);
 }
 
 void check_routes(StoreFixture& fixture) {
-  const auto upkeep = fixture.upkeep();
-  const auto database = fixture.oper();
-  CHECK(upkeep->routes()->empty());
+  const auto admin = fixture.admin();
+  const auto database = fixture.admin();
+  CHECK(admin->routes()->empty());
   CHECK(database->set_paused("orders", true, "tester").error().fault == Fault::refused);
   Holder holder = holder_of(fixture, "relay-1");
-  auto routes = upkeep->routes();
+  auto routes = admin->routes();
   REQUIRE(routes);
   REQUIRE(routes->size() == 1);
   CHECK(routes->front().route == "orders");
@@ -151,7 +151,7 @@ void check_routes(StoreFixture& fixture) {
   CHECK_FALSE(routes->front().paused);
   REQUIRE(database->set_paused("orders", true, "tester"));
   CHECK(grant_of(*holder.store, request_of("relay-1")).paused);
-  CHECK(upkeep->routes()->front().paused);
+  CHECK(admin->routes()->front().paused);
   REQUIRE(database->set_paused("orders", false, "tester"));
   CHECK_FALSE(grant_of(*holder.store, request_of("relay-1")).paused);
 }
@@ -189,6 +189,22 @@ void check_send(StoreFixture& fixture) {
   CHECK(batch->messages[1].due_in > std::chrono::hours(24));
 }
 
+void check_given_back(StoreFixture& fixture) {
+  Holder holder = holder_of(fixture, "relay-1");
+  fixture.writer()->commit_rows({{.key = "a"}});
+  CHECK(read_all(holder).size() == 1);
+  REQUIRE(holder.store->release(holder.lease));
+  HeldWrites writes;
+  writes.holds.emplace_back().seq = 1;
+  for (const HeldWrites& held : {HeldWrites{}, writes})
+    CHECK(holder.store->settle(holder.lease, holder.mark, held).error().fault == Fault::fenced);
+  CHECK(holder.store->renew(holder.lease).error().fault == Fault::fenced);
+  CHECK(holder.store->release(holder.lease).error().fault == Fault::fenced);
+  const auto heir = fixture.store();
+  CHECK(grant_of(*heir, request_of("relay-2")).mark != holder.mark);
+  CHECK(fixture.admin()->held_counts("orders")->empty());
+}
+
 }  // namespace
 
 void store_lease_suite(StoreFixture& fixture) {
@@ -206,6 +222,9 @@ void store_lease_suite(StoreFixture& fixture) {
   }
   SUBCASE("a stale epoch changes nothing") {
     check_fenced(fixture);
+  }
+  SUBCASE("who has given the lease back writes nothing more") {
+    check_given_back(fixture);
   }
   SUBCASE("the lease of a process that is gone is granted at once") {
     check_gone(fixture);

@@ -31,7 +31,7 @@ void check_shards_apart(StoreFixture& fixture) {
   CHECK(second.keys().rows_total == 0);
   CHECK(second.due().empty());
   CHECK(read_all(second.holder).size() == 3);  // each has its own mark and reads the whole log
-  const auto routes = fixture.upkeep()->routes();
+  const auto routes = fixture.admin()->routes();
   REQUIRE(routes);
   REQUIRE(routes->size() == 2);
   CHECK((*routes)[0].owner == "relay-1");
@@ -100,14 +100,39 @@ void check_earliest_mark(StoreFixture& fixture) {
 
 void check_fewer_and_more(StoreFixture& fixture) {
   const std::int64_t epoch = all_shards(fixture, 4).back().holder.lease.epoch;
-  REQUIRE(fixture.oper()->set_paused("orders", true, "tester"));
+  REQUIRE(fixture.admin()->set_paused("orders", true, "tester"));
   const Shelf single(fixture, shard_request(0, 1));
   CHECK(single.holder.lease.epoch > epoch);
-  CHECK(fixture.upkeep()->routes()->size() == 1);
+  CHECK(fixture.admin()->routes()->size() == 1);
   const auto other = fixture.store();
   CHECK(grant_of(*other, shard_request(4, 5)).paused);
-  CHECK(fixture.upkeep()->routes()->size() == 5);
+  CHECK(fixture.admin()->routes()->size() == 5);
   CHECK(single.holder.store->renew(single.holder.lease).error().fault == Fault::fenced);
+}
+
+void check_held_version(StoreFixture& fixture) {
+  // or a relay that has looked at a low number would not look again
+  Shelf(fixture).hold({{.state = dead}, {.state = dead}});
+  HeldFilter filter;
+  for (int i = 1; i <= 2; ++i) {
+    filter.seqs = {i};
+    REQUIRE(fixture.admin()->change_held(HeldAction::requeue, filter, 10, false, "tester"));
+  }
+  const std::int64_t version = fixture.admin()->routes()->front().held_version;
+  all_shards(fixture, 3);
+  for (const RouteShard& shard : *fixture.admin()->routes()) CHECK(shard.held_version > version);
+}
+
+void check_read_again(StoreFixture& fixture) {
+  // what a shard that was ahead had held comes again through the log, and must not be held twice
+  std::vector<Shelf> three = all_shards(fixture, 3);
+  std::vector<Wanted> rows;
+  for (int i = 0; i < 9; ++i) rows.push_back({.key = "key-" + std::to_string(i), .state = retrying});
+  three[0].hold(rows);
+  CHECK(fixture.admin()->held_counts("orders")->at(retrying) == 9);
+  Shelf single(fixture, shard_request(0, 1));
+  CHECK(read_all(single.holder).size() == 9);
+  CHECK(fixture.admin()->held_counts("orders")->empty());
 }
 
 void check_waits_for_holders(StoreFixture& fixture) {
@@ -156,6 +181,12 @@ void store_shard_suite(StoreFixture& fixture) {
   }
   SUBCASE("another number of shards keeps the pause and raises the epoch") {
     check_fewer_and_more(fixture);
+  }
+  SUBCASE("another number of shards moves the version of what is held") {
+    check_held_version(fixture);
+  }
+  SUBCASE("another number of shards lets go what comes again by itself") {
+    check_read_again(fixture);
   }
   SUBCASE("another number of shards waits for those who hold one of the old") {
     check_waits_for_holders(fixture);

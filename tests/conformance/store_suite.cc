@@ -178,16 +178,16 @@ void check_settle(StoreFixture& fixture) {
   const auto batch = holder.store->read(holder.mark, {10, 1u << 20});
   REQUIRE(batch);
   REQUIRE(batch->messages.size() == 10);
-  CHECK(fixture.upkeep()->backlog("orders")->pending == 10);
+  CHECK(fixture.admin()->backlog("orders")->pending == 10);
   REQUIRE(holder.store->settle(holder.lease, {batch->window, batch->messages[3].seq}, {}));
-  CHECK(fixture.upkeep()->backlog("orders")->pending == 6);
+  CHECK(fixture.admin()->backlog("orders")->pending == 6);
   holder = holder_of(fixture, "relay-1");
   CHECK(holder.mark == Mark{batch->window, batch->messages[3].seq});
   writer->commit_rows(numbered(10, 12));
-  CHECK(fixture.upkeep()->backlog("orders")->pending == 8);
+  CHECK(fixture.admin()->backlog("orders")->pending == 8);
   CHECK(read_all(holder) == numbers(4, 12));
   REQUIRE(holder.store->settle(holder.lease, holder.mark, {}));
-  CHECK(fixture.upkeep()->backlog("orders")->pending == 0);
+  CHECK(fixture.admin()->backlog("orders")->pending == 0);
   holder = holder_of(fixture, "relay-1");
   CHECK(read_all(holder).empty());
 }

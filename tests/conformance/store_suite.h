@@ -12,9 +12,7 @@
 #include <vector>
 
 #include "core/admin.h"
-#include "core/operator.h"
 #include "core/store.h"
-#include "core/upkeep.h"
 
 namespace outbox::test {
 
@@ -48,11 +46,11 @@ class StoreFixture {
   virtual ~StoreFixture() = default;
   virtual std::unique_ptr<Store> store() = 0;
   virtual std::unique_ptr<Admin> admin() = 0;
-  virtual std::unique_ptr<Operator> oper() = 0;
-  virtual std::unique_ptr<Upkeep> upkeep() = 0;
   virtual std::unique_ptr<ServiceWriter> writer() = 0;
   /// SQL that every database understands, on the service's database, as somebody who may do anything there.
   virtual void execute(const std::string& sql) = 0;
+  /// outbox_audit, a line each: "<actor> <action> <route>".
+  virtual std::vector<std::string> audit() = 0;
   /// True: several writers may have transactions open at a time.
   [[nodiscard]] virtual bool has_concurrent_writers() const { return true; }
 };
@@ -61,7 +59,7 @@ class StoreFixture {
 void store_suite(StoreFixture& fixture);
 /// A part of it.
 void store_lease_suite(StoreFixture& fixture);
-/// What is held, through the Store port; looks at it through Operator::held().
+/// What is held, through the Store port; looks at it through Admin::held().
 void store_held_suite(StoreFixture& fixture);
 /// Shards of a route, and what is held when their number changes.
 void store_shard_suite(StoreFixture& fixture);

@@ -33,10 +33,10 @@ void settle_all(Holder& holder) {
 }
 
 /// All that retention removes, in chunks.
-std::size_t removed(Upkeep& upkeep, const Retention& retention) {
+std::size_t removed(Admin& admin, const Retention& retention) {
   std::size_t rows = 0;
   for (;;) {
-    const auto chunk = upkeep.remove_sent(retention);
+    const auto chunk = admin.remove_sent(retention);
     REQUIRE_MESSAGE(chunk, chunk.error().text);
     rows += chunk->rows;
     if (!chunk->more) return rows;
@@ -45,10 +45,10 @@ std::size_t removed(Upkeep& upkeep, const Retention& retention) {
 
 /// The rows that are still there, of the first `count`.
 std::string there(StoreFixture& fixture, std::int64_t count) {
-  const auto oper = fixture.oper();
+  const auto admin = fixture.admin();
   std::string text;
   for (std::int64_t seq = 1; seq <= count; ++seq) {
-    const auto found = oper->message(std::nullopt, seq, false);
+    const auto found = admin->message(std::nullopt, seq, false);
     REQUIRE_MESSAGE(found, found.error().text);
     if (*found) text += (text.empty() ? "" : " ") + std::to_string(seq);
   }
@@ -60,11 +60,11 @@ Retention kept_for(Duration sent, std::size_t rows_max = 1000) {
 }
 
 void check_routes(StoreFixture& fixture) {
-  const auto upkeep = fixture.upkeep();
-  CHECK(upkeep->routes()->empty());
+  const auto admin = fixture.admin();
+  CHECK(admin->routes()->empty());
   const Holder orders = holder_of(fixture, route_request("orders")),
                audit = holder_of(fixture, route_request("audit"));
-  const auto routes = upkeep->routes();
+  const auto routes = admin->routes();
   REQUIRE_MESSAGE(routes, routes.error().text);
   REQUIRE(routes->size() == 2);
   CHECK((*routes)[0].route == "audit");
@@ -75,21 +75,21 @@ void check_routes(StoreFixture& fixture) {
 }
 
 void check_backlog(StoreFixture& fixture) {
-  const auto upkeep = fixture.upkeep();
+  const auto admin = fixture.admin();
   fixture.writer()->commit_rows(
       {{.topic = "order.made"}, {.topic = "cart.made"}, {.topic = "order.paid"}, {.topic = "order%"}});
-  CHECK(upkeep->backlog("orders")->pending == 4);  // nobody has said yet what it takes
+  CHECK(admin->backlog("orders")->pending == 4);  // nobody has said yet what it takes
   Holder holder = holder_of(fixture, route_request("orders", {"order.*", "x_y"}));
-  auto backlog = upkeep->backlog("orders");
+  auto backlog = admin->backlog("orders");
   REQUIRE_MESSAGE(backlog, backlog.error().text);
   CHECK(backlog->pending == 2);
   CHECK(backlog->oldest_age >= Duration::zero());
   CHECK(backlog->oldest_age < hours(1));
   fixture.writer()->commit_rows({{.topic = "xzy"}, {.topic = "x_y"}});
-  CHECK(upkeep->backlog("orders")->pending == 3);
+  CHECK(admin->backlog("orders")->pending == 3);
   settle_all(holder);
-  CHECK(upkeep->backlog("orders")->pending == 0);
-  CHECK(upkeep->backlog("orders")->oldest_age == Duration::zero());
+  CHECK(admin->backlog("orders")->pending == 0);
+  CHECK(admin->backlog("orders")->oldest_age == Duration::zero());
 }
 
 void check_backlog_shards(StoreFixture& fixture) {
@@ -100,9 +100,9 @@ void check_backlog_shards(StoreFixture& fixture) {
   Holder second = holder_of(fixture, request);
   fixture.writer()->commit_rows(rows_of(5));
   settle_all(first);
-  CHECK(fixture.upkeep()->backlog("orders")->pending == 5);  // as far as the slowest of them tells
+  CHECK(fixture.admin()->backlog("orders")->pending == 5);  // as far as the slowest of them tells
   settle_all(second);
-  CHECK(fixture.upkeep()->backlog("orders")->pending == 0);
+  CHECK(fixture.admin()->backlog("orders")->pending == 0);
 }
 
 void check_held(StoreFixture& fixture) {
@@ -111,11 +111,11 @@ void check_held(StoreFixture& fixture) {
               {.key = "a", .state = blocked},
               {.key = "a", .state = blocked},
               {.state = dead}});
-  const auto upkeep = fixture.upkeep();
-  const auto held = upkeep->held("orders");
+  const auto admin = fixture.admin();
+  const auto held = admin->held_counts("orders");
   REQUIRE_MESSAGE(held, held.error().text);
   CHECK(*held == std::map<HeldState, std::int64_t>{{retrying, 1}, {blocked, 2}, {dead, 1}});
-  CHECK(upkeep->held("nowhere")->empty());
+  CHECK(admin->held_counts("nowhere")->empty());
 }
 
 void check_blocked_keys(StoreFixture& fixture) {
@@ -127,8 +127,8 @@ void check_blocked_keys(StoreFixture& fixture) {
               {.key = "b", .state = blocked},
               {.state = retrying},
               {.key = "c", .state = dead}});
-  const auto upkeep = fixture.upkeep();
-  const auto keys = upkeep->blocked_keys("orders", 10);
+  const auto admin = fixture.admin();
+  const auto keys = admin->blocked_keys("orders", 10);
   REQUIRE_MESSAGE(keys, keys.error().text);
   REQUIRE(keys->size() == 2);
   const BlockedKey &first = (*keys)[0], &second = (*keys)[1];
@@ -144,42 +144,42 @@ void check_blocked_keys(StoreFixture& fixture) {
   CHECK(second.key == "b");
   CHECK(second.state == dead);
   CHECK(second.rows == 3);
-  CHECK(upkeep->blocked_keys("orders", 1)->size() == 1);
+  CHECK(admin->blocked_keys("orders", 1)->size() == 1);
 }
 
 void check_retention(StoreFixture& fixture) {
-  const auto upkeep = fixture.upkeep();
+  const auto admin = fixture.admin();
   Shelf shelf(fixture);
   shelf.hold(
       {{.key = "a"}, {.key = "a", .state = retrying}, {}, {.state = dead}, {}, {.state = unrouted}, {}});
   fixture.writer()->commit_rows(rows_of(2));
-  CHECK(removed(*upkeep, kept_for(hours(1))) == 0);  // younger
+  CHECK(removed(*admin, kept_for(hours(1))) == 0);  // younger
   CHECK(there(fixture, 9) == "1 2 3 4 5 6 7 8 9");
-  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 4);
+  CHECK(removed(*admin, kept_for(Duration::zero())) == 4);
   CHECK(there(fixture, 9) == "2 4 6 8 9");
   settle_all(shelf.holder);
-  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 2);
+  CHECK(removed(*admin, kept_for(Duration::zero())) == 2);
   CHECK(there(fixture, 9) == "2 4 6");
   shelf.remove({{2, "a"}});
   HeldFilter filter;
   filter.state = unrouted;
-  REQUIRE(fixture.oper()->change_held(HeldAction::discard, filter, 10, false, "tester"));
-  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 2);
+  REQUIRE(fixture.admin()->change_held(HeldAction::discard, filter, 10, false, "tester"));
+  CHECK(removed(*admin, kept_for(Duration::zero())) == 2);
   CHECK(there(fixture, 9) == "4");
   CHECK(shelf.held() == "4 dead");
 }
 
 void check_retention_routes(StoreFixture& fixture) {
-  const auto upkeep = fixture.upkeep();
+  const auto admin = fixture.admin();
   fixture.writer()->commit_rows(rows_of(3));
-  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 0);  // nobody has begun
+  CHECK(removed(*admin, kept_for(Duration::zero())) == 0);  // nobody has begun
   Holder orders = holder_of(fixture, route_request("orders"));
-  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 0);
+  CHECK(removed(*admin, kept_for(Duration::zero())) == 0);
   settle_all(orders);
   Holder audit = holder_of(fixture, route_request("audit", {"none"}));
-  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 0);  // the slowest has not passed them
+  CHECK(removed(*admin, kept_for(Duration::zero())) == 0);  // the slowest has not passed them
   settle_all(audit);
-  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 3);
+  CHECK(removed(*admin, kept_for(Duration::zero())) == 3);
   CHECK(there(fixture, 3).empty());
 }
 
@@ -191,58 +191,60 @@ void check_retention_shards(StoreFixture& fixture) {
   Holder second = holder_of(fixture, request);
   fixture.writer()->commit_rows(rows_of(4));
   settle_all(first);
-  CHECK(removed(*fixture.upkeep(), kept_for(Duration::zero())) == 0);
+  CHECK(removed(*fixture.admin(), kept_for(Duration::zero())) == 0);
   settle_all(second);
-  CHECK(removed(*fixture.upkeep(), kept_for(Duration::zero())) == 4);
+  CHECK(removed(*fixture.admin(), kept_for(Duration::zero())) == 4);
 }
 
 void check_retention_chunks(StoreFixture& fixture) {
-  const auto upkeep = fixture.upkeep();
+  const auto admin = fixture.admin();
   Shelf shelf(fixture);
   std::vector<Wanted> rows(250);
   rows[3].state = rows[120].state = dead;
   shelf.hold(rows);
-  const auto chunk = upkeep->remove_sent(kept_for(Duration::zero(), 100));
+  const auto chunk = admin->remove_sent(kept_for(Duration::zero(), 100));
   REQUIRE_MESSAGE(chunk, chunk.error().text);
   CHECK(chunk->rows == 99);
   CHECK(chunk->more);
   CHECK(there(fixture, 102) == "4 101 102");
-  CHECK(removed(*upkeep, kept_for(Duration::zero(), 100)) == 149);
+  CHECK(removed(*admin, kept_for(Duration::zero(), 100)) == 149);
   CHECK(there(fixture, 250) == "4 121");
   // it begins anew: what could not be removed then can be now
   shelf.remove({{4, std::nullopt}, {121, std::nullopt}});
-  CHECK(removed(*upkeep, kept_for(Duration::zero(), 100)) == 2);
+  CHECK(removed(*admin, kept_for(Duration::zero(), 100)) == 2);
   fixture.writer()->commit_rows(rows_of(1));
   settle_all(shelf.holder);
-  CHECK(removed(*upkeep, kept_for(Duration::zero(), 100)) == 1);
+  CHECK(removed(*admin, kept_for(Duration::zero(), 100)) == 1);
 }
 
 void check_retention_dead(StoreFixture& fixture) {
-  const auto upkeep = fixture.upkeep();
+  const auto admin = fixture.admin();
   Shelf shelf(fixture);
   shelf.hold({{.key = "a", .state = dead},
               {.key = "b", .state = dead, .blocks = true},
               {.key = "b", .state = blocked},
               {.state = retrying},
               {.state = unrouted}});
-  CHECK(removed(*upkeep, {Duration::zero(), hours(1), 100}) == 0);
+  CHECK(removed(*admin, {Duration::zero(), hours(1), 100}) == 0);
+  const std::int64_t version = admin->routes()->front().held_version;
   CHECK(shelf.held() == "1 dead, 2 dead, 3 blocked, 4 retrying, 5 unrouted");
-  CHECK(removed(*upkeep, {hours(1), Duration::zero(), 100}) ==
+  CHECK(removed(*admin, {hours(1), Duration::zero(), 100}) ==
         0);  // the letter goes, its row stays as long as others
   CHECK(shelf.held() == "2 dead, 3 blocked, 4 retrying, 5 unrouted");
-  CHECK(removed(*upkeep, kept_for(Duration::zero())) == 1);
+  CHECK(admin->routes()->front().held_version > version);  // a relay that held_max has stopped looks again
+  CHECK(removed(*admin, kept_for(Duration::zero())) == 1);
   CHECK(there(fixture, 5) == "2 3 4 5");
 }
 
 void check_unrouted_topics(StoreFixture& fixture) {
   Shelf shelf(fixture);
-  const auto upkeep = fixture.upkeep();
-  CHECK(upkeep->unrouted_topics()->empty());
+  const auto admin = fixture.admin();
+  CHECK(admin->unrouted_topics()->empty());
   shelf.hold({{.state = unrouted, .topic = "odd"},
               {.state = unrouted, .topic = "odd"},
               {.state = unrouted, .topic = "even"},
               {.state = dead, .topic = "dead"}});
-  auto topics = upkeep->unrouted_topics();
+  auto topics = admin->unrouted_topics();
   REQUIRE_MESSAGE(topics, topics.error().text);
   std::ranges::sort(*topics);
   CHECK(*topics == std::vector<std::string>{"even", "odd"});
@@ -250,40 +252,57 @@ void check_unrouted_topics(StoreFixture& fixture) {
 
 void check_adopt(StoreFixture& fixture) {
   Shelf shelf(fixture, route_request("orders", {"orders"}));
-  const auto upkeep = fixture.upkeep();
+  const auto admin = fixture.admin();
   shelf.hold({{.key = "a", .state = unrouted, .topic = "odd.1", .attempts = 0},
               {.key = "a", .state = unrouted, .topic = "odd.2", .attempts = 0},
               {.key = "a", .state = unrouted, .topic = "even", .attempts = 0},
               {.state = unrouted, .topic = "odd.1", .attempts = 0},
               {.key = "a"}});
-  CHECK(*upkeep->adopt("nowhere", {"odd.*"}) == 0);  // it has no mark
-  CHECK(*upkeep->adopt("orders", {"other"}) == 0);
+  CHECK(*admin->adopt("nowhere", {"odd.*"}) == 0);  // it has no mark
+  CHECK(*admin->adopt("orders", {"other"}) == 0);
   CHECK(shelf.held() == "1 unrouted, 2 unrouted, 3 unrouted, 4 unrouted");
-  const std::int64_t version = upkeep->routes()->front().held_version;
-  const auto adopted = upkeep->adopt("orders", {"none", "odd.*"});
+  const std::int64_t version = admin->routes()->front().held_version;
+  const auto adopted = admin->adopt("orders", {"none", "odd.*"});
   REQUIRE_MESSAGE(adopted, adopted.error().text);
   CHECK(*adopted == 3);
-  CHECK(upkeep->routes()->front().held_version > version);
+  CHECK(admin->routes()->front().held_version > version);
   CHECK(shelf.held() == "1 retrying, 2 blocked, 3 unrouted, 4 retrying");
   const HeldBatch batch = shelf.read();
   CHECK(batch.rows.messages.size() == 3);
   CHECK(shelf.keys().blocked.size() == 1);
   CHECK(shelf.keys().rows_total == 4);
-  CHECK(*upkeep->adopt("orders", {"odd.*"}) == 0);
+  CHECK(*admin->adopt("orders", {"odd.*"}) == 0);
+}
+
+void check_adopt_scheduled(StoreFixture& fixture) {
+  // adopted or not, no row goes before its time
+  Shelf shelf(fixture, route_request("orders", {"orders"}));
+  fixture.writer()->commit_rows({{.topic = "odd", .deliver_in = std::chrono::hours(1)},
+                                 {.topic = "odd", .key = "a", .deliver_in = std::chrono::hours(1)},
+                                 {.topic = "odd", .key = "a"},
+                                 {.topic = "odd"}});
+  shelf.take(std::vector<Wanted>(4, {.state = unrouted, .attempts = 0}));
+  CHECK(*fixture.admin()->adopt("orders", {"odd"}) == 4);
+  CHECK(shelf.held() == "1 scheduled, 2 scheduled, 3 blocked, 4 retrying");
+  CHECK(shelf.due() == "4");
+  CHECK(*shelf.keys().next_due_in == Duration::zero());
+  shelf.settle({{}, {}, {{4, std::nullopt}}});
+  CHECK(*shelf.keys().next_due_in > std::chrono::minutes(50));
+  CHECK(fixture.audit() == std::vector<std::string>{"outboxd adopt orders"});
 }
 
 void check_adopt_other_route(StoreFixture& fixture) {
   // held by one route, adopted by another: held there, or let go when that one will come across it by itself
-  const auto upkeep = fixture.upkeep();
+  const auto admin = fixture.admin();
   Shelf shelf(fixture, route_request("orders", {"orders"}));
   shelf.hold(
       {{.key = "a", .state = unrouted, .topic = "odd"}, {.key = "b", .state = unrouted, .topic = "odd"}});
   LeaseRequest request = route_request("audit", {"odd"});
   request.shards = 3;
   Holder audit = holder_of(fixture, request);
-  CHECK(*upkeep->adopt("audit", {"odd"}) == 2);
+  CHECK(*admin->adopt("audit", {"odd"}) == 2);
   CHECK(shelf.held().empty());
-  CHECK(fixture.upkeep()->backlog("audit")->pending == 2);
+  CHECK(fixture.admin()->backlog("audit")->pending == 2);
 
   shelf.hold(
       {{.key = "c", .state = unrouted, .topic = "odd"}, {.key = "d", .state = unrouted, .topic = "odd"}});
@@ -291,7 +310,7 @@ void check_adopt_other_route(StoreFixture& fixture) {
     Holder passed = holder_of(fixture, request);
     settle_all(passed);
   }
-  CHECK(*upkeep->adopt("audit", {"odd"}) == 2);
+  CHECK(*admin->adopt("audit", {"odd"}) == 2);
   HeldFilter filter;
   filter.route = "audit";
   CHECK(shelf.held(filter) == "3 retrying, 4 retrying");
@@ -301,7 +320,7 @@ void check_adopt_other_route(StoreFixture& fixture) {
 }
 
 void check_members(StoreFixture& fixture) {
-  const auto first = fixture.upkeep(), second = fixture.upkeep();
+  const auto first = fixture.admin(), second = fixture.admin();
   const auto owners = [](const std::vector<RelayMember>& members) {
     std::set<std::string> names;
     for (const RelayMember& member : members) names.insert(member.owner);
@@ -365,6 +384,9 @@ void upkeep_suite(StoreFixture& fixture) {
   }
   SUBCASE("a route adopts rows that nobody took") {
     check_adopt(fixture);
+  }
+  SUBCASE("what a route adopts goes no earlier than its time") {
+    check_adopt_scheduled(fixture);
   }
   SUBCASE("a route adopts what another one holds") {
     check_adopt_other_route(fixture);

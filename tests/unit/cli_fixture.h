@@ -12,55 +12,9 @@
 
 #include "cli/cli.h"
 #include "core/admin.h"
-#include "tests/unit/fake_operator.h"
+#include "tests/unit/fake_admin.h"
 
 namespace outbox::test {
-
-/// What the played database has and is asked for; outlives the commands that use it.
-struct FakeDatabase {
-  std::optional<Error> error;
-  std::vector<AppliedMigration> applied;
-  std::vector<NewRow> sent;
-  FakeRows rows;  ///< what operators see
-  std::vector<Finding> findings = {{Finding::Level::ok, "table outbox", ""}};
-  bool unsent = false;
-};
-
-class FakeAdmin : public Admin {
- public:
-  explicit FakeAdmin(FakeDatabase& database) : database_(database) {}
-
-  Result<std::vector<Finding>> check() override { return or_error(database_.findings); }
-  Result<std::string> send(const NewRow& row) override {
-    if (database_.error) return *database_.error;
-    database_.sent.push_back(row);
-    return row.id.value_or("00000000-0000-4000-8000-000000000000");
-  }
-  Result<void> send_many(const NewRow& row, std::int64_t count, std::int64_t) override {
-    database_.sent.insert(database_.sent.end(), static_cast<std::size_t>(count), row);
-    return {};
-  }
-  Result<std::vector<AppliedMigration>> migrations() override { return or_error(database_.applied); }
-  Result<bool> apply(const Migration& migration) override {
-    database_.applied.push_back(
-        {migration.version, migration.name, migration.checksum, "2026-01-31T10:00:00Z"});
-    return true;
-  }
-  Result<void> revert(const Migration&, bool force) override {
-    if (database_.unsent && !force) return Error{Fault::refused, "3 rows are unsent; --force drops them"};
-    database_.applied.pop_back();
-    return {};
-  }
-
- private:
-  template <class T>
-  Result<T> or_error(const T& value) {
-    if (database_.error) return *database_.error;
-    return value;
-  }
-
-  FakeDatabase& database_;
-};
 
 /// "fakes:down" is refused, "fakes:silent" never answers, all others are up.
 class FakeBroker : public Broker {
@@ -100,21 +54,14 @@ inline Ran outboxd(const std::vector<std::string>& arguments, const CliSetup& se
                                         Migration{2, "more", "c2", "CREATE 2;", "DROP 2;"}};
   FakeDatabase own;
   FakeDatabase* database = setup.database ? setup.database : &own;
-  const std::array stores = {
-      StoreAdapter{"fake",
-                   {"fake"},
-                   migrations,
-                   nullptr,
-                   [database](const StoreTarget&) -> Result<std::unique_ptr<Admin>> {
-                     return std::unique_ptr<Admin>(new FakeAdmin(*database));
-                   },
-                   {},
-                   [database](const StoreTarget&) -> Result<std::unique_ptr<Operator>> {
-                     return std::unique_ptr<Operator>(new FakeOperator(database->rows));
-                   },
-                   [database](const StoreTarget&) -> Result<std::unique_ptr<Upkeep>> {
-                     return std::unique_ptr<Upkeep>(new FakeUpkeep(database->rows));
-                   }}};
+  const std::array stores = {StoreAdapter{"fake",
+                                          {"fake"},
+                                          migrations,
+                                          nullptr,
+                                          [database](const StoreTarget&) -> Result<std::unique_ptr<Admin>> {
+                                            return std::unique_ptr<Admin>(new FakeAdmin(*database));
+                                          },
+                                          {}}};
   const std::array brokers = {
       BrokerAdapter{"fakes",
                     {"fakes"},

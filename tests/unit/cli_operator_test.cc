@@ -17,7 +17,7 @@ bool holds(const std::string& text, const std::string& part) {
 }
 
 struct Shop {
-  Shop() { fill(database.rows); }
+  Shop() { fill(database); }
 
   Ran run(std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), {"--db", "fake:shop"});
@@ -35,8 +35,8 @@ struct Shop {
     for (const Json& row : shown["held"]) result.push_back(row["seq"]);
     return result;
   }
-  std::vector<HeldEntry>& held() { return database.rows.held; }
-  std::vector<std::string>& audit() { return database.rows.audit; }
+  std::vector<HeldEntry>& held() { return database.held; }
+  std::vector<std::string>& audit() { return database.audit; }
 
   FakeDatabase database;
 };
@@ -102,9 +102,9 @@ TEST_CASE("held show tells what happened to a row, and its payload only when ask
 
 TEST_CASE("held show tells a payload that would command the terminal in base64") {
   Shop shop;
-  shop.database.rows.messages[0].payload = "\x1b[2Jgone";
+  shop.database.messages[0].payload = "\x1b[2Jgone";
   CHECK(holds(shop.run({"held", "show", "1", "--payload"}).out, "G1sySmdvbmU="));
-  shop.database.rows.messages[0].headers = "\x1b";
+  shop.database.messages[0].headers = "\x1b";
   CHECK_FALSE(holds(shop.run({"held", "show", "1"}).out, "\x1b"));
 }
 
@@ -174,17 +174,17 @@ TEST_CASE("a dry run shows the rows and changes nothing") {
 TEST_CASE("pause and resume go to one route or to all that have run") {
   Shop shop;
   CHECK(shop.run({"pause"}).out == "audit paused\norders paused\n");
-  CHECK(shop.database.rows.marks[0].paused);
+  CHECK(shop.database.marks[0].paused);
   CHECK(shop.run({"resume", "--route", "orders"}).out == "orders resumed\n");
-  CHECK_FALSE(shop.database.rows.marks[0].paused);
-  CHECK(shop.database.rows.marks[1].paused);
+  CHECK_FALSE(shop.database.marks[0].paused);
+  CHECK(shop.database.marks[1].paused);
   const Ran unknown = shop.run({"pause", "--route", "order"});
   CHECK(unknown.code == 1);
   CHECK(holds(unknown.err, "there is no route order, did you mean orders?"));
   REQUIRE(shop.audit().size() == 3);
   CHECK(shop.audit()[2].starts_with("cli:"));
   CHECK(shop.audit()[2].ends_with(" resume orders"));
-  shop.database.rows.marks.clear();
+  shop.database.marks.clear();
   CHECK(holds(shop.run({"pause"}).err, "no relay has run on this database"));
 }
 
@@ -229,13 +229,13 @@ TEST_CASE("mark rebase puts the mark of one route or of all") {
 
 TEST_CASE("status without a relay says what the database knows, held rows and blocked keys too") {
   Shop shop;
-  shop.database.rows.marks.resize(1);
+  shop.database.marks.resize(1);
   const Ran held = shop.run({"status", "--listen", ""});
   CHECK(held.code == 0);
   CHECK(holds(held.out, "orders  leased  5        3.0 s   1 retrying, 1 blocked, 2 dead"));
   CHECK(holds(held.out, "keys that wait for their first row:"));
   CHECK(holds(held.out, "orders  a    retrying  1     3 min 20 s  2         1    00000000-"));
-  shop.database.rows.marks[0].owner.clear();
+  shop.database.marks[0].owner.clear();
   const Ran unattended = shop.run({"status", "--listen", "", "--json"});
   CHECK(unattended.code == 1);
   const Json route = Json::parse(unattended.out)["routes"][0];

@@ -208,7 +208,6 @@ TEST_CASE("the SQL is printed without any database") {
 TEST_CASE("a database that is not there is exit code 69 for every command that needs one") {
   FakeDatabase fake;
   fake.error = Error{Fault::unavailable, "fake: connection refused (shop)"};
-  fake.rows.error = fake.error;
   for (const std::vector<std::string>& arguments :
        std::vector<std::vector<std::string>>{{"migrate", "up"},
                                              {"migrate", "status"},

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "http/server.h"
-#include "tests/unit/fake_operator.h"
+#include "tests/unit/fake_admin.h"
 #include "tests/unit/http_client.h"
 #include "tests/unit/status_sample.h"
 
@@ -36,8 +36,8 @@ struct OperatorServer {
                           const std::string& listen = "127.0.0.1:0") {
     fill(*rows);
     Administration administration;
-    administration.open_operator = [rows = rows]() -> Result<std::unique_ptr<Operator>> {
-      return std::unique_ptr<Operator>(new FakeOperator(*rows));
+    administration.open_admin = [rows = rows]() -> Result<std::unique_ptr<Admin>> {
+      return std::unique_ptr<Admin>(new FakeAdmin(*rows));
     };
     administration.reload = [reload = reload](const std::string& actor) -> Result<void> {
       reload->actor = actor;
@@ -71,7 +71,7 @@ struct OperatorServer {
     return result;
   }
 
-  std::shared_ptr<FakeRows> rows = std::make_shared<FakeRows>();
+  std::shared_ptr<FakeDatabase> rows = std::make_shared<FakeDatabase>();
   std::shared_ptr<FakeReload> reload = std::make_shared<FakeReload>();
   OperatorSource source;
   std::unique_ptr<HttpServer> server;

@@ -193,7 +193,7 @@ TEST_CASE("a stop does not wait for a database that does not answer") {
   HttpClient client = served.client();
   client.send("GET /v1/held HTTP/1.1\r\nHost: localhost\r\n" + bearer + "\r\n");
   REQUIRE(eventually([&] { return gate->waiting() == 1; }, 10s));
-  const std::weak_ptr<FakeRows> rows = served.rows;
+  const std::weak_ptr<FakeDatabase> rows = served.rows;
   const auto begin = std::chrono::steady_clock::now();
   served.server->stop();
   CHECK(std::chrono::steady_clock::now() - begin < 8s);

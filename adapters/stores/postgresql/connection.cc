@@ -12,9 +12,6 @@
 namespace outbox::postgresql {
 namespace {
 
-// Longer than the server's own statement_timeout: only a server that no longer answers at all runs into it.
-constexpr std::chrono::seconds answer_deadline{45};
-
 std::string one_line(std::string_view text) {
   std::string line;
   for (const char c : text)
@@ -65,7 +62,8 @@ std::int64_t Rows::integer(int row, int column) const {
   return number;
 }
 
-Result<std::unique_ptr<Connection>> Connection::open(const ConnectionSettings& settings) {
+Result<std::unique_ptr<Connection>> Connection::open(const ConnectionSettings& settings,
+                                                     std::chrono::seconds answer_deadline) {
   std::vector<const char*> names, values;
   for (const auto& [name, value] : settings) {
     names.push_back(name.c_str());
@@ -74,7 +72,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectionSettings& s
   names.push_back(nullptr);
   values.push_back(nullptr);
   std::unique_ptr<Connection> connection(
-      new Connection(PQconnectdbParams(names.data(), values.data(), 0), place_of(settings)));
+      new Connection(PQconnectdbParams(names.data(), values.data(), 0), place_of(settings), answer_deadline));
   if (connection->lost()) {
     const std::string why = one_line(PQerrorMessage(connection->connection_.get()));
     return Error{fault_of_connect(why), "postgresql.connect: " + (why.empty() ? "out of memory" : why) +
@@ -88,9 +86,9 @@ Result<Rows> Connection::run(const char* what, const std::string& sql) {
   return collect(what, PQsendQuery(connection_.get(), sql.c_str()) == 1);
 }
 
-Result<Rows> Connection::run(const char* what, const std::string& sql, Parameters parameters) {
+Result<Rows> Connection::run(const char* what, const std::string& sql, const Parameters& parameters) {
   return collect(what, PQsendQueryParams(connection_.get(), sql.c_str(), static_cast<int>(parameters.size()),
-                                         nullptr, parameters.begin(), nullptr, nullptr, 0) == 1);
+                                         nullptr, parameters.data(), nullptr, nullptr, 0) == 1);
 }
 
 Result<void> Connection::prepare(const char* name, const std::string& sql) {
@@ -99,13 +97,13 @@ Result<void> Connection::prepare(const char* name, const std::string& sql) {
   return {};
 }
 
-Result<Rows> Connection::run_prepared(const char* what, const char* name, Parameters parameters) {
+Result<Rows> Connection::run_prepared(const char* what, const char* name, const Parameters& parameters) {
   return collect(what, PQsendQueryPrepared(connection_.get(), name, static_cast<int>(parameters.size()),
-                                           parameters.begin(), nullptr, nullptr, 0) == 1);
+                                           parameters.data(), nullptr, nullptr, 0) == 1);
 }
 
-Result<void> Connection::start(const char* what, const char* name, Parameters parameters) {
-  if (PQsendQueryPrepared(connection_.get(), name, static_cast<int>(parameters.size()), parameters.begin(),
+Result<void> Connection::start(const char* what, const char* name, const Parameters& parameters) {
+  if (PQsendQueryPrepared(connection_.get(), name, static_cast<int>(parameters.size()), parameters.data(),
                           nullptr, nullptr, 1) != 1)
     return error_of(what, nullptr);
   const int single_row = PQsetSingleRowMode(connection_.get());
@@ -241,7 +239,7 @@ bool Connection::await_input() {
   PQflush(connection_.get());
   pollfd wanted{socket(), POLLIN, 0};
   int ready = 0;
-  do ready = poll(&wanted, 1, static_cast<int>(std::chrono::milliseconds(answer_deadline).count()));
+  do ready = poll(&wanted, 1, static_cast<int>(answer_deadline_.count()));
   while (ready < 0 && errno == EINTR);
   return ready > 0 && consume();
 }

@@ -42,25 +42,28 @@ class Rows {
 };
 
 /// Parameters in text format; nullptr is NULL.
-using Parameters = std::initializer_list<const char*>;
+using Parameters = std::vector<const char*>;
 
 /// A prepared statement among several that run together.
 struct Step {
   const char* statement;
-  std::vector<const char*> parameters;
+  Parameters parameters;
 };
 
 class Connection {
  public:
-  /// Errors: unavailable; misconfigured (wrong password, no such database or role).
-  static Result<std::unique_ptr<Connection>> open(const ConnectionSettings& settings);
+  /// Answers are awaited so long: longer than the server's own statement_timeout, so that only a server that
+  /// no longer answers at all runs into it. Errors: unavailable; misconfigured (wrong password, no such
+  /// database or role).
+  static Result<std::unique_ptr<Connection>> open(
+      const ConnectionSettings& settings, std::chrono::seconds answer_deadline = std::chrono::seconds(45));
 
   /// One or more statements without parameters; the last one's result. `what` names the step in error texts.
   Result<Rows> run(const char* what, const std::string& sql);
   /// One statement with parameters, text results.
-  Result<Rows> run(const char* what, const std::string& sql, Parameters parameters);
+  Result<Rows> run(const char* what, const std::string& sql, const Parameters& parameters);
   Result<void> prepare(const char* name, const std::string& sql);
-  Result<Rows> run_prepared(const char* what, const char* name, Parameters parameters);
+  Result<Rows> run_prepared(const char* what, const char* name, const Parameters& parameters);
 
   /// All of them in one transaction and one round trip; the result of each, in text format. An error undoes
   /// all. The first must be one that returns no rows: for it libpq keeps to what start() asked for before.
@@ -69,7 +72,7 @@ class Connection {
   /// Begins a prepared statement whose rows come one by one, in binary format, so that memory is bounded by
   /// the reader and not by the result. Until next() has said that there are no more, or abandon() was called,
   /// nothing else may run.
-  Result<void> start(const char* what, const char* name, Parameters parameters);
+  Result<void> start(const char* what, const char* name, const Parameters& parameters);
   /// The next row; a result without one after the last.
   Result<Rows> next(const char* what);
   /// Cancels what start() began and throws the rest away. Errors: unavailable.
@@ -90,14 +93,15 @@ class Connection {
   Error error_of(const char* what, const PGresult* result) const;
 
  private:
-  Connection(PGconn* connection, std::string place)
-      : connection_(connection, &PQfinish), place_(std::move(place)) {}
+  Connection(PGconn* connection, std::string place, std::chrono::milliseconds answer_deadline)
+      : connection_(connection, &PQfinish), place_(std::move(place)), answer_deadline_(answer_deadline) {}
   Result<Rows> collect(const char* what, bool sent);
   bool send_together(const std::vector<Step>& steps);
   bool await_input();
 
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
   std::string place_;
+  std::chrono::milliseconds answer_deadline_;
 };
 
 /// What a failure means, by the server's code; by its words where there is no code, when connecting.

@@ -1,8 +1,6 @@
 #include "adapters/stores/postgresql/connection_settings.h"
 #include "adapters/stores/postgresql/postgresql_admin.h"
-#include "adapters/stores/postgresql/postgresql_operator.h"
 #include "adapters/stores/postgresql/postgresql_store.h"
-#include "adapters/stores/postgresql/postgresql_upkeep.h"
 #include "adapters/stores/stores.h"
 #include "schema/embedded.h"
 
@@ -26,8 +24,6 @@ StoreAdapter postgresql_adapter() {
   adapter.migrations = postgresql_migrations();
   adapter.open_store = &opened<Store, postgresql::PostgresqlStore>;
   adapter.open_admin = &opened<Admin, postgresql::PostgresqlAdmin>;
-  adapter.open_operator = &opened<Operator, postgresql::PostgresqlOperator>;
-  adapter.open_upkeep = &opened<Upkeep, postgresql::PostgresqlUpkeep>;
   return adapter;
 }
 

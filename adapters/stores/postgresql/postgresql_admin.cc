@@ -1,6 +1,7 @@
 #include "adapters/stores/postgresql/postgresql_admin.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "adapters/stores/postgresql/admin_session.h"
@@ -31,17 +32,16 @@ std::string headers_expression(pqxx::work& tx, const NewRow& row) {
   return "jsonb_object(ARRAY[" + names + "]::text[], ARRAY[" + values + "]::text[])";
 }
 
-/// Marks that nobody may go on from.
-Result<void> add_other_cluster(Connection& connection, const Tables& tables, std::vector<Finding>& findings) {
-  auto rows = connection.run("check", "SELECT DISTINCT route FROM " + tables.mark +
-                                          " WHERE system_identifier <> (SELECT system_identifier FROM "
-                                          "pg_control_system()) ORDER BY route");
-  if (!rows) return rows.error();
-  for (int row = 0; row < rows->count(); ++row)
-    findings.push_back({Finding::Level::fault,
-                        "the mark of route " + rows->string(row, 0) + " " + other_cluster, rebase_fix});
-  return {};
-}
+// As the relay's own are, plans are pinned: statistics lag behind a fast table, and joins by hash or merge
+// walk through all of it.
+constexpr const char* session_settings =
+    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;"
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;"
+    "SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET "
+    "max_parallel_workers_per_gather = 0;"
+    "SET statement_timeout = '60s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = "
+    "'60s'";
+constexpr std::chrono::seconds answer_deadline{75};
 
 /// What keeps a good installation from being a safe or fast one. The relay runs all the same.
 Result<void> add_warnings(Connection& connection, const Tables& tables, const Server& server,
@@ -90,6 +90,33 @@ PostgresqlAdmin::PostgresqlAdmin(ConnectionSettings settings, TableName table)
     : sessions_(std::make_unique<AdminSessions>(std::move(settings), std::move(table))) {}
 PostgresqlAdmin::~PostgresqlAdmin() = default;
 
+Result<sql::Books> PostgresqlAdmin::open(bool) {
+  // One that the server has hung up since is noticed here, before anything is begun on it.
+  if (open_ && !open_->connection->consume()) open_.reset();
+  if (!open_) {
+    auto opened = connect();
+    if (!opened) return opened.error();
+    open_.emplace(std::move(*opened));
+  }
+  return sql::Books{open_->session.get(), &open_->log};
+}
+
+void PostgresqlAdmin::close(bool failed) noexcept {
+  if (failed) open_.reset();
+}
+
+Result<PostgresqlAdmin::Open> PostgresqlAdmin::connect() const {
+  auto connection = Connection::open(sessions_->settings(), answer_deadline);
+  if (!connection) return connection.error();
+  if (auto set = (*connection)->run("connect", session_settings); !set) return set.error();
+  auto tables = find_tables(**connection, sessions_->table());
+  if (!tables) return tables.error();
+  auto session = std::make_unique<PostgresqlSession>(**connection, std::move(*tables));
+  auto log = PostgresqlLog::create(*session);
+  if (!log) return log.error();
+  return Open{std::move(*connection), std::move(session), std::move(*log)};
+}
+
 Result<std::vector<Finding>> PostgresqlAdmin::check() {
   auto connection = Connection::open(sessions_->settings());
   if (!connection) return connection.error();
@@ -111,8 +138,10 @@ Result<std::vector<Finding>> PostgresqlAdmin::check() {
   findings.insert(findings.end(), table_findings->begin(), table_findings->end());
   const bool readable = std::ranges::none_of(
       findings, [](const Finding& finding) { return finding.level == Finding::Level::fault; });
-  if (readable)
-    if (auto done = add_other_cluster(**connection, *tables, findings); !done) return done.error();
+  if (readable) {
+    PostgresqlSession session(**connection, *tables);
+    if (auto done = add_other_cluster(session, findings); !done) return done.error();
+  }
   if (auto done = add_warnings(**connection, *tables, *server, findings); !done) return done.error();
   return findings;
 }

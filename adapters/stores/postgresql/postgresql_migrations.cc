@@ -2,7 +2,6 @@
 #include <string>
 
 #include "adapters/stores/postgresql/admin_session.h"
-#include "adapters/stores/postgresql/log_queries.h"
 #include "adapters/stores/postgresql/postgresql_admin.h"
 
 namespace outbox::postgresql {
@@ -29,11 +28,14 @@ void enter_schema(pqxx::work& tx, const std::string& schema) {
 
 /// Whether a row would be lost that some route has still to publish, or that nobody has looked at yet.
 std::string unsent_statement(const std::string& outbox, const std::string& schema) {
-  const std::string mark = schema + ".outbox_mark";
-  return "SELECT EXISTS (SELECT FROM " + schema +
-         ".outbox_status WHERE state <> 'sent') OR EXISTS (SELECT FROM " + outbox +
-         " o WHERE NOT EXISTS (SELECT FROM " + mark + ") OR EXISTS (SELECT FROM " + mark + " k WHERE NOT " +
-         has_passed("k", "o") + "))";
+  sql::Tables tables;
+  tables.outbox = outbox;
+  tables.mark = schema + ".outbox_mark";
+  tables.status = schema + ".outbox_status";
+  return PostgresqlDialect(tables).text_of(
+      "SELECT EXISTS (SELECT FROM {status} WHERE state <> 'sent') OR EXISTS (SELECT FROM {outbox} o WHERE "
+      "NOT "
+      "EXISTS (SELECT FROM {mark}) OR EXISTS (SELECT FROM {mark} k WHERE NOT {passed k o}))");
 }
 
 bool is_word(char c) {

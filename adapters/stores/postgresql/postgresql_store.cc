@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/stores/postgresql/held_reader.h"
+
 namespace outbox::postgresql {
 namespace {
 
@@ -28,7 +30,7 @@ PostgresqlStore::PostgresqlStore(ConnectionSettings settings, TableName table)
 
 Result<Acquired> PostgresqlStore::acquire(const LeaseRequest& request) {
   if (session_) {
-    auto acquired = guarded(session_->marks.acquire(request));
+    auto acquired = guarded(sql::take_lease(*session_->books, session_->log, request));
     if (acquired || acquired.error().fault != Fault::unavailable) return acquired;
     // The connection may have died long ago without anybody asking; a new one tells whether the server is
     // there.
@@ -36,17 +38,17 @@ Result<Acquired> PostgresqlStore::acquire(const LeaseRequest& request) {
   auto session = connect();
   if (!session) return session.error();
   session_.emplace(std::move(*session));
-  return guarded(session_->marks.acquire(request));
+  return guarded(sql::take_lease(*session_->books, session_->log, request));
 }
 
 Result<void> PostgresqlStore::renew(const Lease& lease) {
   if (!session_) return session_over();
-  return guarded(session_->marks.renew(lease));
+  return guarded(sql::renew(*session_->books, lease));
 }
 
 Result<void> PostgresqlStore::release(const Lease& lease) {
   if (!session_) return session_over();
-  return guarded(session_->marks.release(lease));
+  return guarded(sql::release(*session_->books, lease));
 }
 
 Result<Batch> PostgresqlStore::read(const Mark& after, const ReadLimit& limit) {
@@ -59,17 +61,17 @@ Result<Batch> PostgresqlStore::read(const Mark& after, const ReadLimit& limit) {
 
 Result<Settled> PostgresqlStore::settle(const Lease& lease, const Mark& mark, const HeldWrites& held) {
   if (!session_) return session_over();
-  return guarded(session_->marks.settle(lease, mark, held));
+  return guarded(sql::settle(*session_->books, lease, {mark, session_->log.system_identifier()}, held));
 }
 
 Result<HeldKeys> PostgresqlStore::held_keys(const Lease& lease) {
   if (!session_) return session_over();
-  return guarded(session_->held.keys(lease));
+  return guarded(sql::held_keys(*session_->books, lease));
 }
 
 Result<HeldBatch> PostgresqlStore::read_held(const Lease& lease, const ReadLimit& limit) {
   if (!session_) return session_over();
-  return guarded(session_->held.read(lease, limit));
+  return guarded(postgresql::read_held(*session_->books, lease, limit));
 }
 
 Result<Woken> PostgresqlStore::wait(Duration timeout) {
@@ -94,13 +96,13 @@ Result<PostgresqlStore::Session> PostgresqlStore::connect() const {
 
   auto reader = Reader::prepare(connection, *tables);
   if (!reader) return reader.error();
-  auto held = Held::prepare(connection, *tables);
-  if (!held) return held.error();
-  auto marks = Marks::prepare(connection, *tables);
-  if (!marks) return marks.error();
   auto waiter = Waiter::prepare(connection, *tables, !server->pooled);
   if (!waiter) return waiter.error();
-  return Session{std::move(*opened), std::move(*reader), std::move(*held), std::move(*marks),
+  auto books = std::make_unique<PostgresqlSession>(connection, std::move(*tables));
+  auto log = PostgresqlLog::create(*books);
+  if (!log) return log.error();
+  if (auto done = prepare_read_held(*books); !done) return done.error();
+  return Session{std::move(*opened), std::move(books), std::move(*log), std::move(*reader),
                  std::move(*waiter)};
 }
 

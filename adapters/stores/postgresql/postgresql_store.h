@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "adapters/stores/postgresql/connection_settings.h"
-#include "adapters/stores/postgresql/held.h"
-#include "adapters/stores/postgresql/marks.h"
+#include "adapters/stores/postgresql/postgresql_log.h"
+#include "adapters/stores/postgresql/postgresql_session.h"
 #include "adapters/stores/postgresql/reader.h"
 #include "adapters/stores/postgresql/tables.h"
 #include "adapters/stores/postgresql/waiter.h"
@@ -36,9 +36,9 @@ class PostgresqlStore final : public Store {
   /// again, so no position that was made on one connection may be used on another.
   struct Session {
     std::unique_ptr<Connection> connection;
+    std::unique_ptr<PostgresqlSession> books;
+    PostgresqlLog log;
     Reader reader;
-    Held held;
-    Marks marks;
     Waiter waiter;
   };
 

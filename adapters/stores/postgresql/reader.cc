@@ -17,16 +17,6 @@ constexpr std::size_t sort_pages_max = 8;
 // paged from the start of the table, which is bounded by what is retained and not by what has piled up.
 constexpr const char* lowest_rows_max = "10000000";
 
-std::string with(std::string text, std::string_view place, std::string_view value) {
-  for (std::size_t at = 0; (at = text.find(place, at)) != std::string::npos; at += value.size())
-    text.replace(at, place.size(), value);
-  return text;
-}
-
-std::string leading(std::string_view snapshot, std::string_view number) {
-  return with(with(leading_row, "{topic}", snapshot), "{message_key}", number);
-}
-
 /// The columns of the rows that are visible now and were not in $1. A transaction that was unknown in $1 has
 /// a number from its xmax on; all others that were not visible in it are in its list of those in progress.
 /// Both parts go by the index (tx, seq), and nobody has to ask about the transactions in between.
@@ -193,7 +183,7 @@ Result<Batch> Reader::page(const Window& window, std::int64_t after, const ReadL
   return batch;
 }
 
-Result<std::string> Reader::one_text(const char* what, const char* statement, Parameters parameters) {
+Result<std::string> Reader::one_text(const char* what, const char* statement, const Parameters& parameters) {
   auto rows = connection_->run_prepared(what, statement, parameters);
   if (!rows) return rows.error();
   return rows->string(0, 0);

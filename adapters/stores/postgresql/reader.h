@@ -46,7 +46,7 @@ class Reader {
   struct Clock;
   Result<Batch> open(const Window& window, const ReadLimit& limit);
   Result<Batch> page(const Window& window, std::int64_t after, const ReadLimit& limit);
-  Result<std::string> one_text(const char* what, const char* statement, Parameters parameters);
+  Result<std::string> one_text(const char* what, const char* statement, const Parameters& parameters);
   std::size_t rows_for(const ReadLimit& limit) const;
   void learn(const Batch& batch);
 

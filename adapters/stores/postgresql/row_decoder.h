@@ -19,9 +19,10 @@ inline constexpr const char* row_columns =
 /// Before its rows every statement returns one row that is not of the table: seq is null, topic the snapshot
 /// of the statement, message_key a number, created_at the database's clock. So there is one clock per
 /// statement, none per row.
-inline constexpr const char* leading_row =
-    "NULL::bigint, NULL::uuid, {topic}, {message_key}, NULL::text, NULL::bytea, "
-    "NULL::text, NULL::jsonb, clock_timestamp(), NULL::timestamptz";
+inline std::string leading(const std::string& topic, const std::string& message_key) {
+  return "NULL::bigint, NULL::uuid, " + topic + ", " + message_key +
+         ", NULL::text, NULL::bytea, NULL::text, NULL::jsonb, clock_timestamp(), NULL::timestamptz";
+}
 
 struct LeadingRow {
   std::string snapshot;

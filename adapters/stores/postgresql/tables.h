@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "adapters/stores/postgresql/connection.h"
+#include "adapters/stores/sql/dialect.h"
 #include "core/admin.h"
 
 namespace outbox::postgresql {
@@ -17,10 +18,8 @@ struct TableName {
 };
 TableName table_name(std::string_view text);
 
-/// Qualified and quoted, ready for SQL.
-struct Tables {
-  std::string outbox, mark, held, relay, audit;
-  std::string status;  ///< a view for people: may be missing
+/// Where they are, and the log's oid. The view `status` may be missing: it is for people.
+struct Tables : sql::Tables {
   std::string outbox_oid;
 };
 

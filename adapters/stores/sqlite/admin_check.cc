@@ -85,7 +85,7 @@ Result<std::vector<Finding>> SqliteAdmin::check() {
         {Level::fault, relay.error().text, "make " + state_path + " usable for the relay's user"});
   } else if (!*relay) {
     findings.push_back(check_state_place(state_path));
-  } else if (auto writing = (*relay)->begin("check"); !writing) {
+  } else if (auto writing = sqlite::Transaction::begin(**relay, "check"); !writing) {
     findings.push_back(
         {Level::fault, writing.error().text, "make " + state_path + " writable for the relay's user"});
   } else {

@@ -152,7 +152,7 @@ Result<void> SqliteAdmin::revert(const Migration& migration, bool force) {
   // The marks belong to the rows. Epochs stay, so that a relay that still runs is fenced.
   if (!*kept && has_state)
     if (auto done = connection->execute(
-            "UPDATE outboxd.outbox_mark SET seq = NULL, last_id = NULL, owner = NULL, epoch = "
+            "UPDATE outboxd.outbox_mark SET seq = NULL, last_id = NULL, owner = '', epoch = "
             "epoch + 1; DELETE FROM outboxd.outbox_held",
             "migrate");
         !done)

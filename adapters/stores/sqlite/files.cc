@@ -28,11 +28,11 @@ Result<Connection> Files::to_read() const {
   return connection;
 }
 
-Result<std::optional<StateFile>> Files::state(const Connection& database) const {
-  if (!file_exists(state_path_of(database.file()))) return std::optional<StateFile>();
-  auto file = StateFile::open(database.file(), Access::existing);
+Result<std::optional<Connection>> Files::state(const Connection& database) const {
+  if (!file_exists(state_path_of(database.file()))) return std::optional<Connection>();
+  auto file = open_state(database.file(), Access::existing);
   if (!file) return file.error();
-  return std::optional<StateFile>(std::move(*file));
+  return std::optional<Connection>(std::move(*file));
 }
 
 Result<void> Files::attach_state(Connection& database) const {

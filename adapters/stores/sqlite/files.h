@@ -27,7 +27,7 @@ class Files {
   Result<Connection> to_write() const;
 
   /// The relay's file beside the database, with its tables up to date; nullopt when there is none yet.
-  Result<std::optional<StateFile>> state(const Connection& database) const;
+  Result<std::optional<Connection>> state(const Connection& database) const;
 
   /// Attaches the relay's file as outboxd, before any transaction. Precondition: state() has seen it.
   Result<void> attach_state(Connection& database) const;

@@ -177,20 +177,22 @@ Result<std::vector<AgedRow>> OutboxTable::rows_between(std::int64_t after, std::
   return rows;
 }
 
-Result<void> OutboxTable::add_row(const HeldRow& row, BatchBuilder& batch) {
+Result<bool> OutboxTable::add_row(sql::HeldBatchBuilder& batch) {
+  const sql::DueRow& row = batch.next();
+  bool added = false;
   const int code = row_.bind(1, row.seq).step();
   if (code == SQLITE_ROW) {
-    batch.add(RowReader(row_.handle(), wall_clock()).view());
+    added = batch.add(RowReader(row_.handle(), wall_clock()).view());
   } else if (code == SQLITE_DONE) {
     RowView gone;
     gone.seq = row.seq;
     gone.key = row.key;
-    gone.defect = "its row is no longer in the outbox: somebody has removed it, and nothing is left to send";
-    batch.add(gone);
+    gone.defect = sql::row_gone;
+    added = batch.add(gone);
   }
   row_.reset();
   if (code != SQLITE_ROW && code != SQLITE_DONE) return connection_.error_of(code, "read");
-  return {};
+  return added;
 }
 
 Result<std::optional<std::string>> OutboxTable::loss_behind(std::int64_t mark,
@@ -211,12 +213,6 @@ Result<std::optional<std::string>> OutboxTable::loss_behind(std::int64_t mark,
 
 Result<std::int64_t> OutboxTable::version() {
   return single(version_, "wait");
-}
-
-Result<std::int64_t> OutboxTable::newest_seq() {
-  auto found = connection_.number("SELECT max(seq) FROM main." + quoted_name(table_), "read");
-  if (!found) return found.error();
-  return found->value_or(0);
 }
 
 Result<std::int64_t> OutboxTable::drawn_seq() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/common/batch_builder.h"
+#include "adapters/stores/sql/held.h"
 #include "adapters/stores/sqlite/database.h"
 #include "core/store.h"
 
@@ -42,14 +43,12 @@ class OutboxTable {
   /// A number that changes with every commit of another connection.
   Result<std::int64_t> version();
 
-  /// The highest seq in the table; 0 when it is empty.
-  Result<std::int64_t> newest_seq();
-
   /// The highest seq that was ever drawn, rows that are gone included; 0 when none was.
   Result<std::int64_t> drawn_seq();
 
-  /// Adds the row as it is now; where it is gone, one with the key and a defect that says so.
-  Result<void> add_row(const HeldRow& row, BatchBuilder& batch);
+  /// Adds the row that is next, as it is now; where it is gone, one with the key and a defect that says so.
+  /// False: the batch is full.
+  Result<bool> add_row(sql::HeldBatchBuilder& batch);
 
   /// What tells that this is not the database for which the mark was saved, or an older state of it; nullopt:
   /// nothing does. Rows that were never sent may then lie behind the mark.

@@ -11,75 +11,50 @@
 namespace outbox::sqlite {
 namespace {
 
-constexpr std::string_view what = "retention";
+constexpr const char* what = "retention";
 
 // A chunk of large rows ends sooner: a service waits for it, and each page of a payload is touched.
 constexpr std::int64_t chunk_bytes_max = 4 << 20;
 
-/// Dead rows that hold nothing up and that nobody has asked for in time: how many are given up.
-Result<std::size_t> forget_dead(StateFile& state, Duration after, std::size_t rows_max) {
-  Connection& connection = state.connection();
-  const std::string before =
-      wall_text(wall_clock() - std::chrono::duration_cast<std::chrono::microseconds>(after));
-  const std::string dead =
-      " FROM outbox_held INDEXED BY outbox_held_dead WHERE state = 'dead' AND blocks = 0 AND "
-      "coalesce(last_failed_at, held_at) <= ?1 LIMIT ?2";
-  auto transaction = state.begin(what);
-  if (!transaction) return transaction.error();
-  const auto limit = static_cast<std::int64_t>(rows_max);
-  for (const std::string& sql :
-       {"UPDATE outbox_mark SET held_version = held_version + 1 WHERE route IN (SELECT route" + dead + ")",
-        "DELETE FROM outbox_held WHERE (route, seq) IN (SELECT route, seq" + dead + ")"}) {
-    auto statement = connection.prepare(sql, what);
-    if (!statement) return statement.error();
-    if (const int code = statement->bind(1, before).bind(2, limit).run(); code != SQLITE_DONE)
-      return connection.error_of(code, what);
+const sql::Statement all_marks = {"retention_marks", 0, "SELECT seq, last_id FROM {mark}"};
+// By one seek per route: what is held has no order by seq alone.
+const sql::Statement held_between = {"retention_held", 2,
+                                     "WITH RECURSIVE t(route) AS (SELECT min(route) FROM {held} UNION ALL "
+                                     "SELECT (SELECT min(route) FROM {held} "
+                                     "WHERE route > t.route) FROM t WHERE t.route IS NOT NULL) SELECT h.seq "
+                                     "FROM t CROSS JOIN {held} h ON h.route "
+                                     "= t.route AND h.seq BETWEEN $1 AND $2"};
+
+/// Where the slowest route is; nullopt: a route has not begun, or has another database's mark, and nothing
+/// may go.
+Result<std::optional<std::int64_t>> lowest_mark(SqliteSession& session, OutboxTable& table) {
+  std::vector<sql::Position> marks;
+  bool all_begun = true;
+  auto done = session.run(what, {&all_marks, {}}, [&](const sql::Row& row) {
+    all_begun = all_begun && !row.null(0);
+    marks.push_back({{"", row.number(0)}, row.optional(1)});
+    return true;
+  });
+  if (!done) return done.error();
+  std::optional<std::int64_t> lowest;
+  for (const sql::Position& mark : marks) {
+    auto loss = table.loss_behind(mark.mark.seq, mark.stamp);
+    if (!loss) return loss.error();
+    if (*loss || !all_begun) return std::optional<std::int64_t>();
+    lowest = std::min(lowest.value_or(mark.mark.seq), mark.mark.seq);
   }
-  const auto removed = static_cast<std::size_t>(sqlite3_changes(connection.handle()));
-  if (removed == 0) return removed;  // rolled back: nothing was changed
-  if (auto committed = transaction->commit(what); !committed) return committed.error();
-  return removed;
+  return lowest;
 }
 
-/// Where the slowest route is, and what is held behind it.
-class Waiting {
- public:
-  explicit Waiting(StateFile& state) : state_(state) {}
-
-  /// nullopt: a route has not begun, or has another database's mark: nothing may go.
-  Result<std::optional<std::int64_t>> lowest_mark(OutboxTable& table) {
-    auto marks = state_.load("");
-    if (!marks) return marks.error();
-    std::optional<std::int64_t> lowest;
-    for (const MarkRow& mark : *marks) {
-      if (!mark.seq) return std::optional<std::int64_t>();
-      auto loss = table.loss_behind(*mark.seq, mark.last_id);
-      if (!loss) return loss.error();
-      if (*loss) return std::optional<std::int64_t>();
-      lowest = std::min(lowest.value_or(*mark.seq), *mark.seq);
-    }
-    return lowest;
-  }
-
-  /// By one seek per route: what is held has no order by seq alone.
-  Result<std::set<std::int64_t>> held_between(std::int64_t first, std::int64_t last) {
-    auto statement = state_.connection().prepare(
-        "WITH RECURSIVE r(route) AS (SELECT min(route) FROM outbox_held UNION ALL SELECT (SELECT min(route) "
-        "FROM outbox_held WHERE route > r.route) FROM r WHERE r.route IS NOT NULL) "
-        "SELECT h.seq FROM r CROSS JOIN outbox_held AS h ON h.route = r.route AND h.seq BETWEEN ?1 AND ?2",
-        what);
-    if (!statement) return statement.error();
-    statement->bind(1, first).bind(2, last);
-    std::set<std::int64_t> held;
-    int code = SQLITE_ROW;
-    while ((code = statement->step()) == SQLITE_ROW) held.insert(statement->number(0));
-    if (code != SQLITE_DONE) return state_.connection().error_of(code, what);
-    return held;
-  }
-
- private:
-  StateFile& state_;
-};
+Result<std::set<std::int64_t>> held_rows(SqliteSession& session, std::int64_t first, std::int64_t last) {
+  std::set<std::int64_t> held;
+  auto done = session.run(what, {&held_between, {first, last}}, [&](const sql::Row& row) {
+    held.insert(row.number(0));
+    return true;
+  });
+  if (!done) return done.error();
+  return held;
+}
 
 bool is_busy(int code) {
   return (code & 0xff) == SQLITE_BUSY;
@@ -144,27 +119,18 @@ Chunk chunk_of(const std::vector<AgedRow>& rows, const std::set<std::int64_t>& h
 
 }  // namespace
 
-Result<Removed> remove_sent_rows(const Files& files, const Retention& retention, std::int64_t& place) {
+Result<Removed> remove_sent_rows(SqliteSession& session, const Files& files, const Retention& retention,
+                                 std::int64_t& place) {
   const std::size_t rows_max = std::max<std::size_t>(retention.rows_max, 1);
   auto table = OutboxTable::open(files.path(), files.table());
   if (!table) return table.error();
-  if (!file_exists(state_path_of(table->file()))) return Removed{};
-  auto state = StateFile::open(table->file(), Access::existing);
-  if (!state) return state.error();
-  if (place == 0 && retention.dead) {
-    auto forgotten = forget_dead(*state, *retention.dead, rows_max);
-    if (!forgotten) return forgotten.error();
-    if (*forgotten >= rows_max) return Removed{0, true};
-  }
-
-  Waiting waiting(*state);
   std::vector<AgedRow> rows;
   Chunk chunk;
   {
     // Marks and held rows of one moment: a row that is held meanwhile lies beyond these marks.
-    auto reading = Transaction::begin_reading(state->connection(), what);
+    auto reading = sql::Transaction::begin(session, what, false);
     if (!reading) return reading.error();
-    auto lowest = waiting.lowest_mark(*table);
+    auto lowest = lowest_mark(session, *table);
     if (!lowest) return lowest.error();
     if (!*lowest) return Removed{};
     auto found = table->rows_between(place, **lowest + 1, rows_max);
@@ -174,7 +140,7 @@ Result<Removed> remove_sent_rows(const Files& files, const Retention& retention,
       place = 0;
       return Removed{};
     }
-    auto held = waiting.held_between(rows.front().seq, rows.back().seq);
+    auto held = held_rows(session, rows.front().seq, rows.back().seq);
     if (!held) return held.error();
     chunk = chunk_of(rows, *held, retention.sent);
   }

@@ -1,15 +1,16 @@
-// Removes rows of the service's database that nobody waits for, a chunk at a time. Owned by the thread that
-// calls it.
+// Removes sent rows from the services' database, on a connection of its own. On the session's thread.
 #pragma once
 
 #include <cstdint>
 
 #include "adapters/stores/sqlite/files.h"
-#include "core/upkeep.h"
+#include "adapters/stores/sqlite/sqlite_session.h"
+#include "core/admin.h"
 
 namespace outbox::sqlite {
 
-/// One chunk behind `place`, which it moves; 0 is the beginning. See Upkeep::remove_sent().
-Result<Removed> remove_sent_rows(const Files& files, const Retention& retention, std::int64_t& place);
+/// As AdminLog::remove_sent.
+Result<Removed> remove_sent_rows(SqliteSession& session, const Files& files, const Retention& retention,
+                                 std::int64_t& place);
 
 }  // namespace outbox::sqlite

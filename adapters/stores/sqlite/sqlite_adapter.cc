@@ -1,7 +1,5 @@
 #include "adapters/stores/sqlite/sqlite_admin.h"
-#include "adapters/stores/sqlite/sqlite_operator.h"
 #include "adapters/stores/sqlite/sqlite_store.h"
-#include "adapters/stores/sqlite/sqlite_upkeep.h"
 #include "adapters/stores/stores.h"
 #include "schema/embedded.h"
 
@@ -12,9 +10,7 @@ StoreAdapter sqlite_adapter() {
           .schemes = {"sqlite"},
           .migrations = sqlite_migrations(),
           .open_store = SqliteStore::create,
-          .open_admin = SqliteAdmin::create,
-          .open_operator = SqliteOperator::create,
-          .open_upkeep = SqliteUpkeep::create};
+          .open_admin = SqliteAdmin::create};
 }
 
 }  // namespace outbox

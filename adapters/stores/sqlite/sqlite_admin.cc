@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "adapters/stores/sqlite/state_file.h"
 #include "base/timestamp.h"
 #include "base/uuid.h"
 
@@ -46,6 +47,34 @@ Result<std::unique_ptr<Admin>> SqliteAdmin::create(const StoreTarget& target) {
   auto parsed = sqlite::parse_target(target);
   if (!parsed) return parsed.error();
   return std::unique_ptr<Admin>(new SqliteAdmin(sqlite::Files(std::move(*parsed))));
+}
+
+/// Of a route that has never run nothing is known, and that is not written down.
+Result<sql::Books> SqliteAdmin::open(bool makes) {
+  auto database = files_.to_read();
+  if (!database) return database.error();
+  const std::string file = database->file();
+  const bool has_state = makes || sqlite::file_exists(sqlite::state_path_of(file));
+  auto state = has_state ? sqlite::open_state(file, makes ? sqlite::Access::create : sqlite::Access::existing)
+                         : sqlite::open_empty_state();
+  if (!state) return state.error();
+  // A reader that closes last must not take the lock that a checkpoint needs.
+  sqlite3_db_config(state->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  auto attach = state->prepare("ATTACH ?1 AS service", "open");
+  if (!attach) return attach.error();
+  if (const int code = attach->bind(1, file).run(); code != SQLITE_DONE) return state->error_of(code, "open");
+  attach = sqlite::Statement();
+  auto session = sqlite::SqliteSession::create(
+      std::move(*state), sqlite::books_tables("service." + sqlite::quoted_name(files_.table())));
+  if (!session) return session.error();
+  session_ = std::move(*session);
+  log_.emplace(*session_, files_);
+  return sql::Books{session_.get(), &*log_};
+}
+
+void SqliteAdmin::close(bool) noexcept {
+  log_.reset();
+  session_.reset();
 }
 
 Result<std::string> SqliteAdmin::send(const NewRow& row) {

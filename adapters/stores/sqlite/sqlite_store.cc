@@ -4,9 +4,8 @@
 #include <chrono>
 #include <utility>
 
-#include "adapters/common/batch_builder.h"
-#include "adapters/stores/sqlite/held_rows.h"
-#include "adapters/stores/sqlite/leases.h"
+#include "adapters/stores/sql/held.h"
+#include "adapters/stores/sqlite/state_file.h"
 
 namespace outbox {
 namespace {
@@ -62,45 +61,49 @@ Error SqliteStore::no_session() const {
 }
 
 Result<void> SqliteStore::open() {
-  if (session_ && !session_->table.has_moved() && !session_->state.connection().has_moved()) return {};
+  if (session_ && !session_->table->has_moved() && !session_->books->connection().has_moved()) return {};
   session_.reset();
   auto table = sqlite::OutboxTable::open(target_.path, target_.table);
   if (!table) return table.error();
   // By the resolved name: two relays that reach one database by different links must share the leases.
-  auto state = sqlite::StateFile::open(table->file(), sqlite::Access::create);
+  auto state = sqlite::open_state(table->file(), sqlite::Access::create);
   if (!state) return state.error();
+  auto books = sqlite::SqliteSession::create(std::move(*state), sqlite::books_tables(""));
+  if (!books) return books.error();
   // The first read makes the log, if this connection is the first.
   if (auto version = table->version(); !version) return version.error();
   watch_.watch(table->file());
-  session_.emplace(Session{std::move(*table), std::move(*state)});
+  auto kept = std::make_unique<sqlite::OutboxTable>(std::move(*table));
+  sqlite::SqliteLog log(*kept);
+  session_.emplace(Session{std::move(kept), std::move(*books), log});
   return {};
 }
 
 Result<Acquired> SqliteStore::acquire(const LeaseRequest& request) {
   if (auto opened = open(); !opened) return opened.error();
   session_->version_read = session_->version_reported = -1;
-  return ending(sqlite::take_lease(session_->table, session_->state, request));
+  return ending(sql::take_lease(*session_->books, session_->log, request));
 }
 
 Result<void> SqliteStore::renew(const Lease& lease) {
   if (!session_) return no_session();
-  return ending(session_->state.renew(lease));
+  return ending(sql::renew(*session_->books, lease));
 }
 
 Result<void> SqliteStore::release(const Lease& lease) {
   if (!session_) return no_session();
-  return ending(session_->state.release(lease));
+  return ending(sql::release(*session_->books, lease));
 }
 
 Result<Batch> SqliteStore::read(const Mark& after, const ReadLimit& limit) {
   if (!session_) return no_session();
   // The version before the rows: a commit in between makes the next wait() return once too often, never once
   // too seldom.
-  auto version = session_->table.version();
+  auto version = session_->table->version();
   if (!version) return ending<Batch>(version.error());
   if (auto there = check_place("read"); !there) return ending<Batch>(there.error());
   session_->version_read = *version;
-  return ending(session_->table.read(after.seq, limit));
+  return ending(session_->table->read(after.seq, limit));
 }
 
 Result<Settled> SqliteStore::settle(const Lease& lease, const Mark& mark, const HeldWrites& held) {
@@ -114,60 +117,41 @@ Result<Settled> SqliteStore::settle(const Lease& lease, const Mark& mark, const 
 }
 
 Result<Settled> SqliteStore::save(const Lease& lease, const Mark& mark, const HeldWrites& held) {
-  if (auto durable = session_->table.make_durable(); !durable) return durable.error();
-  auto id = session_->table.id_of(mark.seq);
+  if (auto durable = session_->table->make_durable(); !durable) return durable.error();
+  auto id = session_->table->id_of(mark.seq);
   if (!id) return id.error();
-  auto transaction = session_->state.begin("settle");
-  if (!transaction) return transaction.error();
-  if (auto saved = session_->state.save(lease, mark.seq, *id); !saved) return saved.error();
-  Settled settled;
-  if (!held.empty()) {
-    auto written = sqlite::HeldRows(session_->state.connection()).write(lease, held);
-    if (!written) return written.error();
-    settled = std::move(*written);
-  }
-  if (auto committed = transaction->commit("settle"); !committed) return committed.error();
-  return settled;
+  return sql::settle(*session_->books, lease, {mark, *id}, held);
 }
 
 Result<HeldKeys> SqliteStore::held_keys(const Lease& lease) {
   if (!session_) return no_session();
-  return ending(sqlite::HeldRows(session_->state.connection()).keys(lease));
+  return ending(sql::held_keys(*session_->books, lease));
 }
 
 Result<HeldBatch> SqliteStore::read_held(const Lease& lease, const ReadLimit& limit) {
   if (!session_) return no_session();
   if (auto there = check_place("read"); !there) return ending<HeldBatch>(there.error());
-  return ending(due_rows(lease, limit));
+  return ending(look_up(lease, limit));
 }
 
-/// What is held is in the relay's file, what is in the rows still in the service's.
-Result<HeldBatch> SqliteStore::due_rows(const Lease& lease, const ReadLimit& limit) {
-  auto due =
-      sqlite::HeldRows(session_->state.connection()).due(lease, std::max<std::size_t>(limit.messages_max, 1));
+/// What is held is in the relay's file, what is in the rows still in the services'.
+Result<HeldBatch> SqliteStore::look_up(const Lease& lease, const ReadLimit& limit) {
+  auto reading = sql::Transaction::begin(*session_->books, "held", false);
+  if (!reading) return reading.error();
+  auto due = sql::due_rows(*session_->books, lease, std::max<std::size_t>(limit.messages_max, 1));
   if (!due) return due.error();
-  BatchBuilder builder(limit, due->rows.size());
-  HeldBatch result;
-  bool more = due->more;
-  for (const sqlite::DueRow& row : due->rows) {
-    // Who waits behind one that is left out is not due yet, but what is at the head of its queue is.
-    if (builder.full()) {
-      more |= row.head;
-      continue;
-    }
-    if (auto added = session_->table.add_row(row.row, builder); !added) return added.error();
-    result.attempts.push_back(row.attempts);
+  sql::HeldBatchBuilder batch(limit, *due);
+  while (!batch.done()) {
+    auto added = session_->table->add_row(batch);
+    if (!added) return added.error();
+    if (!*added) break;
   }
-  result.rows = builder.take();
-  result.rows.more = more;
-  result.more_keys = due->more_keys;
-  result.next_due_in = more ? std::optional(Duration::zero()) : due->next_due_in;
-  return result;
+  return batch.take();
 }
 
 /// A file that was removed or replaced goes on being read under its old name's handle.
 Result<void> SqliteStore::check_place(std::string_view deed) const {
-  if (!session_->table.has_moved()) return {};
+  if (!session_->table->has_moved()) return {};
   return Error{Fault::unavailable, "sqlite." + std::string(deed) + ": " + target_.path +
                                        " was removed or replaced; opening it anew"};
 }
@@ -179,7 +163,7 @@ Result<Woken> SqliteStore::wait(Duration timeout) {
   watch_.watch_log();
   Recheck recheck;
   for (bool first = true;; first = false) {
-    auto version = session_->table.version();
+    auto version = session_->table->version();
     if (!version) return ending<Woken>(version.error());
     if (auto there = check_place("wait"); !there) return ending<Woken>(there.error());
     const bool unread = *version != session_->version_read;

@@ -12,7 +12,8 @@
 
 #include "adapters/stores/sqlite/change_watch.h"
 #include "adapters/stores/sqlite/outbox_table.h"
-#include "adapters/stores/sqlite/state_file.h"
+#include "adapters/stores/sqlite/sqlite_log.h"
+#include "adapters/stores/sqlite/sqlite_session.h"
 #include "adapters/stores/sqlite/target.h"
 #include "core/store.h"
 
@@ -35,8 +36,9 @@ class SqliteStore final : public Store {
 
  private:
   struct Session {
-    sqlite::OutboxTable table;
-    sqlite::StateFile state;
+    std::unique_ptr<sqlite::OutboxTable> table;
+    std::unique_ptr<sqlite::SqliteSession> books;
+    sqlite::SqliteLog log;
     std::int64_t version_read = -1;      // of the database, before the last read
     std::int64_t version_reported = -1;  // of the database, when wait() last said `notified`
   };
@@ -44,7 +46,7 @@ class SqliteStore final : public Store {
   SqliteStore(sqlite::Target target, sqlite::ChangeWatch watch);
 
   Result<void> open();
-  Result<HeldBatch> due_rows(const Lease& lease, const ReadLimit& limit);
+  Result<HeldBatch> look_up(const Lease& lease, const ReadLimit& limit);
   Result<void> check_place(std::string_view deed) const;
   Result<Settled> save(const Lease& lease, const Mark& mark, const HeldWrites& held);
   [[nodiscard]] Error no_session() const;

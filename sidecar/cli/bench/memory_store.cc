@@ -100,7 +100,7 @@ StoreAdapter memory_adapter(NewRow row, std::int64_t count, std::int64_t keys) {
     return std::unique_ptr<Store>(std::make_unique<MemoryStore>(rows));
   };
   // The watcher goes without.
-  adapter.open_upkeep = [](const StoreTarget&) -> Result<std::unique_ptr<Upkeep>> {
+  adapter.open_admin = [](const StoreTarget&) -> Result<std::unique_ptr<Admin>> {
     return Error{Fault::refused, "memory: nothing to keep up"};
   };
   return adapter;

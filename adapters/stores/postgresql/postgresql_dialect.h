@@ -1,0 +1,29 @@
+// PostgreSQL's words for what the books leave open: stores/sql/dialect.h. Pure.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "adapters/stores/sql/dialect.h"
+
+namespace outbox::postgresql {
+
+class PostgresqlDialect final : public sql::Dialect {
+ public:
+  using Dialect::Dialect;
+
+  [[nodiscard]] std::string patterns(std::span<const std::string> topics) const override;
+  [[nodiscard]] std::string numbers(std::span<const std::int64_t> numbers) const override;
+
+ protected:
+  [[nodiscard]] std::string fragment(std::string_view name,
+                                     std::span<const std::string> arguments) const override;
+  [[nodiscard]] std::string rows(const std::vector<std::pair<std::string, std::string>>& columns,
+                                 int first) const override;
+  [[nodiscard]] std::string row_column(std::string_view name, int place) const override;
+};
+
+}  // namespace outbox::postgresql

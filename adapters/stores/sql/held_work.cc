@@ -1,0 +1,225 @@
+// SqlAdmin: held rows and messages, listed and changed.
+#include <map>
+#include <utility>
+
+#include "adapters/stores/sql/audit.h"
+#include "adapters/stores/sql/held.h"
+#include "adapters/stores/sql/sql_admin.h"
+
+namespace outbox::sql {
+namespace {
+
+const Statement discard_rows = {
+    "outbox_held_discard", 1,
+    "DELETE FROM {held} WHERE route = $1 AND seq {in_query SELECT {r.seq} FROM {rows}}", "seq bigint"};
+// who waits for nobody is due at once; the first of a key is so once it is known to be the first
+const Statement requeue_rows = {
+    "outbox_held_requeue", 1,
+    "UPDATE {held} SET blocks = true, attempts = 0, state = CASE WHEN message_key IS NULL THEN 'retrying' "
+    "ELSE 'blocked' END, next_attempt_at = CASE WHEN message_key IS NULL THEN {now} END{timed_set} WHERE "
+    "route = $1 AND seq {in_query SELECT {r.seq} FROM {rows}}",
+    "seq bigint"};
+const Statement states_of_row = {"outbox_row_states", 1,
+                                 "SELECT route, state FROM {status} s WHERE seq = $1::bigint ORDER BY route"};
+
+/// A filter as SQL over `h`, a held row, and `o`, its row of the outbox.
+class HeldQuery {
+ public:
+  HeldQuery(const Session& session, const HeldFilter& filter) {
+    if (filter.route) add(" AND h.route = ", *filter.route);
+    if (filter.state) add(" AND h.state = ", name_of(*filter.state));
+    if (filter.key) add(" AND h.message_key = ", *filter.key);
+    if (filter.topic) add(" AND o.topic = ", *filter.topic);
+    if (filter.seqs.empty()) return;
+    seqs_ = session.dialect().numbers(filter.seqs);
+    values_.push_back(seqs_);
+    where_ += " AND h.seq {one_of $" + std::to_string(values_.size()) + "}";
+  }
+  HeldQuery(const HeldQuery&) = delete;
+  HeldQuery& operator=(const HeldQuery&) = delete;
+
+  /// "$n" for another value.
+  std::string place_of(Value value) {
+    values_.push_back(value);
+    return "$" + std::to_string(values_.size());
+  }
+  void add(const std::string& condition, Value value) { where_ += condition + place_of(value); }
+  void add(const std::string& condition) { where_ += condition; }
+
+  [[nodiscard]] std::string from_where() const {
+    return " FROM {held} h LEFT JOIN {outbox} o ON o.seq = h.seq WHERE true" + where_;
+  }
+  [[nodiscard]] std::span<const Value> values() const { return values_; }
+
+ private:
+  std::string where_, seqs_;
+  std::vector<Value> values_;
+};
+
+HeldEntry entry_of(const Row& row) {
+  HeldEntry entry;
+  entry.route = row.string(0);
+  entry.seq = row.number(1);
+  entry.shard = static_cast<int>(row.number(2));
+  entry.id = row.string(3);
+  entry.topic = row.string(4);
+  entry.key = row.optional(5);
+  entry.state = held_state(row.text(6));
+  entry.attempts = static_cast<int>(row.number(7));
+  entry.next_attempt_at = row.string(8);
+  entry.last_error = row.string(9);
+  entry.held_at = row.string(10);
+  entry.first_failed_at = row.string(11);
+  entry.last_failed_at = row.string(12);
+  return entry;
+}
+
+MessageDetails details_of(const Row& row) {
+  MessageDetails details;
+  details.seq = row.number(0);
+  details.id = row.string(1);
+  details.topic = row.string(2);
+  details.key = row.optional(3);
+  details.type = row.string(4);
+  details.content_type = row.string(5);
+  details.headers = row.string(6);
+  details.created_at = row.string(7);
+  details.deliver_at = row.string(8);
+  details.payload_bytes = row.number(9);
+  details.payload = row.null(10) ? std::string() : row.bytes(10);
+  return details;
+}
+
+/// Rows of one route, and the keys that they belong to.
+struct Touched {
+  ValueRows rows;
+  KeySet keys;
+};
+
+Result<void> change_rows(Session& session, const char* what, HeldAction action, const std::string& route,
+                         const Touched& touched) {
+  const Statement& statement = action == HeldAction::discard ? discard_rows : requeue_rows;
+  if (auto done = session.run(what, {&statement, {route}, &touched.rows}); !done) return done.error();
+  if (auto ordered = order_keys(session, what, route, touched.keys); !ordered) return ordered;
+  return held_changed(session, what, route);
+}
+
+Result<Matched> change_matching(Session& session, const char* what, HeldAction action,
+                                const HeldFilter& filter, std::int64_t rows_max, bool dry_run) {
+  HeldQuery query(session, filter);
+  // No route takes an unrouted row: there is nobody to try it again.
+  if (action == HeldAction::requeue) query.add(" AND h.state <> 'unrouted'");
+  Matched done;
+  auto counted =
+      session.run(what, "SELECT count(*)" + query.from_where(), query.values(), [&](const Row& row) {
+        done.matched = row.number(0);
+        return true;
+      });
+  if (!counted) return counted.error();
+  if (dry_run) return done;
+  std::map<std::string, Touched> by_route;
+  const std::string limit = query.place_of(rows_max);
+  auto picked = session.run(what,
+                            "SELECT h.route, h.seq, h.message_key" + query.from_where() +
+                                " ORDER BY h.seq, h.route LIMIT " + limit + "::bigint",
+                            query.values(), [&](const Row& row) {
+                              Touched& touched = by_route[row.string(0)];
+                              touched.rows.add({row.number(1)});
+                              if (!row.null(2)) touched.keys.insert(row.string(2));
+                              ++done.changed;
+                              return true;
+                            });
+  if (!picked) return picked.error();
+  for (const auto& [route, touched] : by_route)
+    if (auto changed = change_rows(session, what, action, route, touched); !changed) return changed.error();
+  return done;
+}
+
+/// Those that the filter may speak of, so that nobody settles or changes what is held meanwhile.
+Result<void> lock_routes(Session& session, const char* what, const std::optional<std::string>& route) {
+  const Value values[] = {route};
+  auto locked = session.run(what,
+                            "SELECT shard FROM {mark} WHERE $1::text IS NULL OR route = $1 ORDER BY route, "
+                            "shard{lock}",
+                            values);
+  if (!locked) return locked.error();
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<HeldEntry>> SqlAdmin::held(const HeldFilter& filter, const std::optional<HeldPlace>& after,
+                                              std::size_t rows_max) {
+  return with_books([&](const Books& books) -> Result<std::vector<HeldEntry>> {
+    HeldQuery query(*books.session, filter);
+    if (after) {
+      query.add(" AND (h.route, h.seq) > (", after->route);
+      query.add(", ", after->seq);
+      query.add("::bigint)");
+    }
+    const std::string limit = query.place_of(rows_max);
+    std::vector<HeldEntry> entries;
+    auto done = books.session->run(
+        "held",
+        "SELECT h.route, h.seq, h.shard, {id o}, o.topic, h.message_key, h.state, h.attempts, {shown "
+        "h.next_attempt_at}, h.last_error, {shown h.held_at}, {shown h.first_failed_at}, {shown "
+        "h.last_failed_at}" +
+            query.from_where() + " ORDER BY h.route, h.seq LIMIT " + limit + "::bigint",
+        query.values(), [&](const Row& row) {
+          entries.push_back(entry_of(row));
+          return true;
+        });
+    if (!done) return done.error();
+    return entries;
+  });
+}
+
+Result<std::optional<MessageDetails>> SqlAdmin::message(const std::optional<std::string>& id,
+                                                        std::optional<std::int64_t> seq, bool with_payload) {
+  return with_books([&](const Books& books) -> Result<std::optional<MessageDetails>> {
+    const Value values[] = {seq ? Value(*seq) : Value(id)};
+    const std::string which = seq ? "o.seq = $1::bigint" : "{id o} = lower($1)";
+    std::optional<MessageDetails> found;
+    auto done = books.session->run(
+        "message",
+        "SELECT o.seq, {id o}, o.topic, o.message_key, coalesce(o.type, o.topic), o.content_type, o.headers, "
+        "{shown o.created_at}, {shown o.deliver_at}, {octets o.payload}, " +
+            std::string(with_payload ? "{bytes o.payload}" : "NULL") + " FROM {outbox} o WHERE " + which +
+            " ORDER BY o.seq LIMIT 1",
+        values, [&](const Row& row) {
+          found = details_of(row);
+          return false;
+        });
+    if (!done) return done.error();
+    if (!found) return found;
+    done = books.session->run("message", {&states_of_row, {found->seq}}, [&](const Row& row) {
+      found->routes.emplace_back(row.string(0), row.string(1));
+      return true;
+    });
+    if (!done) return done.error();
+    return found;
+  });
+}
+
+Result<Matched> SqlAdmin::change_held(HeldAction action, const HeldFilter& filter, std::int64_t rows_max,
+                                      bool dry_run, const std::string& actor) {
+  const char* what = action == HeldAction::requeue ? "requeue" : "discard";
+  return with_books([&](const Books& books) -> Result<Matched> {
+    Session& session = *books.session;
+    auto transaction = Transaction::begin(session, what, !dry_run);
+    if (!transaction) return transaction.error();
+    if (!dry_run)
+      if (auto locked = lock_routes(session, what, filter.route); !locked) return locked.error();
+    auto done = change_matching(session, what, action, filter, rows_max, dry_run);
+    if (!done || dry_run) return done;
+    Details details;
+    details.add("seqs", filter.seqs).add("key", filter.key).add("topic", filter.topic);
+    if (filter.state) details.add("state", std::string(name_of(*filter.state)));
+    details.add("matched", done->matched).add("changed", done->changed);
+    if (auto noted = audit(session, actor, what, filter.route, details); !noted) return noted.error();
+    if (auto committed = transaction->commit(); !committed) return committed.error();
+    return done;
+  });
+}
+
+}  // namespace outbox::sql

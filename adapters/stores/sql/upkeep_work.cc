@@ -1,0 +1,249 @@
+// SqlAdmin: what a relay process asks of its database once a second, and keeps up.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "adapters/stores/sql/audit.h"
+#include "adapters/stores/sql/held.h"
+#include "adapters/stores/sql/sql_admin.h"
+#include "core/shard.h"
+
+namespace outbox::sql {
+namespace {
+
+constexpr std::int64_t adopted_rows_max = 10'000;  // in one transaction, in which the route settles nothing
+constexpr std::int64_t forgotten_after = std::int64_t{24} * 3600 * 1'000'000;  // microseconds
+
+const Statement all_marks = {
+    "outbox_mark_all", 0,
+    "SELECT route, shard, owner, epoch, paused, held_version FROM {mark} ORDER BY route, shard"};
+const Statement held_by_state = {
+    "outbox_held_by_state", 1,
+    "SELECT state, count(*) FROM {held} h {by outbox_held_state} WHERE route = $1 GROUP BY state"};
+const Statement waiting_keys = {
+    "outbox_held_waiting", 2,
+    "SELECT f.message_key, f.seq, {id o}, f.state, f.attempts, f.last_error, {age f.held_at}, f.waiting FROM "
+    "(SELECT h.message_key, h.seq, h.state, h.attempts, h.last_error, h.held_at, k.waiting FROM (SELECT "
+    "message_key, min(seq) AS seq, count(*) AS waiting FROM {held} b {by outbox_held_queue} WHERE route = $1 "
+    "AND {blocks b} AND message_key IS NOT NULL GROUP BY message_key) k JOIN {held} h ON h.route = $1 AND "
+    "h.seq = k.seq ORDER BY h.held_at, h.seq LIMIT $2::bigint) f LEFT JOIN {outbox} o ON o.seq = f.seq ORDER "
+    "BY f.held_at, f.seq"};
+
+// those that stop a key stay
+const Statement old_dead = {
+    "outbox_held_old_dead", 2,
+    "SELECT route, seq FROM {held} h {by outbox_held_dead} WHERE state = 'dead' AND NOT ({blocks h} AND "
+    "message_key IS NOT NULL) AND coalesce(last_failed_at, held_at) <= {ago $1::bigint} LIMIT $2::bigint"};
+const Statement forget_dead = {
+    "outbox_held_forget_dead", 1,
+    "DELETE FROM {held} WHERE route = $1 AND state = 'dead' AND seq {in_query SELECT {r.seq} FROM {rows}}",
+    "seq bigint"};
+
+const Statement topics_unrouted = {
+    "outbox_unrouted_topics", 0,
+    "SELECT DISTINCT o.topic FROM {held} h {by outbox_held_state} JOIN {outbox} o ON o.seq = h.seq WHERE "
+    "h.state = 'unrouted' ORDER BY 1"};
+const Statement rows_unrouted = {
+    "outbox_unrouted_rows", 2,
+    "SELECT DISTINCT h.seq, h.message_key FROM {held} h {by outbox_held_state} JOIN {outbox} o ON o.seq = "
+    "h.seq WHERE h.state = 'unrouted' AND {takes $1 o.topic} ORDER BY h.seq LIMIT $2::bigint"};
+const Statement holders_unrouted = {
+    "outbox_unrouted_holders", 0,
+    "SELECT DISTINCT route FROM {held} h {by outbox_held_state} WHERE state = 'unrouted'"};
+const Statement let_go = {
+    "outbox_unrouted_let_go", 0,
+    "DELETE FROM {held} WHERE state = 'unrouted' AND seq {in_query SELECT {r.seq} FROM {rows}}",
+    "seq bigint"};
+// what the mark of its shard has passed; nobody would come across it again. What the route holds already is
+// left as it is.
+const Statement take_over = {
+    "outbox_unrouted_take", 1,
+    "INSERT INTO {held} (route, seq, shard, message_key, state, blocks, next_attempt_at{timed_name}) SELECT "
+    "$1, {r.seq}, {r.shard}, {r.message_key}, CASE WHEN {r.message_key} IS NOT NULL THEN 'blocked' WHEN "
+    "{later o.deliver_at} > {now} THEN 'scheduled' ELSE 'retrying' END, true, {later "
+    "o.deliver_at}{timed_value} FROM {rows} JOIN {mark} k ON k.route = $1 AND k.shard = {r.shard} JOIN "
+    "{outbox} o ON o.seq = {r.seq} WHERE {passed k o} ON CONFLICT (route, seq) DO NOTHING",
+    "seq bigint, message_key text, shard integer"};
+
+const Statement beat = {"outbox_relay_beat", 1,
+                        "INSERT INTO {relay} AS m (owner, beat, seen_at) VALUES ($1, 1, {now}) ON CONFLICT "
+                        "(owner) DO UPDATE SET beat = m.beat + 1, seen_at = excluded.seen_at"};
+const Statement forget_members = {"outbox_relay_forget", 1,
+                                  "DELETE FROM {relay} WHERE seen_at < {ago $1::bigint}"};
+const Statement members_now = {"outbox_relay_all", 0, "SELECT owner, beat FROM {relay} ORDER BY owner"};
+const Statement leave_now = {"outbox_relay_leave", 1, "DELETE FROM {relay} WHERE owner = $1"};
+
+/// Dead letters that nobody has decided about in time: how many.
+Result<std::size_t> remove_dead(Session& session, const Retention& retention) {
+  auto transaction = Transaction::begin(session, "retention");
+  if (!transaction) return transaction.error();
+  std::map<std::string, ValueRows> by_route;
+  std::size_t found = 0;
+  const auto age = std::chrono::duration_cast<std::chrono::microseconds>(*retention.dead).count();
+  auto done = session.run("retention", {&old_dead, {age, retention.rows_max}}, [&](const Row& row) {
+    by_route[row.string(0)].add({row.number(1)});
+    ++found;
+    return true;
+  });
+  if (!done) return done.error();
+  for (const auto& [route, rows] : by_route) {
+    done = session.run("retention", {&forget_dead, {route}, &rows});
+    if (!done) return done.error();
+    if (auto noted = held_changed(session, "retention", route); !noted) return noted.error();
+  }
+  if (found == 0) return found;  // rolled back: nothing was changed
+  if (auto committed = transaction->commit(); !committed) return committed.error();
+  return found;
+}
+
+/// One transaction of at most adopted_rows_max rows: how many.
+Result<std::int64_t> adopt_some(Session& session, const std::string& route, const std::string& patterns) {
+  auto transaction = Transaction::begin(session, "adopt");
+  if (!transaction) return transaction.error();
+  auto marks = lock_marks(session, "adopt", route);
+  if (!marks) return marks.error();
+  const bool begun = !marks->empty() && std::ranges::all_of(*marks, [](const MarkRow& mark) {
+    return mark.position.has_value();
+  });
+  if (!begun) return 0;
+  ValueRows rows, seqs;
+  KeySet keys;
+  auto done = session.run("adopt", {&rows_unrouted, {patterns, adopted_rows_max}}, [&](const Row& row) {
+    const std::int64_t seq = row.number(0);
+    const std::optional<std::string> key = row.optional(1);
+    const int shard = shard_of(key, seq, static_cast<int>(marks->size()));
+    rows.add({seq, key ? Value(rows.keep(*key)) : Value(), shard});
+    seqs.add({seq});
+    if (key) keys.insert(*key);
+    return true;
+  });
+  if (!done) return done.error();
+  if (rows.empty()) return 0;
+  std::vector<std::string> holders = {route};
+  done = session.run("adopt", {&holders_unrouted, {}}, [&](const Row& row) {
+    if (row.text(0) != route) holders.push_back(row.string(0));
+    return true;
+  });
+  if (!done) return done.error();
+  if (done = session.run("adopt", {&let_go, {}, &seqs}); !done) return done.error();
+  if (done = session.run("adopt", {&take_over, {route}, &rows}); !done) return done.error();
+  if (auto ordered = order_keys(session, "adopt", route, keys); !ordered) return ordered.error();
+  for (const std::string& holder : holders)
+    if (auto noted = held_changed(session, "adopt", holder); !noted) return noted.error();
+  const auto count = static_cast<std::int64_t>(rows.count());
+  if (auto noted = audit(session, "outboxd", "adopt", route, Details().add("rows", count)); !noted)
+    return noted.error();
+  if (auto committed = transaction->commit(); !committed) return committed.error();
+  return count;
+}
+
+}  // namespace
+
+Result<std::vector<RouteShard>> SqlAdmin::routes() {
+  return with_books([&](const Books& books) -> Result<std::vector<RouteShard>> {
+    std::vector<RouteShard> routes;
+    auto done = books.session->run("routes", {&all_marks, {}}, [&](const Row& row) {
+      routes.push_back({row.string(0), static_cast<int>(row.number(1)), row.string(2), row.number(3),
+                        row.boolean(4), row.number(5)});
+      return true;
+    });
+    if (!done) return done.error();
+    return routes;
+  });
+}
+
+Result<Backlog> SqlAdmin::backlog(const std::string& route) {
+  return with_books([&](const Books& books) { return books.log->backlog(route); });
+}
+
+Result<std::map<HeldState, std::int64_t>> SqlAdmin::held_counts(const std::string& route) {
+  return with_books([&](const Books& books) -> Result<std::map<HeldState, std::int64_t>> {
+    std::map<HeldState, std::int64_t> counts;
+    auto done = books.session->run("held", {&held_by_state, {route}}, [&](const Row& row) {
+      counts[held_state(row.text(0))] = row.number(1);
+      return true;
+    });
+    if (!done) return done.error();
+    return counts;
+  });
+}
+
+Result<std::vector<BlockedKey>> SqlAdmin::blocked_keys(const std::string& route, std::size_t keys_max) {
+  return with_books([&](const Books& books) -> Result<std::vector<BlockedKey>> {
+    std::vector<BlockedKey> keys;
+    auto done = books.session->run("held", {&waiting_keys, {route, keys_max}}, [&](const Row& row) {
+      keys.push_back({row.string(0), row.number(1), row.string(2), held_state(row.text(3)),
+                      static_cast<int>(row.number(4)), row.string(5),
+                      std::chrono::microseconds(row.number(6)), row.number(7)});
+      return true;
+    });
+    if (!done) return done.error();
+    return keys;
+  });
+}
+
+Result<Removed> SqlAdmin::remove_sent(const Retention& retention) {
+  return with_books([&](const Books& books) -> Result<Removed> {
+    if (removed_up_to_ == 0 && retention.dead) {
+      auto forgotten = remove_dead(*books.session, retention);
+      if (!forgotten) return forgotten.error();
+      // the same once more, before the rows themselves
+      if (*forgotten >= std::max<std::size_t>(retention.rows_max, 1)) return Removed{0, true};
+    }
+    return books.log->remove_sent(retention, removed_up_to_);
+  });
+}
+
+Result<std::vector<std::string>> SqlAdmin::unrouted_topics() {
+  return with_books([&](const Books& books) -> Result<std::vector<std::string>> {
+    std::vector<std::string> topics;
+    auto done = books.session->run("unrouted", {&topics_unrouted, {}}, [&](const Row& row) {
+      topics.push_back(row.string(0));
+      return true;
+    });
+    if (!done) return done.error();
+    return topics;
+  });
+}
+
+Result<std::int64_t> SqlAdmin::adopt(const std::string& route, const std::vector<std::string>& topics) {
+  return with_books([&](const Books& books) -> Result<std::int64_t> {
+    const std::string patterns = books.session->dialect().patterns(topics);
+    for (std::int64_t adopted = 0;;) {
+      auto some = adopt_some(*books.session, route, patterns);
+      if (!some) return some;
+      if (*some == 0) return adopted;
+      adopted += *some;
+    }
+  });
+}
+
+Result<std::vector<RelayMember>> SqlAdmin::join(const std::string& owner) {
+  return with_books(
+      [&](const Books& books) -> Result<std::vector<RelayMember>> {
+        Session& session = *books.session;
+        auto transaction = Transaction::begin(session, "join");
+        if (!transaction) return transaction.error();
+        if (auto done = session.run("join", {&beat, {owner}}); !done) return done.error();
+        if (auto done = session.run("join", {&forget_members, {forgotten_after}}); !done) return done.error();
+        std::vector<RelayMember> members;
+        auto done = session.run("join", {&members_now, {}}, [&](const Row& row) {
+          members.push_back({row.string(0), row.number(1)});
+          return true;
+        });
+        if (!done) return done.error();
+        if (auto committed = transaction->commit(); !committed) return committed.error();
+        return members;
+      },
+      true);
+}
+
+Result<void> SqlAdmin::leave(const std::string& owner) {
+  return with_books([&](const Books& books) -> Result<void> {
+    auto done = books.session->run("leave", {&leave_now, {owner}});
+    if (!done) return done.error();
+    return {};
+  });
+}
+
+}  // namespace outbox::sql
