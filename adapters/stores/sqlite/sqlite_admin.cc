@@ -16,6 +16,9 @@ using sqlite::Connection;
 // Rows per transaction of send_many(): the WAL stays small, and other writers get their turn.
 constexpr std::int64_t many_rows_max = 100'000;
 
+// Milliseconds: people and scripts wait rather than fail.
+constexpr int patience = 5000;
+
 Error refused(std::string text) {
   return {Fault::refused, "sqlite.send: " + std::move(text)};
 }
@@ -60,6 +63,7 @@ Result<sql::Books> SqliteAdmin::open(bool makes) {
   if (!state) return state.error();
   // A reader that closes last must not take the lock that a checkpoint needs.
   sqlite3_db_config(state->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  sqlite3_busy_timeout(state->handle(), patience);
   auto attach = state->prepare("ATTACH ?1 AS service", "open");
   if (!attach) return attach.error();
   if (const int code = attach->bind(1, file).run(); code != SQLITE_DONE) return state->error_of(code, "open");

@@ -12,15 +12,15 @@ const sql::Statement drawn = {"log_drawn", 1,
                               "SELECT seq FROM service.sqlite_sequence WHERE name = $1 COLLATE NOCASE"};
 const sql::Statement lowest_mark = {"log_lowest", 1,
                                     "SELECT min(coalesce(seq, 0)) FROM {mark} WHERE route = $1"};
-// A route without marks takes everything and has passed nothing. The first one is the oldest: rows are in the
+const std::string unsettled =
+    "FROM {outbox} o WHERE o.seq > m.seq AND (m.topics = '[\"*\"]' OR {takes m.topics o.topic})";
+// A route without marks takes everything and has passed nothing. The first row is the oldest: rows are in the
 // order of their commits.
 const sql::Statement pending = {
     "log_backlog", 1,
     "WITH m AS (SELECT coalesce(min(coalesce(seq, 0)), 0) AS seq, coalesce(min(topics), '[\"*\"]') AS topics "
-    "FROM {mark} WHERE route = $1), p AS (SELECT o.seq, o.created_at FROM m CROSS JOIN {outbox} o WHERE "
-    "o.seq > "
-    "m.seq AND (m.topics = '[\"*\"]' OR {takes m.topics o.topic})) SELECT count(*), {age (SELECT created_at "
-    "FROM p ORDER BY seq LIMIT 1)} FROM p"};
+    "FROM {mark} WHERE route = $1) SELECT (SELECT count(*) " +
+        unsettled + "), {age (SELECT o.created_at " + unsettled + " ORDER BY o.seq LIMIT 1)} FROM m"};
 
 }  // namespace
 
