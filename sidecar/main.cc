@@ -24,14 +24,14 @@ outbox::Environment environment() {
 
 int main(int argc, char** argv) {
   using namespace outbox;
+  const Adapters adapters{broker_adapters(), store_adapters()};
   end_process(run_cli(argc, argv,
-                      {.brokers = broker_adapters(),
-                       .stores = store_adapters(),
+                      {.adapters = adapters,
                        .environment = environment(),
                        .in = std::cin,
                        .out = std::cout,
                        .err = std::cerr,
-                       .run_relay = [](const Config& config, const Reload& reload, bool once) {
-                         return run_relay(config, reload, {broker_adapters(), store_adapters()}, once);
+                       .run_relay = [&](const Config& config, const Reload& reload, bool once) {
+                         return run_relay(config, reload, adapters, once);
                        }}));
 }

@@ -1,12 +1,43 @@
-#include "cli/bench/modes.h"
+#include "bench/bench.h"
+
+#include <ostream>
+#include <utility>
+
+#include "cli/command.h"
+#include "runtime/log.h"
 
 namespace outbox::cli {
 namespace {
 
+struct BenchOptions : CommonOptions, bench::Options {
+  std::optional<int> window;
+  bool json = false;
+};
+
+using Mode = Result<bench::Outcome> (*)(bench::Task);
+
+int measure(const Context& context, BenchOptions options, Need need, Mode mode) {
+  if (options.window) options.set.push_back("relay.window=" + std::to_string(*options.window));
+  if (options.seed_only) need = Need::database;
+  auto config = configure(context, options, need);
+  if (!config) return exit_code::configuration;
+  if (config->routes.size() != 1 && need != Need::database)
+    return fail(context, {Fault::misconfigured, "bench measures one route: name its broker with --to"});
+  set_up_log(config->log_format, "warning");
+  if (const std::string warning = bench::build_warning(); !warning.empty())
+    context.wiring.err << "outboxd: " << warning << "\n";
+  const auto outcome = mode({std::move(*config), context.wiring.adapters, options});
+  if (!outcome) return fail(context, outcome.error());
+  if (!outcome->figures.empty()) context.wiring.out << bench::figures_text(outcome->figures, options.json);
+  for (const std::string& line : outcome->unsent)
+    context.wiring.err << "outboxd: " << printable(line) << "\n";
+  return outcome->unsent.empty() ? exit_code::done : exit_code::failed;
+}
+
 using Options = std::shared_ptr<BenchOptions>;
 
 CLI::App* add_mode(CLI::App& bench, Context& context, const std::string& name, const std::string& description,
-                   int (*measure)(const Context&, const BenchOptions&), Options& options) {
+                   Need need, Mode mode, Options& options) {
   auto* command = bench.add_subcommand(name, description);
   options = std::make_shared<BenchOptions>();
   add_config_options(*command, *options);
@@ -19,8 +50,8 @@ CLI::App* add_mode(CLI::App& bench, Context& context, const std::string& name, c
       ->capture_default_str();
   command->add_option("--window", options->window, "Messages in flight (default: relay.window)");
   command->add_flag("--json", options->json, "The figures as one JSON object");
-  command->callback([&context, options, measure] {
-    context.action = [&context, options, measure] { return measure(context, *options); };
+  command->callback([&context, options, need, mode] {
+    context.action = [&context, options, need, mode] { return measure(context, *options, need, mode); };
   });
   return command;
 }
@@ -43,7 +74,7 @@ void add_bench(CLI::App& app, Context& context) {
   auto* drain =
       add_mode(*bench, context, "drain",
                "Inserts a backlog, then relays everything that the table holds, from the oldest row",
-               bench_drain, options);
+               Need::relay, bench::drain, options);
   add_database_option(*drain, *options);
   add_rows_option(*drain, *options, "Rows to insert before; 0: relay what is there already");
   drain->add_flag("--seed-only", options->seed_only, "Insert the rows and stop");
@@ -55,15 +86,15 @@ void add_bench(CLI::App& app, Context& context) {
       ->needs("--refuse-every");
   drain->add_option("--refuse-key", options->refusals.key, "Turn all messages of this key away, always");
 
-  auto* broker =
-      add_mode(*bench, context, "broker",
-               "The same without a database: rows made up in memory go to the broker", bench_broker, options);
+  auto* broker = add_mode(*bench, context, "broker",
+                          "The same without a database: rows made up in memory go to the broker",
+                          Need::nothing, bench::broker, options);
   add_rows_option(*broker, *options, "Messages to send");
 
   auto* latency =
       add_mode(*bench, context, "latency",
                "Commits single rows at a steady rate and takes the time until the broker has each",
-               bench_latency, options);
+               Need::relay, bench::latency, options);
   add_database_option(*latency, *options);
   latency->add_option("--rate", options->rate, "Commits per second")
       ->check(CLI::Range(1, 1'000'000))

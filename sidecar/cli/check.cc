@@ -85,7 +85,7 @@ std::vector<std::string> full_names(const std::vector<std::string>& patterns) {
 void check_route(const Context& context, const Config& config, const RouteConfig& route, Duration limit,
                  Report& report) {
   const std::string subject = "route " + route.name + " (" + redacted(route.to) + ")";
-  const BrokerAdapter* adapter = broker_adapter_for(context, route.to);
+  const BrokerAdapter* adapter = adapter_for(context.wiring.adapters.brokers, route.to);
   const BrokerTarget target{route.to, config.source, route.attributes, route.settings, true, config.shards};
   const auto broker = adapter->open(target);
   if (!broker) return report.fault(broker.error().fault, subject + ": " + broker.error().text, "");
@@ -108,7 +108,7 @@ void check_route(const Context& context, const Config& config, const RouteConfig
 
 int check(const Context& context, const CheckOptions& options) {
   if (options.defaults) {
-    context.wiring.out << documented_defaults(context.wiring.brokers);
+    context.wiring.out << documented_defaults(context.wiring.adapters.brokers);
     return exit_code::done;
   }
   Report report(context.wiring.out);

@@ -3,9 +3,8 @@
 
 #include <functional>
 #include <iosfwd>
-#include <span>
 
-#include "cli/run_relay.h"
+#include "assembly/run_relay.h"
 #include "config/config.h"
 #include "config/interpolate.h"
 #include "core/adapter.h"
@@ -14,14 +13,13 @@ namespace outbox {
 
 /// What of the program the commands use; main.cc fills it in, tests put their own.
 struct Wiring {
-  std::span<const BrokerAdapter> brokers;
-  std::span<const StoreAdapter> stores;
+  Adapters adapters;
   Environment environment;
   std::istream& in;
   std::ostream& out;
   std::ostream& err;
-  /// The relay, until a signal ends it or, with `once`, everything is relayed. Answers the exit code.
-  std::function<int(const Config& config, const Reload& reload, bool once)> run_relay;
+  /// The relay, until a signal ends it or, with `once`, everything is relayed. As run_relay().
+  std::function<Result<bool>(const Config& config, const Reload& reload, bool once)> run_relay;
 };
 
 /// See exit_code.h for what it answers. Never throws.

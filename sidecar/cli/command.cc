@@ -3,21 +3,10 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
-
-#include "core/url.h"
 
 namespace outbox::cli {
 namespace {
-
-template <class Adapter>
-const Adapter* find(std::span<const Adapter> adapters, const std::string& url) {
-  const std::string scheme = scheme_of(url);
-  for (const Adapter& adapter : adapters)
-    if (std::ranges::find(adapter.schemes, scheme) != adapter.schemes.end()) return &adapter;
-  return nullptr;
-}
 
 std::string key_and_value(std::string& text) {
   const auto equals = text.find('=');
@@ -50,8 +39,8 @@ void add_listen_option(CLI::App& command, CommonOptions& options) {
 Loaded load(const Context& context, const CommonOptions& options, Need need) {
   Sources sources;
   sources.environment = context.wiring.environment;
-  sources.brokers = context.wiring.brokers;
-  sources.stores = context.wiring.stores;
+  sources.brokers = context.wiring.adapters.brokers;
+  sources.stores = context.wiring.adapters.stores;
   sources.database_required = need != Need::nothing;
   sources.routes_required = need == Need::relay;
   const auto variable = sources.environment.find(config_file_variable);
@@ -78,19 +67,12 @@ std::optional<Config> configure(const Context& context, const CommonOptions& opt
   return std::nullopt;
 }
 
-const StoreAdapter* store_adapter_for(const Context& context, const std::string& url) {
-  return find(context.wiring.stores, url);
-}
-
-const BrokerAdapter* broker_adapter_for(const Context& context, const std::string& url) {
-  return find(context.wiring.brokers, url);
+const StoreAdapter& store_adapter(const Context& context, const Config& config) {
+  return *adapter_for(context.wiring.adapters.stores, config.database_url);
 }
 
 Result<std::unique_ptr<Admin>> open_admin(const Context& context, const Config& config) {
-  const StoreAdapter* adapter = store_adapter_for(context, config.database_url);
-  if (!adapter || !adapter->open_admin)
-    return Error{Fault::misconfigured, "no adapter takes this database URL"};
-  return adapter->open_admin({config.database_url, config.table});
+  return store_adapter(context, config).open_admin({config.database_url, config.table});
 }
 
 std::string this_actor() {

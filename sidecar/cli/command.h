@@ -47,9 +47,8 @@ std::optional<Config> configure(const Context& context, const CommonOptions& opt
 /// As above, but hands the faults over.
 Loaded load(const Context& context, const CommonOptions& options, Need need);
 
-/// The adapter that a URL's scheme names; nullptr when there is none.
-const StoreAdapter* store_adapter_for(const Context& context, const std::string& url);
-const BrokerAdapter* broker_adapter_for(const Context& context, const std::string& url);
+/// The adapter of the configured database.
+const StoreAdapter& store_adapter(const Context& context, const Config& config);
 
 /// The commands' port to the configured database; nothing is connected yet.
 Result<std::unique_ptr<Admin>> open_admin(const Context& context, const Config& config);

@@ -1,31 +1,69 @@
-#include "cli/demo/demo.h"
+#include "demo/demo.h"
+
+#include <algorithm>
+#include <ostream>
 
 #include "cli/command.h"
+#include "cli/table.h"
+#include "demo/narrator.h"
 
 namespace outbox::cli {
 namespace {
+
+std::string account_table(const std::vector<demo::Count>& account) {
+  const auto right = [](const std::string& text) {
+    return std::string(text.size() < 7 ? 7 - text.size() : 0, ' ') + text;
+  };
+  std::vector<std::vector<std::string>> rows;
+  for (const demo::Count& count : account)
+    rows.push_back({count.what, count.counted_in, right(demo::grouped(count.number)),
+                    right(count.must_be ? demo::grouped(*count.must_be) : ""),
+                    !count.must_be   ? ""
+                    : count.agrees() ? "✓"
+                                     : "✗"});
+  return table({"", "COUNTED IN", right("NUMBER"), right("MUST BE"), ""}, rows);
+}
+
+int run(const Context& context, const demo::Options& options) {
+  const auto outcome = demo::run(options, context.wiring.out);
+  if (!outcome) return fail(context, outcome.error());
+  const bool agree = outcome->is_through && std::ranges::all_of(outcome->account, &demo::Count::agrees);
+  context.wiring.out << "\n"
+                     << account_table(outcome->account) << "\n"
+                     << (agree ? "✓ All agree: nothing lost, nothing invented, nothing done twice, every "
+                                 "customer's order kept.\n"
+                               : "✗ They do not agree, and they should: see the lines marked ✗. With --keep "
+                                 "all files stay.\n");
+  return agree ? exit_code::done : exit_code::failed;
+}
+
+int ended(const Context& context, const Result<void>& service) {
+  return service ? exit_code::done : fail(context, service.error());
+}
 
 /// The processes of the story, started by `outboxd demo`; not for people, so the help does not list them.
 void add_services(CLI::App& app, Context& context) {
   auto* services = app.add_subcommand("demo-service", "A process of outboxd demo")->group("");
   services->require_subcommand(1);
 
-  auto shop = std::make_shared<demo::OrderService>();
+  auto shop = std::make_shared<demo::ShopTask>();
   auto* orders = services->add_subcommand("orders", "Places orders");
   orders->add_option("--instance", shop->instance)->required();
   orders->add_option("--orders", shop->orders)->required();
   orders->add_option("--seed", shop->seed)->required();
-  orders->add_option("--pace", shop->pace_microseconds)->required();
+  auto pace_microseconds = std::make_shared<std::int64_t>();
+  orders->add_option("--pace", *pace_microseconds)->required();
   orders->add_option("--stop-between", shop->stop_between)->required();
-  orders->callback([&context, shop] {
-    context.action = [&context, shop] { return demo::run_order_service(*shop, context.wiring.err); };
+  orders->callback([&context, shop, pace_microseconds] {
+    shop->pace = std::chrono::microseconds(*pace_microseconds);
+    context.action = [&context, shop] { return ended(context, demo::run_order_service(*shop)); };
   });
 
   auto from = std::make_shared<std::string>();
   auto* carts = services->add_subcommand("carts", "Clears carts");
   carts->add_option("--from", *from)->required();
   carts->callback([&context, from] {
-    context.action = [&context, from] { return demo::run_cart_service(*from, context.wiring.err); };
+    context.action = [&context, from] { return ended(context, demo::run_cart_service(*from)); };
   });
 }
 
@@ -59,11 +97,8 @@ void add_demo(CLI::App& app, Context& context) {
       "a\n"
       "bad moment and started again. Then everything is counted in the files they leave.\n"
       "Exit code: 0 when all counts agree, else 1.");
-  command->callback([&context, options] {
-    context.action = [&context, options] {
-      return demo::run(*options, context.wiring.out, context.wiring.err);
-    };
-  });
+  command->callback(
+      [&context, options] { context.action = [&context, options] { return run(context, *options); }; });
   add_services(app, context);
 }
 

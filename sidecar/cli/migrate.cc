@@ -39,7 +39,7 @@ std::string label(int version, const std::string& name) {
 
 Result<Session> connect(const Context& context, const Config& config) {
   Session session;
-  session.known = store_adapter_for(context, config.database_url)->migrations;
+  session.known = store_adapter(context, config).migrations;
   auto admin = open_admin(context, config);
   if (!admin) return admin.error();
   session.admin = std::move(*admin);
@@ -136,10 +136,10 @@ int with_session(const Context& context, const MigrateOptions& options, Action a
 const StoreAdapter* dialect_of(const Context& context, const MigrateOptions& options) {
   if (options.dialect.empty()) {
     const auto config = configure(context, options, Need::database);
-    return config ? store_adapter_for(context, config->database_url) : nullptr;
+    return config ? &store_adapter(context, *config) : nullptr;
   }
-  const auto found = std::ranges::find(context.wiring.stores, options.dialect, &StoreAdapter::name);
-  return found == context.wiring.stores.end() ? nullptr : &*found;
+  const auto found = std::ranges::find(context.wiring.adapters.stores, options.dialect, &StoreAdapter::name);
+  return found == context.wiring.adapters.stores.end() ? nullptr : &*found;
 }
 
 int print(const Context& context, const MigrateOptions& options) {
@@ -192,7 +192,7 @@ void add_migrate(CLI::App& app, Context& context) {
   auto* printing =
       add_step(*migrate, context, options, "print", "Prints the SQL, for your own migration tool", print);
   std::vector<std::string> dialects;
-  for (const StoreAdapter& adapter : context.wiring.stores) dialects.emplace_back(adapter.name);
+  for (const StoreAdapter& adapter : context.wiring.adapters.stores) dialects.emplace_back(adapter.name);
   printing->add_option("--dialect", options->dialect, "Of which database (default: that of --db)")
       ->check(CLI::IsMember(dialects));
   printing->add_flag("--down", options->down, "What reverts instead of what applies");

@@ -13,9 +13,11 @@ int run(const Context& context, const RunOptions& options) {
   if (!config) return exit_code::configuration;
   set_up_log(config->log_format, config->log_level);
   const auto reload = [&] { return configure(context, options, Need::relay); };
-  const int code = context.wiring.run_relay(*config, reload, options.once);
+  const auto all_sent = context.wiring.run_relay(*config, reload, options.once);
+  if (!all_sent) log_line(Level::error, "relay.refused", {{"error", all_sent.error().text}});
   flush_log();
-  return code;
+  if (!all_sent) return exit_code::of(all_sent.error().fault);
+  return *all_sent ? exit_code::done : exit_code::failed;
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ Result<Json> status_of_database(const Context& context, const Config& config, co
               {"state", attended ? "unknown" : "degraded"},
               {"reasons", reasons},
               {"database",
-               {{"kind", store_adapter_for(context, config.database_url)->name},
+               {{"kind", store_adapter(context, config).name},
                 {"url", redacted(config.database_url)},
                 {"connected", true}}},
               {"routes", routes}};

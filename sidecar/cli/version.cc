@@ -43,13 +43,13 @@ void add_version(CLI::App& app, Context& context) {
       const Wiring& wiring = context.wiring;
       if (*json)
         wiring.out << nlohmann::ordered_json{{"version", version()},
-                                             {"databases", names(wiring.stores)},
-                                             {"brokers", names(wiring.brokers)}}
+                                             {"databases", names(wiring.adapters.stores)},
+                                             {"brokers", names(wiring.adapters.brokers)}}
                           .dump(2)
                    << "\n";
       else
-        wiring.out << version_line() << "\ndatabases: " << list(wiring.stores)
-                   << "\nbrokers:   " << list(wiring.brokers) << "\n";
+        wiring.out << version_line() << "\ndatabases: " << list(wiring.adapters.stores)
+                   << "\nbrokers:   " << list(wiring.adapters.brokers) << "\n";
       return exit_code::done;
     };
   });

@@ -2,6 +2,7 @@
 // them all.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -16,6 +17,7 @@
 #include "core/admin.h"
 #include "core/broker.h"
 #include "core/store.h"
+#include "core/url.h"
 
 namespace outbox {
 
@@ -77,5 +79,20 @@ struct StoreAdapter {
   std::function<Result<std::unique_ptr<Admin>>(const StoreTarget&)> open_admin;
   std::string_view missing{};
 };
+
+/// What a build has. The tables outlive all that is opened by them.
+struct Adapters {
+  std::span<const BrokerAdapter> brokers;
+  std::span<const StoreAdapter> stores;
+};
+
+/// The adapter that a URL's scheme names; nullptr when there is none.
+template <class Adapter>
+const Adapter* adapter_for(std::span<const Adapter> adapters, std::string_view url) {
+  const std::string scheme = scheme_of(url);
+  for (const Adapter& adapter : adapters)
+    if (std::ranges::find(adapter.schemes, scheme) != adapter.schemes.end()) return &adapter;
+  return nullptr;
+}
 
 }  // namespace outbox

@@ -11,8 +11,8 @@
 
 #include <doctest/doctest.h>
 
-#include "cli/demo/account.h"
-#include "cli/demo/database.h"
+#include "demo/account.h"
+#include "demo/database.h"
 #include "tests/support/eventually.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-using namespace outbox::cli::demo;
+using namespace outbox::demo;
 using outbox::test::eventually;
 using outbox::test::Process;
 using outbox::test::run;
@@ -70,8 +70,7 @@ class Kept {
 /// The lines of the account that do not agree.
 std::vector<std::string> disagreements(const TempDir& directory) {
   std::vector<std::string> found;
-  for (const Count& count :
-       take_account({directory.path().string(), "file:" + (directory / "events.ndjson"), 100}))
+  for (const Count& count : take_account({directory.path().string(), directory / "events.ndjson", 100}))
     if (!count.agrees()) found.push_back(count.what);
   return found;
 }

@@ -39,7 +39,7 @@ struct CliSetup {
   Environment environment{};
   FakeDatabase* database = nullptr;
   std::string input{};
-  int relay_code = 0;
+  Result<bool> relay = true;
 };
 
 struct Ran {
@@ -80,12 +80,16 @@ inline Ran outboxd(const std::vector<std::string>& arguments, const CliSetup& se
   std::istringstream in(setup.input);
   std::ostringstream out, err;
   Ran ran;
-  const Wiring wiring{
-      brokers, stores, setup.environment, in, out, err, [&](const Config& config, const Reload&, bool once) {
-        ran.relay = config;
-        ran.once = once;
-        return setup.relay_code;
-      }};
+  const Wiring wiring{{brokers, stores},
+                      setup.environment,
+                      in,
+                      out,
+                      err,
+                      [&](const Config& config, const Reload&, bool once) {
+                        ran.relay = config;
+                        ran.once = once;
+                        return setup.relay;
+                      }};
   std::vector<const char*> argv = {"outboxd"};
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
   ran.code = run_cli(static_cast<int>(argv.size()), argv.data(), wiring);

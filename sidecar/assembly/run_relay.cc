@@ -1,0 +1,159 @@
+#include "assembly/run_relay.h"
+
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/url.h"
+#include "http/server.h"
+#include "runtime/log.h"
+#include "runtime/signals.h"
+#include "runtime/version.h"
+
+namespace outbox {
+namespace {
+
+/// Where operators find the database, which a reload may move. Any thread.
+class OperatorDatabase {
+ public:
+  OperatorDatabase(const Adapters& adapters, const Config& config) : stores_(adapters.stores) { set(config); }
+
+  void set(const Config& config) {
+    const std::lock_guard lock(mutex_);
+    target_ = {config.database_url, config.table};
+  }
+
+  Result<std::unique_ptr<Admin>> open() const {
+    const std::lock_guard lock(mutex_);
+    return adapter_for(stores_, target_.url)->open_admin(target_);
+  }
+
+ private:
+  const std::span<const StoreAdapter> stores_;
+  mutable std::mutex mutex_;
+  StoreTarget target_;
+};
+
+/// The process at work, which a reload replaces by the next one, and what is asked of it meanwhile.
+class Service : public StatusSource {
+ public:
+  Service(std::unique_ptr<RelayProcess> process, const Reload& reload, const Adapters& adapters,
+          std::shared_ptr<OperatorDatabase> database, bool once)
+      : process_(std::move(process)),
+        reload_(reload),
+        adapters_(adapters),
+        database_(std::move(database)),
+        once_(once) {}
+
+  /// True when nothing was left unsent.
+  bool run() {
+    for (;;) {
+      const bool all_sent = process_->run();
+      std::unique_ptr<RelayProcess> last;  // is destroyed after the lock is given back
+      const std::lock_guard lock(mutex_);
+      if (!next_) return all_sent;
+      last = std::exchange(process_, std::move(next_));
+    }
+  }
+
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    next_.reset();
+    process_->request_stop();
+  }
+
+  Result<void> reload() {
+    const std::lock_guard one_at_a_time(reload_mutex_);
+    const auto config = reload_();
+    if (!config) return not_reloaded("the file has faults; going on with the configuration as it was");
+    auto next = assemble(*config, adapters_, once_);
+    if (!next) return not_reloaded(next.error().text + "; going on with the configuration as it was");
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return Error{Fault::refused, "the relay is stopping"};
+    next_ = std::move(*next);
+    database_->set(*config);
+    process_->request_stop();
+    reload_success_ = true;
+    log_line(Level::info, "config.reloaded",
+             {{"routes", config->routes.size()}, {"next", "[http] and [log] need a restart"}});
+    return {};
+  }
+
+  [[nodiscard]] Status status() const override {
+    const std::lock_guard lock(mutex_);
+    Status status = process_->status();
+    status.config_reload_success = reload_success_;
+    return status;
+  }
+
+  [[nodiscard]] std::vector<std::string> stuck() const override {
+    const std::lock_guard lock(mutex_);
+    return process_->stuck();
+  }
+
+  [[nodiscard]] std::vector<std::string> unsent() const { return process_->unsent(); }
+
+ private:
+  Result<void> not_reloaded(const std::string& error) {
+    log_line(Level::error, "config.reload", {{"error", error}});
+    const std::lock_guard lock(mutex_);
+    reload_success_ = false;
+    return Error{Fault::refused, error};
+  }
+
+  std::mutex reload_mutex_;  ///< taken first
+  mutable std::mutex mutex_;
+  std::unique_ptr<RelayProcess> process_;
+  std::unique_ptr<RelayProcess> next_;
+  bool stopping_ = false;
+  bool reload_success_ = true;
+  const Reload& reload_;
+  const Adapters& adapters_;
+  const std::shared_ptr<OperatorDatabase> database_;
+  const bool once_;
+};
+
+/// What HTTP lets operators do with this process and its database.
+Administration administration(const std::shared_ptr<OperatorDatabase>& database, Service& service) {
+  return {[database] { return database->open(); },
+          [&service](const std::string& actor) {
+            log_line(Level::info, "config.reload", {{"by", actor}});
+            return service.reload();
+          }};
+}
+
+}  // namespace
+
+Result<bool> run_relay(const Config& config, const Reload& reload, const Adapters& adapters, bool once) {
+  Signals signals;
+  auto process = assemble(config, adapters, once);
+  if (!process) return process.error();
+  const auto database = std::make_shared<OperatorDatabase>(adapters, config);
+  Service service(std::move(*process), reload, adapters, database, once);
+
+  std::unique_ptr<HttpServer> http;
+  if (!config.http_listen.empty() && !once) {
+    auto started = HttpServer::start(config.http_listen, config.http_token, service, {},
+                                     administration(database, service));
+    if (!started) return started.error();
+    http = std::move(*started);
+  }
+  signals.listen({[&] { service.stop(); }, [&] { (void)service.reload(); }});
+  log_line(Level::info, "relay.started",
+           {{"version", version()},
+            {"database", redacted(config.database_url)},
+            {"routes", config.routes.size()},
+            {"http", http ? config.http_listen : "off"}});
+  const bool all_sent = service.run();
+  if (http) http->stop();
+  if (once)
+    for (const std::string& line : service.unsent()) log_line(Level::error, "relay.unsent", {{"what", line}});
+  log_line(Level::info, "relay.stopped");
+  return !once || all_sent;
+}
+
+}  // namespace outbox
