@@ -22,13 +22,23 @@ Relay::Relay(RelayOptions options)
 void Relay::absorb(Instant now, Event event) {
   if (phase_ == Phase::stopped) return;  // an answer that came too late
   std::visit([&](auto& what) { on(now, what); }, event);
-  mark_moved_ = rows_.take_moved() || mark_moved_;
+  check_invariants();
+}
+
+void Relay::ask(Request request) {
+  assert(!asked_.has(request));
+  asked_.add(request);
+}
+
+void Relay::answered(Request request) {
+  assert(asked_.has(request));
+  asked_.remove(request);
 }
 
 // ---- the store's answers ----
 
 void Relay::on(Instant now, AcquireAnswer& answer) {
-  assert(phase_ == Phase::acquiring);
+  answered(Request::acquire);
   phase_ = Phase::apart;
   if (!answer.result) return trouble(now, store_trouble_, answer.result.error());
   // The failures stay counted until a beat or a mark is saved: a database that only lets read would have the
@@ -50,38 +60,34 @@ void Relay::on(Instant now, AcquireAnswer& answer) {
   paused_ = granted.paused;
   rows_.clear(granted.mark);
   held_.clear();
-  held_known_ = recount_held_ = held_first_ = false;
+  unknown_ = {Unknown::held_keys, Unknown::log};
   held_due_.reset();
   settled_end_ = settling_end_ = published_end_ = rows_.done_end();
-  mark_moved_ = caught_up_ = false;
   read_mark_ = std::move(granted.mark);
-  beat_confirmed();
-}
-
-/// The database has seen our epoch: the lease runs from the moment at which we asked, not from that of the
-/// answer.
-void Relay::beat_confirmed() {
+  // The database has seen our epoch: the lease runs from the moment at which we asked, not from that of the
+  // answer.
   lease_from_ = beat_sent_at_;
 }
 
 void Relay::on(Instant now, RenewAnswer& answer) {
-  renewing_ = false;
+  answered(Request::renew);
   if (!answer.result) return store_failed(now, answer.result.error());
   store_trouble_ = {};
-  beat_confirmed();
+  lease_from_ = beat_sent_at_;
 }
 
 void Relay::on(Instant, ReleaseAnswer&) {
   // Released, fenced or out of reach: in each case there is nothing more to give back.
-  phase_ = draining_ ? Phase::stopped : Phase::apart;
+  answered(Request::release);
+  phase_ = intent_ == Intent::stop ? Phase::stopped : Phase::apart;
 }
 
 void Relay::on(Instant now, ReadAnswer& answer) {
-  reading_ = false;
+  answered(Request::read);
   if (!answer.result) return store_failed(now, answer.result.error());
   if (phase_ != Phase::holding) return;
   Batch& batch = *answer.result;
-  caught_up_ = !batch.more;
+  unknown_.set(Unknown::log, batch.more);
   read_mark_ = batch.end;
   counted_.pending_exact = !batch.more;
   const std::size_t unrouted = rows_.add(std::move(batch), now, options_.filter);
@@ -89,11 +95,11 @@ void Relay::on(Instant now, ReadAnswer& answer) {
 }
 
 void Relay::on(Instant now, SettleAnswer& answer) {
-  settling_ = false;
+  answered(Request::settle);
   if (!answer.result) return store_failed(now, answer.result.error());
   settled_end_ = settling_end_;
   store_trouble_ = {};
-  beat_confirmed();
+  lease_from_ = beat_sent_at_;
   held_.results_are_saved();
   rows_.held_is_saved(settling_keys_, answer.result->freed);
   held_total_ += settling_held_;
@@ -101,22 +107,22 @@ void Relay::on(Instant now, SettleAnswer& answer) {
 }
 
 void Relay::on(Instant now, HeldKeysAnswer& answer) {
-  counting_held_ = false;
+  answered(Request::held_keys);
   if (!answer.result) return store_failed(now, answer.result.error());
   if (phase_ != Phase::holding) return;
-  held_known_ = true;
+  unknown_.remove(Unknown::held_keys);
   rows_.stored_keys_are(std::move(answer.result->blocked));
   held_total_ = answer.result->rows_total;
   if (answer.result->next_due_in) held_due(now + *answer.result->next_due_in);
 }
 
 void Relay::on(Instant now, ReadHeldAnswer& answer) {
-  reading_held_ = false;
+  answered(Request::read_held);
   if (!answer.result) return store_failed(now, answer.result.error());
   if (phase_ != Phase::holding) return;
   if (answer.result->next_due_in) held_due(now + *answer.result->next_due_in);
   if (answer.result->next_due_in == Duration::zero()) held_look_at_ = now;
-  held_first_ = answer.result->more_keys;
+  unknown_.set(Unknown::held_due, answer.result->more_keys);
   held_.load(std::move(*answer.result), now);
 }
 
@@ -125,7 +131,7 @@ void Relay::held_due(Instant when) {
 }
 
 void Relay::on(Instant now, WaitAnswer& answer) {
-  waiting_ = false;
+  answered(Request::wait);
   if (!answer.result) return store_failed(now, answer.result.error());
   switch (*answer.result) {
     case Woken::notified:
@@ -137,7 +143,7 @@ void Relay::on(Instant now, WaitAnswer& answer) {
     case Woken::interrupted:
       return;
   }
-  caught_up_ = false;
+  unknown_.add(Unknown::log);
 }
 
 /// The session is over, so every position in memory is dead: start over from the saved mark.
@@ -151,7 +157,7 @@ void Relay::store_failed(Instant now, const Error& error) {
   }
   if (phase_ != Phase::holding) return;
   phase_ = Phase::leaving;
-  caught_up_ = false;
+  unknown_.add(Unknown::log);
 }
 
 void Relay::trouble(Instant now, Trouble& which, const Error& error) {
@@ -175,7 +181,7 @@ void Relay::on(Instant now, BrokerAnswer& answer) {
   for (const Delivery& delivery : answer.answers->deliveries) on_delivery(now, delivery, alone, error);
   if (answer.answers->session) on_session(now, *answer.answers->session, error);
   if (error) trouble(now, broker_trouble_, *error);
-  if (in_flight() == 0) ordered_recovery_ = false;
+  if (session_ == BrokerSession::recovering && in_flight() == 0) session_ = BrokerSession::up;
 }
 
 void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::optional<Error>& error) {
@@ -237,7 +243,7 @@ void Relay::accepted(Instant now, Ticket ticket) {
 void Relay::put_back(Ticket ticket) {
   if (HeldWindow::owns(ticket)) return held_.put_back(ticket);
   rows_.put_back(ticket);
-  ordered_recovery_ = options_.traits.ordered_pipeline;
+  if (options_.traits.ordered_pipeline && connected()) session_ = BrokerSession::recovering;
 }
 
 /// Its fate is written with the next settle; until then nothing of its key goes out.
@@ -264,8 +270,8 @@ void Relay::on_session(Instant now, const Session& session, std::optional<Error>
   switch (session.state) {
     case Session::State::up:
       session_ = BrokerSession::up;
+      if (up_since_) ++counted_.broker_reconnects_total;
       up_since_ = now;
-      if (std::exchange(ever_up_, true)) ++counted_.broker_reconnects_total;
       // The failures stay counted until something is accepted: a session that breaks at once backs off
       // further.
       broker_trouble_.reason.clear();
@@ -273,8 +279,7 @@ void Relay::on_session(Instant now, const Session& session, std::optional<Error>
     case Session::State::down:
     case Session::State::misconfigured:
       // A session that held for long was no failure, though nothing was there to be accepted.
-      if (session_ == BrokerSession::up && now - up_since_ >= options_.retry.backoff_max)
-        broker_trouble_.failures = 0;
+      if (connected() && now - *up_since_ >= options_.retry.backoff_max) broker_trouble_.failures = 0;
       session_ = BrokerSession::down;
       flight_max_ = 1;
       error = {session.state == Session::State::down ? Fault::unavailable : Fault::misconfigured,
@@ -292,8 +297,12 @@ void Relay::on(Instant, Resume&) {
   paused_ = false;
 }
 
+void Relay::on(Instant, Share& share) {
+  if (intent_ != Intent::stop) intent_ = share.wanted ? Intent::hold : Intent::hand_over;
+}
+
 void Relay::on(Instant now, Stop&) {
-  if (std::exchange(draining_, true)) return;
+  if (std::exchange(intent_, Intent::stop) == Intent::stop) return;
   drain_until_ = now + options_.drain_timeout;
 }
 

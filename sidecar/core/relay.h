@@ -2,7 +2,9 @@
 // never does: no I/O, no clock, no thread, no log. One thread owns it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <random>
 #include <string>
@@ -46,7 +48,9 @@ class Relay {
   [[nodiscard]] std::uint64_t unrouted_total() const { return counted_.unrouted_total; }
 
   /// What was relayed or passed is behind the saved mark, and nothing else is known to be there.
-  [[nodiscard]] bool all_through() const { return caught_up_ && rows_.empty() && !mark_moved_ && !settling_; }
+  [[nodiscard]] bool all_through() const {
+    return caught_up() && rows_.empty() && !rows_.moved() && !asked_.has(Request::settle);
+  }
 
   /// It holds the lease.
   [[nodiscard]] bool holding() const { return phase_ == Phase::holding; }
@@ -56,13 +60,58 @@ class Relay {
 
  private:
   /// Where it stands with its lease.
-  enum class Phase {
+  enum class Phase : std::uint8_t {
     apart,  ///< no lease, nothing outstanding: may acquire
     acquiring,
     holding,
     leaving,  ///< the lease is lost: waits for outstanding answers, then starts over
     releasing,
-    stopped,
+    stopped,  ///< what is still outstanding is answered to nobody
+  };
+
+  /// What it is to do with its lease. Stopping is for good.
+  enum class Intent : std::uint8_t {
+    hold,       ///< and take it when it is free
+    hand_over,  ///< to another relay, and stand apart
+    stop,       ///< at drain_until_ at the latest
+  };
+
+  /// What is asked of the store; each is answered once before it is asked again.
+  enum class Request : std::uint8_t { acquire, renew, release, settle, held_keys, read_held, read, wait };
+
+  /// What it does not know while it holds the lease, and must ask for.
+  enum class Unknown : std::uint8_t {
+    held_keys,     ///< which keys are held; nothing is read from the log before
+    held_changes,  ///< an operator has changed what is held since that was asked for
+    held_due,      ///< more keys were due than were read back; the log waits for them
+    log,           ///< whether rows stand behind the last one read
+  };
+
+  /// Where it stands with the broker.
+  enum class BrokerSession : std::uint8_t {
+    down,
+    connecting,
+    up,
+    recovering,  ///< up, an ordered pipeline: publishes nothing until what is in flight has come back
+  };
+
+  template <class Member>
+  class SetOf {
+   public:
+    SetOf(std::initializer_list<Member> members = {}) {
+      for (const Member member : members) add(member);
+    }
+    void add(Member member) { bits_ |= bit(member); }
+    void remove(Member member) { bits_ &= ~bit(member); }
+    void set(Member member, bool is_in) { is_in ? add(member) : remove(member); }
+    [[nodiscard]] bool has(Member member) const { return (bits_ & bit(member)) != 0; }
+    [[nodiscard]] bool has_any(SetOf others) const { return (bits_ & others.bits_) != 0; }
+    [[nodiscard]] bool is_within(SetOf others) const { return (bits_ & ~others.bits_) == 0; }
+    [[nodiscard]] bool empty() const { return bits_ == 0; }
+
+   private:
+    static unsigned bit(Member member) { return 1U << static_cast<unsigned>(member); }
+    unsigned bits_ = 0;
   };
 
   /// Why the route publishes nothing for a while.
@@ -75,8 +124,6 @@ class Relay {
     [[nodiscard]] bool present() const { return !reason.empty(); }
     [[nodiscard]] bool waits(Instant now) const { return present() && now < retry_at; }
   };
-
-  enum class BrokerSession { down, connecting, up };
 
   void on(Instant now, AcquireAnswer& answer);
   void on(Instant now, RenewAnswer& answer);
@@ -91,9 +138,9 @@ class Relay {
   void on(Instant now, Resume&);
   void on(Instant now, Stop&);
   void on(Instant, Tick&) {}
-  void on(Instant, Nudge&) { caught_up_ = false; }
-  void on(Instant, HeldChanged&) { recount_held_ = true; }
-  void on(Instant, Share& share) { wanted_ = share.wanted; }
+  void on(Instant, Nudge&) { unknown_.add(Unknown::log); }
+  void on(Instant, HeldChanged&) { unknown_.add(Unknown::held_changes); }
+  void on(Instant, Share& share);
 
   void on_delivery(Instant now, const Delivery& delivery, bool alone, std::optional<Error>& error);
   void on_session(Instant now, const Session& session, std::optional<Error>& error);
@@ -108,7 +155,9 @@ class Relay {
   void note_held(Instant now, const HeldWrites& held);
   void trouble(Instant now, Trouble& which, const Error& error);
   void store_failed(Instant now, const Error& error);
-  void beat_confirmed();
+  void ask(Request request);
+  void answered(Request request);
+  void check_invariants() const;
 
   void plan_acquire(Instant now, Commands& commands);
   void plan_publish(Instant now, Commands& commands);
@@ -117,6 +166,7 @@ class Relay {
   void plan_held(Instant now, Commands& commands);
   void plan_read(Commands& commands);
   void plan_hand_over(Commands& commands);
+  void release(Commands& commands);
   void plan_leave(Instant now, Commands& commands);
   void plan_stop(Instant now, Commands& commands);
   void plan_wake(Instant now, Commands& commands);
@@ -124,9 +174,16 @@ class Relay {
   [[nodiscard]] const Message* next_to_publish(Instant now, Ticket& ticket);
   [[nodiscard]] std::size_t in_flight() const { return rows_.in_flight() + held_.in_flight(); }
   [[nodiscard]] bool held_full() const { return held_total_ >= options_.held_max; }
-  [[nodiscard]] bool store_owes_answers() const {
-    return reading_ || settling_ || renewing_ || counting_held_ || reading_held_;
+  /// What was handed over, of the log and of the held rows, and is not written yet: a crash now repeats it.
+  [[nodiscard]] std::size_t exposed() const {
+    return static_cast<std::size_t>(std::max(published_end_, settled_end_) - settled_end_) + held_.exposed();
   }
+  [[nodiscard]] bool connected() const {
+    return session_ == BrokerSession::up || session_ == BrokerSession::recovering;
+  }
+  [[nodiscard]] bool caught_up() const { return !unknown_.has(Unknown::log); }
+  /// A store that sleeps owes nothing.
+  [[nodiscard]] bool store_owes_answers() const { return !asked_.is_within({Request::wait}); }
   [[nodiscard]] bool all_settled() const;
   [[nodiscard]] bool nothing_left(Instant now) const;
 
@@ -136,45 +193,37 @@ class Relay {
   HeldWindow held_;
 
   Phase phase_ = Phase::apart;
+  Intent intent_ = Intent::hold;
+  Instant drain_until_{};
+  SetOf<Request> asked_;  ///< and not answered
+  SetOf<Unknown> unknown_ = {Unknown::held_keys, Unknown::log};
+
   Lease lease_;
-  Mark read_mark_;                     ///< where the next read begins
-  Ordinal settled_end_ = 1;            ///< everything before is behind the saved mark
-  Ordinal settling_end_ = 1;           ///< what the outstanding settle will make of it
-  Ordinal published_end_ = 1;          ///< everything from here on was never handed over
-  bool mark_moved_ = false;            ///< since the last settle was issued
-  Instant settled_at_{};               ///< when the last settle was issued
   Instant beat_sent_at_{};             ///< when the outstanding acquire, renew or settle was issued
   Instant lease_from_{};               ///< confirmed: the lease lasts from here for options_.lease
   std::optional<LeaseHolder> holder_;  ///< who else holds it, and since when unmoved
   Instant holder_unmoved_since_{};
   Instant observe_at_{};
 
-  bool held_known_ = false;  ///< which keys are held; nothing is read before
-  bool recount_held_ = false;
+  Mark read_mark_;             ///< where the next read begins
+  Ordinal settled_end_ = 1;    ///< everything before is behind the saved mark
+  Ordinal settling_end_ = 1;   ///< what the outstanding settle will make of it
+  Ordinal published_end_ = 1;  ///< everything from here on was never handed over
+  Instant settled_at_{};       ///< when the last settle was issued
+
   std::int64_t held_total_ = 0;
-  bool held_first_ = false;             ///< more keys are due than were read back
   std::optional<Instant> held_due_;     ///< when held rows are worth looking for
   Instant held_look_at_{};              ///< not before: so that what falls due one by one is read together
   std::vector<KeyHold> settling_keys_;  ///< of the holds in the outstanding settle
   std::optional<Instant> settling_due_;
   std::int64_t settling_held_ = 0;  ///< by how many rows it changes the total
 
-  bool reading_ = false, settling_ = false, renewing_ = false, waiting_ = false;
-  bool counting_held_ = false, reading_held_ = false;
-  bool caught_up_ = false;  ///< the last read found nothing and nothing has woken us since
-
   BrokerSession session_ = BrokerSession::down;
-  bool ever_up_ = false;
-  Instant up_since_{};
+  std::optional<Instant> up_since_;  ///< the last session that came up
   std::size_t
       flight_max_;  ///< 1 after a failure that may be one message's doing; doubles with each acceptance
   Trouble store_trouble_, broker_trouble_;
-  bool ordered_recovery_ =
-      false;  ///< ordered pipeline: publish nothing until what is in flight has come back
-  bool paused_ = false;
-  bool wanted_ = true;
-  bool draining_ = false;
-  Instant drain_until_{};
+  bool paused_ = false;  ///< by an operator
 
   RouteStatus counted_;  ///< the counters
 };

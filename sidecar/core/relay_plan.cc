@@ -18,10 +18,50 @@ void Relay::plan(Instant now, Commands& commands) {
   plan_hand_over(commands);
   plan_leave(now, commands);
   plan_wake(now, commands);
+  check_invariants();
+}
+
+/// Cheap enough for every step. What is asserted of the broker is only what the relay itself decides.
+void Relay::check_invariants() const {
+  // What a crash repeats, and what the mark has passed.
+  assert(exposed() <= options_.window);
+  assert(in_flight() <= options_.window);
+  assert(flight_max_ >= 1 && flight_max_ <= options_.window);
+  assert(settled_end_ <= settling_end_ && settling_end_ <= rows_.done_end());
+  assert(published_end_ <= rows_.done_end() + rows_.size());
+
+  // No two writes at once, and nothing counted beside a write: which came first could not be told.
+  assert(!(asked_.has(Request::settle) && asked_.has_any({Request::renew, Request::held_keys})));
+  assert(!asked_.has(Request::read) || !unknown_.has(Unknown::held_keys));
+  assert(!asked_.has(Request::read_held) || held_.idle());
+
+  switch (phase_) {
+    case Phase::apart:
+      assert(asked_.empty() && in_flight() == 0);
+      break;
+    case Phase::acquiring:
+      assert(asked_.has(Request::acquire) && asked_.is_within({Request::acquire}) && in_flight() == 0);
+      break;
+    case Phase::holding:
+      assert(!asked_.has_any({Request::acquire, Request::release}));
+      assert(lease_from_ <= beat_sent_at_);
+      assert(asked_.has(Request::settle) || settling_end_ == settled_end_);
+      break;
+    case Phase::leaving:
+      assert(!asked_.has_any({Request::acquire, Request::release}));
+      break;
+    case Phase::releasing:
+      assert(asked_.has(Request::release) && asked_.is_within({Request::release, Request::wait}));
+      assert(intent_ == Intent::stop || in_flight() == 0);
+      break;
+    case Phase::stopped:
+      assert(intent_ == Intent::stop);
+      break;
+  }
 }
 
 void Relay::plan_acquire(Instant now, Commands& commands) {
-  if (phase_ != Phase::apart || draining_ || !wanted_ || store_trouble_.waits(now) ||
+  if (phase_ != Phase::apart || intent_ != Intent::hold || store_trouble_.waits(now) ||
       (holder_ && now < observe_at_))
     return;
   LeaseRequest request{options_.route,
@@ -34,18 +74,19 @@ void Relay::plan_acquire(Instant now, Commands& commands) {
   // The holder's beat has not moved for a whole lease by our own clock: whoever it is has lost it.
   if (holder_ && now - holder_unmoved_since_ >= options_.lease) request.expired = holder_;
   commands.acquire = std::move(request);
+  ask(Request::acquire);
   beat_sent_at_ = now;
   phase_ = Phase::acquiring;
 }
 
 /// A message handed to the broker now must be there before another relay can hold the lease.
 bool Relay::may_publish(Instant now) const {
-  return session_ == BrokerSession::up && !paused_ && !draining_ && wanted_ && !ordered_recovery_ &&
+  return session_ == BrokerSession::up && !paused_ && intent_ == Intent::hold &&
          !broker_trouble_.waits(now) && now < lease_from_ + options_.lease - options_.lease / 4;
 }
 
 void Relay::plan_publish(Instant now, Commands& commands) {
-  if (session_ == BrokerSession::down && !draining_ && !broker_trouble_.waits(now)) {
+  if (session_ == BrokerSession::down && intent_ != Intent::stop && !broker_trouble_.waits(now)) {
     commands.connect = true;
     session_ = BrokerSession::connecting;
   }
@@ -64,17 +105,15 @@ void Relay::plan_publish(Instant now, Commands& commands) {
 const Message* Relay::next_to_publish(Instant now, Ticket& ticket) {
   for (;;) {
     published_end_ = std::max(published_end_, settled_end_);
-    const std::size_t exposed = static_cast<std::size_t>(published_end_ - settled_end_) + held_.exposed();
     auto next_held = held_.next_ready();
-    if (next_held && exposed >= options_.window && !held_.is_exposed(*next_held)) next_held.reset();
-    const Ordinal end = published_end_ + (options_.window - std::min(exposed, options_.window));
+    if (next_held && exposed() >= options_.window && !held_.is_exposed(*next_held)) next_held.reset();
+    const Ordinal end = published_end_ + (options_.window - std::min(exposed(), options_.window));
     const auto next = next_held ? next_held : rows_.next_ready(end);
     if (!next) return nullptr;
     ticket = *next;
     const Message& message = next_held ? held_.message(ticket) : *rows_.at(ticket).message;
     if (!message.defect.empty()) {
       hold(ticket, HeldState::dead, next_held ? held_.attempts(ticket) : 0, std::string(message.defect), {});
-      mark_moved_ = rows_.take_moved() || mark_moved_;
       continue;
     }
     if (next_held) {
@@ -89,14 +128,16 @@ const Message* Relay::next_to_publish(Instant now, Ticket& ticket) {
 
 void Relay::plan_settle(Instant now, Commands& commands) {
   // What is counted in the meantime must be counted before the write or after it.
-  if (settling_ || renewing_ || counting_held_ || (!mark_moved_ && !held_.has_results())) return;
+  if (asked_.has_any({Request::settle, Request::renew, Request::held_keys}) ||
+      (!rows_.moved() && !held_.has_results()))
+    return;
   // Half a window is saved while the other half is published. Where the broker is faster than the store,
   // which then reads without a pause, saving more seldom makes room for reading.
   const std::size_t unsaved = rows_.done_end() - settled_end_;
-  const bool window_used = unsaved >= (reading_ ? options_.window : options_.window / 2);
+  const bool window_used = unsaved >= (asked_.has(Request::read) ? options_.window : options_.window / 2);
   const bool last_one =
-      (!wanted_ && in_flight() == 0) || (draining_ && (in_flight() == 0 || now >= drain_until_));
-  const bool nothing_else = options_.once && caught_up_ && in_flight() == 0;
+      (intent_ != Intent::hold && in_flight() == 0) || (intent_ == Intent::stop && now >= drain_until_);
+  const bool nothing_else = options_.once && caught_up() && in_flight() == 0;
   const bool held_done = held_.has_results() && held_.size() == 0;
   if (!window_used && !held_done && !last_one && !nothing_else &&
       now < settled_at_ + options_.settle_interval)
@@ -105,10 +146,9 @@ void Relay::plan_settle(Instant now, Commands& commands) {
   held.holds = rows_.take_held(now);
   held_.take_results(now, held);
   note_held(now, held);
-  commands.settle = SettleCommand{lease_, rows_.mark(), std::move(held)};
-  settling_ = true;
+  commands.settle = SettleCommand{lease_, rows_.take_mark(), std::move(held)};
+  ask(Request::settle);
   settling_end_ = rows_.done_end();
-  mark_moved_ = false;
   settled_at_ = beat_sent_at_ = now;
 }
 
@@ -134,40 +174,42 @@ void Relay::note_held(Instant now, const HeldWrites& held) {
 }
 
 void Relay::plan_renew(Instant now, Commands& commands) {
-  if (renewing_ || settling_ || now < lease_from_ + options_.lease / 3) return;
+  if (asked_.has_any({Request::renew, Request::settle}) || now < lease_from_ + options_.lease / 3) return;
   commands.renew = lease_;
-  renewing_ = true;
+  ask(Request::renew);
   beat_sent_at_ = now;
 }
 
 /// Held rows are looked for once all that was found before is written: the database would name those again.
 void Relay::plan_held(Instant now, Commands& commands) {
-  if (counting_held_ || settling_ || draining_ || !wanted_) return;
-  if (!held_known_ || recount_held_) {
+  if (asked_.has_any({Request::held_keys, Request::settle}) || intent_ != Intent::hold) return;
+  if (unknown_.has_any({Unknown::held_keys, Unknown::held_changes})) {
     commands.held_keys = HeldKeysCommand{lease_};
-    counting_held_ = true;
-    recount_held_ = false;
+    ask(Request::held_keys);
+    unknown_.remove(Unknown::held_changes);
     return;
   }
   const auto look_at = next_held_look();
-  if (reading_held_ || !held_.idle() || !look_at || now < *look_at || !may_publish(now)) return;
+  if (asked_.has(Request::read_held) || !held_.idle() || !look_at || now < *look_at || !may_publish(now))
+    return;
   const std::size_t rows_max =
       std::max<std::size_t>(1, std::min(options_.held_read_max, options_.window / 4));
   commands.read_held = ReadHeldCommand{lease_, {rows_max, options_.read_bytes_max / 4}};
-  reading_held_ = true;
+  ask(Request::read_held);
   held_due_.reset();
   held_look_at_ = now + options_.settle_interval;
 }
 
 /// Where more keys are due than can be tried at a time, reading on would only put more rows behind them.
 void Relay::plan_read(Commands& commands) {
-  if (reading_ || draining_ || !wanted_ || !held_known_ || held_full() || held_first_) return;
-  if (caught_up_) {
+  if (asked_.has(Request::read) || intent_ != Intent::hold || held_full() ||
+      unknown_.has_any({Unknown::held_keys, Unknown::held_due}))
+    return;
+  if (caught_up()) {
     // The store sleeps only when nothing else is asked of it.
-    if (!options_.once && !waiting_ && !settling_ && !renewing_ && !counting_held_ && !reading_held_) {
-      commands.wait = options_.lease / 3;
-      waiting_ = true;
-    }
+    if (options_.once || !asked_.empty()) return;
+    commands.wait = options_.lease / 3;
+    ask(Request::wait);
     return;
   }
   const std::size_t room_max = options_.window + options_.read_messages_max;
@@ -176,31 +218,30 @@ void Relay::plan_read(Commands& commands) {
     return;
   commands.read = ReadCommand{
       read_mark_, {std::min(options_.read_messages_max, room_max - rows_.size()), options_.read_bytes_max}};
-  reading_ = true;
+  ask(Request::read);
 }
 
 bool Relay::all_settled() const {
-  return in_flight() == 0 && !mark_moved_ && !held_.has_results() && !store_owes_answers();
+  return in_flight() == 0 && !rows_.moved() && !held_.has_results() && !store_owes_answers();
 }
 
 /// For once: everything that was committed is through, or is held and not due for a while.
 bool Relay::nothing_left(Instant now) const {
   const bool held_later = held_.idle() && (!held_due_ || *held_due_ > now + options_.drain_timeout);
-  return phase_ == Phase::holding && held_known_ && all_settled() && held_later &&
-         ((caught_up_ && rows_.empty()) || held_full());
+  return phase_ == Phase::holding && !unknown_.has(Unknown::held_keys) && all_settled() && held_later &&
+         ((caught_up() && rows_.empty()) || held_full());
 }
 
 /// Draining ends when every acknowledgement is in and the mark is saved, or when its time is up.
 void Relay::plan_stop(Instant now, Commands& commands) {
-  if (options_.once && !draining_ && nothing_left(now)) {
-    draining_ = true;
-    drain_until_ = now + options_.drain_timeout;
+  if (options_.once && nothing_left(now)) {
+    Stop stop;
+    on(now, stop);
   }
-  if (!draining_) return;
+  if (intent_ != Intent::stop) return;
   const bool time_is_up = now >= drain_until_;
   if (phase_ == Phase::holding && (all_settled() || (time_is_up && !store_owes_answers()))) {
-    commands.release = lease_;
-    phase_ = Phase::releasing;
+    release(commands);
   } else if (phase_ == Phase::apart || (phase_ == Phase::leaving && !store_owes_answers()) ||
              now >= drain_until_ + options_.drain_timeout) {
     phase_ = Phase::stopped;
@@ -210,14 +251,19 @@ void Relay::plan_stop(Instant now, Commands& commands) {
 
 /// To another relay, which may take it at once.
 void Relay::plan_hand_over(Commands& commands) {
-  if (wanted_ || draining_ || phase_ != Phase::holding || !all_settled()) return;
+  if (intent_ != Intent::hand_over || phase_ != Phase::holding || !all_settled()) return;
+  release(commands);
+}
+
+void Relay::release(Commands& commands) {
   commands.release = lease_;
+  ask(Request::release);
   phase_ = Phase::releasing;
 }
 
 /// Nothing of the old lease may be left when the next one begins.
 void Relay::plan_leave(Instant now, Commands& commands) {
-  if (phase_ != Phase::leaving || store_owes_answers() || waiting_ || in_flight() > 0) return;
+  if (phase_ != Phase::leaving || !asked_.empty() || in_flight() > 0) return;
   phase_ = Phase::apart;
   plan_acquire(now, commands);
 }
@@ -230,24 +276,25 @@ void Relay::plan_wake(Instant now, Commands& commands) {
   if (store_trouble_.present()) at_the_latest(store_trouble_.retry_at);
   if (broker_trouble_.present()) at_the_latest(broker_trouble_.retry_at);
   if (holder_) at_the_latest(observe_at_);
-  if (draining_) at_the_latest(now < drain_until_ ? drain_until_ : drain_until_ + options_.drain_timeout);
+  if (intent_ == Intent::stop)
+    at_the_latest(now < drain_until_ ? drain_until_ : drain_until_ + options_.drain_timeout);
   if (phase_ != Phase::holding) return;
   if (held_due_ && held_.idle()) at_the_latest(*next_held_look());
-  if (mark_moved_ || held_.has_results()) at_the_latest(settled_at_ + options_.settle_interval);
+  if (rows_.moved() || held_.has_results()) at_the_latest(settled_at_ + options_.settle_interval);
   at_the_latest(lease_from_ + options_.lease / 3);
 }
 
 // ---- what it knows of itself ----
 
 RouteState Relay::state() const {
-  if (draining_) return RouteState::draining;
+  if (intent_ == Intent::stop) return RouteState::draining;
   if (paused_) return RouteState::paused;
   if (store_trouble_.present() || broker_trouble_.present())
     return store_trouble_.misconfigured || broker_trouble_.misconfigured ? RouteState::misconfigured
                                                                          : RouteState::backoff;
   if (holder_) return RouteState::standby;
   if (held_full()) return RouteState::stopped;
-  if (phase_ != Phase::holding || session_ != BrokerSession::up) return RouteState::starting;
+  if (phase_ != Phase::holding || !connected()) return RouteState::starting;
   return RouteState::running;
 }
 
@@ -264,7 +311,7 @@ RouteStatus Relay::status(Instant now) const {
         ": the route reads no further until they are delivered, or requeued or discarded with "
         "`outboxd held`");
   if (paused_) status.reasons.push_back("paused by an operator");
-  status.connected = session_ == BrokerSession::up;
+  status.connected = connected();
   status.pending = static_cast<std::int64_t>(rows_.size());
   status.inflight = static_cast<std::int64_t>(in_flight());
   if (!rows_.empty())

@@ -92,8 +92,12 @@ class RowWindow {
   /// The mark behind everything that is done or held.
   [[nodiscard]] Mark mark() const;
 
-  /// True since a row was passed after the last call of take_moved().
-  bool take_moved() { return std::exchange(moved_, false); }
+  /// It is not where take_mark() left it.
+  [[nodiscard]] bool moved() const { return moved_; }
+  Mark take_mark() {
+    moved_ = false;
+    return mark();
+  }
 
   [[nodiscard]] Entry& at(Ordinal ordinal) { return entries_[static_cast<std::size_t>(ordinal - first_)]; }
   [[nodiscard]] bool holds(Ordinal ordinal) const {

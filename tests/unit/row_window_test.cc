@@ -239,11 +239,11 @@ TEST_CASE("the mark never passes a row that is not accepted") {
   hands.publish();
   hands.done(2);
   CHECK(hands.window.mark() == Mark{"saved", 0});
-  CHECK_FALSE(hands.window.take_moved());
+  CHECK_FALSE(hands.window.moved());
   hands.done(1);
-  CHECK(hands.window.mark() == Mark{"a", 20});
-  CHECK(hands.window.take_moved());
-  CHECK_FALSE(hands.window.take_moved());
+  CHECK(hands.window.moved());
+  CHECK(hands.window.take_mark() == Mark{"a", 20});
+  CHECK_FALSE(hands.window.moved());
 }
 
 TEST_CASE("behind the last row of a batch the mark is the batch's end") {
@@ -269,13 +269,13 @@ TEST_CASE("rows that the route does not take are passed, but never before the ro
   CHECK(hands.window.mark() == Mark{"b is through", 20});
   hands.add({{{}, {}, "of another route"}}, "c");
   CHECK(hands.window.mark() == Mark{"c is through", 30});
-  CHECK(hands.window.take_moved());
+  CHECK(hands.window.moved());
 }
 
 TEST_CASE("an empty batch gives no reason to save the mark") {
   Hands hands;
   hands.add({});
-  CHECK_FALSE(hands.window.take_moved());
+  CHECK_FALSE(hands.window.moved());
 }
 
 TEST_CASE("a batch's memory counts until all of it is through") {
@@ -297,7 +297,7 @@ TEST_CASE("clearing forgets every row but never gives a number twice") {
   CHECK(hands.window.empty());
   CHECK(hands.window.bytes() == 0);
   CHECK(hands.window.mark() == Mark{"saved again", 0});
-  CHECK_FALSE(hands.window.take_moved());
+  CHECK_FALSE(hands.window.moved());
   hands.add({{"k"}, {}});
   CHECK(hands.publish() == "4 5");
 }
