@@ -50,9 +50,8 @@ CLI::App* add_mode(CLI::App& bench, Context& context, const std::string& name, c
       ->capture_default_str();
   command->add_option("--window", options->window, "Messages in flight (default: relay.window)");
   command->add_flag("--json", options->json, "The figures as one JSON object");
-  command->callback([&context, options, need, mode] {
-    context.action = [&context, options, need, mode] { return measure(context, *options, need, mode); };
-  });
+  on_run(*command, context, options,
+         [need, mode](const Context& at, const BenchOptions& with) { return measure(at, with, need, mode); });
   return command;
 }
 

@@ -2,7 +2,7 @@
 #include <ostream>
 
 #include "cli/command.h"
-#include "config/duration.h"
+#include "config/value.h"
 #include "core/url.h"
 
 namespace outbox::cli {
@@ -144,8 +144,7 @@ void add_check(CLI::App& app, Context& context) {
       ->check(CLI::Validator(check_duration, ""));
   command->add_flag("--defaults", options->defaults,
                     "Print every key with its default and what it means, and do nothing else");
-  command->callback(
-      [&context, options] { context.action = [&context, options] { return check(context, *options); }; });
+  on_run(*command, context, options, check);
 }
 
 }  // namespace outbox::cli

@@ -3,8 +3,7 @@
 #include <iostream>
 
 #include "cli/command.h"
-#include "cli/version_text.h"
-#include "config/suggest.h"
+#include "config/checks.h"
 
 namespace outbox {
 namespace {

@@ -22,7 +22,7 @@ struct Wiring {
   std::function<Result<bool>(const Config& config, const Reload& reload, bool once)> run_relay;
 };
 
-/// See exit_code.h for what it answers. Never throws.
+/// See command.h for what it answers. Never throws.
 int run_cli(int argc, const char* const* argv, const Wiring& wiring);
 
 }  // namespace outbox

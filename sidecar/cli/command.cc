@@ -91,15 +91,4 @@ int fail(const Context& context, const Error& error) {
   return exit_code::of(error.fault);
 }
 
-std::string printable(std::string_view text) {
-  std::string result(text);
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(result[i]);
-    const bool c1 = byte == 0xC2 && i + 1 < result.size() && static_cast<unsigned char>(result[i + 1]) < 0xA0;
-    if (c1) result[i + 1] = '?';
-    if (byte < ' ' || byte == 0x7F || c1) result[i] = '?';
-  }
-  return result;
-}
-
 }  // namespace outbox::cli

@@ -7,12 +7,39 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "cli/cli.h"
-#include "cli/exit_code.h"
+#include "cli/text.h"
 #include "config/load.h"
 #include "core/admin.h"
+
+/// What the process answers its caller; the numbers above 2 are those of sysexits.h.
+namespace outbox::exit_code {
+
+inline constexpr int done = 0;
+inline constexpr int failed = 1;
+inline constexpr int usage = 2;
+inline constexpr int unavailable = 69;  ///< a dependency is not there
+inline constexpr int configuration = 78;
+
+constexpr int of(Fault fault) {
+  switch (fault) {
+    case Fault::unavailable:
+      return unavailable;
+    case Fault::misconfigured:
+      return configuration;
+    case Fault::fenced:
+      return failed;
+    case Fault::refused:
+      return failed;
+  }
+  return failed;
+}
+
+}  // namespace outbox::exit_code
 
 namespace outbox::cli {
 
@@ -38,6 +65,15 @@ void add_config_options(CLI::App& command, CommonOptions& options);
 void add_database_option(CLI::App& command, CommonOptions& options);
 void add_listen_option(CLI::App& command, CommonOptions& options);
 
+/// The command runs `action` after all arguments were read.
+template <class Options>
+void on_run(CLI::App& command, Context& context, const std::shared_ptr<Options>& options,
+            std::type_identity_t<std::function<int(const Context&, const Options&)>> action) {
+  command.callback([&context, options, action = std::move(action)] {
+    context.action = [&context, options, action] { return action(context, *options); };
+  });
+}
+
 enum class Need { nothing, database, relay };
 
 /// Loads the configuration as far as `need` goes. Faults, all of them, are told on the error stream: then
@@ -53,17 +89,16 @@ const StoreAdapter& store_adapter(const Context& context, const Config& config);
 /// The commands' port to the configured database; nothing is connected yet.
 Result<std::unique_ptr<Admin>> open_admin(const Context& context, const Config& config);
 
+/// "outboxd 1.2.3"
+std::string version_line();
+
 /// Who did it, for outbox_audit: cli:<user>@<host>
 std::string this_actor();
 
 /// Says why on the error stream; the exit code for the fault.
 int fail(const Context& context, const Error& error);
 
-/// For a terminal: control characters are shown as '?'. What databases, brokers and relays say passes through
-/// here.
-std::string printable(std::string_view text);
-
-// One per file of this folder.
+// Each adds one of the subcommands.
 void add_run(CLI::App& app, Context& context);
 void add_migrate(CLI::App& app, Context& context);
 void add_check(CLI::App& app, Context& context);

@@ -4,7 +4,6 @@
 #include <ostream>
 
 #include "cli/command.h"
-#include "cli/table.h"
 #include "demo/narrator.h"
 
 namespace outbox::cli {
@@ -54,16 +53,16 @@ void add_services(CLI::App& app, Context& context) {
   auto pace_microseconds = std::make_shared<std::int64_t>();
   orders->add_option("--pace", *pace_microseconds)->required();
   orders->add_option("--stop-between", shop->stop_between)->required();
-  orders->callback([&context, shop, pace_microseconds] {
-    shop->pace = std::chrono::microseconds(*pace_microseconds);
-    context.action = [&context, shop] { return ended(context, demo::run_order_service(*shop)); };
+  on_run(*orders, context, shop, [pace_microseconds](const Context& at, demo::ShopTask task) {
+    task.pace = std::chrono::microseconds(*pace_microseconds);
+    return ended(at, demo::run_order_service(task));
   });
 
   auto from = std::make_shared<std::string>();
   auto* carts = services->add_subcommand("carts", "Clears carts");
   carts->add_option("--from", *from)->required();
-  carts->callback([&context, from] {
-    context.action = [&context, from] { return ended(context, demo::run_cart_service(*from)); };
+  on_run(*carts, context, from, [](const Context& at, const std::string& events) {
+    return ended(at, demo::run_cart_service(events));
   });
 }
 
@@ -97,8 +96,7 @@ void add_demo(CLI::App& app, Context& context) {
       "a\n"
       "bad moment and started again. Then everything is counted in the files they leave.\n"
       "Exit code: 0 when all counts agree, else 1.");
-  command->callback(
-      [&context, options] { context.action = [&context, options] { return run(context, *options); }; });
+  on_run(*command, context, options, run);
   add_services(app, context);
 }
 

@@ -5,7 +5,7 @@
 #include "base/encoding.h"
 #include "base/text.h"
 #include "base/uuid.h"
-#include "cli/held_filter.h"
+#include "cli/held.h"
 #include "http/operator_json.h"
 
 namespace outbox::cli {
@@ -162,8 +162,7 @@ void add_held_show(CLI::App& held, Context& context) {
   command->add_option("--route", options->route, "Only as this route holds it")->type_name("NAME");
   command->add_flag("--payload", options->payload, "The payload too; in base64 when it is not text");
   command->add_flag("--json", options->json, "As JSON");
-  command->callback(
-      [&context, options] { context.action = [&context, options] { return show(context, *options); }; });
+  on_run(*command, context, options, show);
 }
 
 }  // namespace outbox::cli

@@ -1,7 +1,10 @@
+#include "cli/mark.h"
+
 #include <ostream>
 
+#include "base/text.h"
+#include "base/timestamp.h"
 #include "cli/command.h"
-#include "cli/mark_place.h"
 
 namespace outbox::cli {
 namespace {
@@ -12,7 +15,7 @@ struct RebaseOptions : CommonOptions {
   bool dry_run = false;
 };
 
-std::string check_from(std::string& text) {
+std::string check_rebase_from(std::string& text) {
   return parse_mark_place(text) ? "" : "write oldest, now, a seq, or a time as in 2026-01-31T10:00:00Z";
 }
 
@@ -47,7 +50,7 @@ void add_rebase(CLI::App& mark, Context& context) {
           "time (created_at, RFC 3339): that row and what follows")
       ->type_name("oldest|now|SEQ|TIME")
       ->required()
-      ->check(CLI::Validator(check_from, ""));
+      ->check(CLI::Validator(check_rebase_from, ""));
   command->add_option("--route", options->route, "The route (default: every route)")->type_name("NAME");
   command->add_flag("--dry-run", options->dry_run, "Only count the rows");
   command->footer(
@@ -55,17 +58,92 @@ void add_rebase(CLI::App& mark, Context& context) {
       "what "
       "its brokers have got meanwhile, and waits for this decision. oldest repeats rather than loses; now "
       "skips what was not sent. The change is recorded in outbox_audit.");
-  command->callback(
-      [&context, options] { context.action = [&context, options] { return rebase(context, *options); }; });
+  on_run(*command, context, options, rebase);
+}
+
+struct ReplayOptions : CommonOptions {
+  std::string route;
+  std::string from;
+  bool dry_run = false;
+};
+
+std::string check_replay_from(std::string& text) {
+  const auto place = parse_mark_place(text);
+  if (place && place->kind != MarkPlace::Kind::now) return "";
+  return "write a seq, a time as in 2026-01-31T10:00:00Z, or oldest";
+}
+
+int replay(const Context& context, const ReplayOptions& options) {
+  const auto config = configure(context, options, Need::database);
+  if (!config) return exit_code::configuration;
+  const auto database = open_admin(context, *config);
+  if (!database) return fail(context, database.error());
+  const MarkPlace from = *parse_mark_place(options.from);
+  const auto rows = (*database)->replay(options.route, from, options.dry_run, this_actor());
+  if (!rows) return fail(context, rows.error());
+  std::ostream& out = context.wiring.out;
+  out << "route " << options.route << ", from " << described(from) << " on: " << rows->matched
+      << (rows->matched == 1 ? " retained row" : " retained rows");
+  if (options.dry_run)
+    out << " would go out again; nothing was changed (--dry-run)\n";
+  else
+    out << " go out again, in order and with the same ids; `outboxd status` shows how far it is\n";
+  return exit_code::done;
 }
 
 }  // namespace
+
+std::optional<MarkPlace> parse_mark_place(const std::string& text) {
+  using Kind = MarkPlace::Kind;
+  if (text == "oldest") return MarkPlace{Kind::oldest, 0, ""};
+  if (text == "now") return MarkPlace{Kind::now, 0, ""};
+  if (const auto seq = parse_number<std::int64_t>(text))
+    return *seq >= 0 ? std::optional(MarkPlace{Kind::seq, *seq, ""}) : std::nullopt;
+  const auto time = parse_timestamp(text);
+  if (!time) return std::nullopt;
+  return MarkPlace{Kind::time, 0, format_timestamp(*time)};
+}
+
+std::string described(const MarkPlace& place) {
+  switch (place.kind) {
+    case MarkPlace::Kind::oldest:
+      return "the oldest retained row";
+    case MarkPlace::Kind::now:
+      return "the present";
+    case MarkPlace::Kind::seq:
+      return "seq " + std::to_string(place.seq);
+    case MarkPlace::Kind::time:
+      return place.time;
+  }
+  return "";
+}
 
 void add_mark(CLI::App& app, Context& context) {
   auto* mark =
       app.add_subcommand("mark", "Where a route stands in the outbox: decides after a restore or a move");
   mark->require_subcommand(1);
   add_rebase(*mark, context);
+}
+
+void add_replay(CLI::App& app, Context& context) {
+  auto* command =
+      app.add_subcommand("replay", "Delivers again what a route has sent, as far as it is retained");
+  auto options = std::make_shared<ReplayOptions>();
+  add_config_options(*command, *options);
+  add_database_option(*command, *options);
+  command->add_option("--route", options->route, "The route")->type_name("NAME")->required();
+  command
+      ->add_option("--from", options->from,
+                   "The first row: its seq, a time (created_at, RFC 3339), or oldest")
+      ->type_name("SEQ|TIME|oldest")
+      ->required()
+      ->check(CLI::Validator(check_replay_from, ""));
+  command->add_flag("--dry-run", options->dry_run, "Only count the rows");
+  command->footer(
+      "Rows that the route has not sent yet are never skipped. Consumers see the ids again that they have "
+      "seen. "
+      "How far back it can go: outbox.retention. The change is recorded in outbox_audit.");
+  on_run(*command, context, options, replay);
 }
 
 }  // namespace outbox::cli

@@ -4,7 +4,6 @@
 #include <sstream>
 
 #include "cli/command.h"
-#include "cli/table.h"
 
 namespace outbox::cli {
 namespace {
@@ -161,9 +160,7 @@ CLI::App* add_step(CLI::App& migrate, Context& context, const Options& options, 
   auto* command = migrate.add_subcommand(name, description);
   add_config_options(*command, *options);
   add_database_option(*command, *options);
-  command->callback([&context, options, act] {
-    context.action = [&context, options, act] { return act(context, *options); };
-  });
+  on_run(*command, context, options, act);
   return command;
 }
 

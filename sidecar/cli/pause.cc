@@ -2,7 +2,7 @@
 #include <set>
 
 #include "cli/command.h"
-#include "config/suggest.h"
+#include "config/checks.h"
 
 namespace outbox::cli {
 namespace {
@@ -52,9 +52,8 @@ void add(CLI::App& app, Context& context, const std::string& name, const std::st
   add_config_options(*command, *options);
   add_database_option(*command, *options);
   command->add_option("--route", options->route, "The route (default: every route)")->type_name("NAME");
-  command->callback([&context, options, paused] {
-    context.action = [&context, options, paused] { return set_paused(context, *options, paused); };
-  });
+  on_run(*command, context, options,
+         [paused](const Context& at, const PauseOptions& with) { return set_paused(at, with, paused); });
 }
 
 }  // namespace

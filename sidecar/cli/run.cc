@@ -35,8 +35,7 @@ void add_run(CLI::App& app, Context& context) {
   command->footer(
       "Without a file, --db and --to make one route named main. `outboxd check --defaults` prints every "
       "key.");
-  command->callback(
-      [&context, options] { context.action = [&context, options] { return run(context, *options); }; });
+  on_run(*command, context, options, run);
 }
 
 }  // namespace outbox::cli

@@ -105,8 +105,7 @@ void add_send(CLI::App& app, Context& context) {
       ->type_name("-")
       ->check(CLI::IsMember({"-"}, [](const std::string& text) { return text; }));
   source->require_option(1);
-  command->callback(
-      [&context, options] { context.action = [&context, options] { return send(context, *options); }; });
+  on_run(*command, context, options, send);
 }
 
 }  // namespace outbox::cli

@@ -4,9 +4,9 @@
 #include <set>
 
 #include "cli/command.h"
-#include "cli/relay_client.h"
-#include "cli/status_text.h"
+#include "config/checks.h"
 #include "core/url.h"
+#include "http/client.h"
 #include "http/operator_json.h"
 
 namespace outbox::cli {
@@ -15,6 +15,24 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t blocked_keys_max = 20;
+
+/// Where a relay that listens there is reached from this machine.
+std::string reachable(const std::string& host) {
+  if (host.empty() || host == "0.0.0.0") return "127.0.0.1";
+  return host == "::" ? "::1" : host;
+}
+
+/// GET `path` at http.listen, with http.token if there is one. Errors: unavailable, nobody answers; refused,
+/// HTTP is turned off or its port is not fixed.
+Result<HttpReply> ask_relay(const Config& config, const std::string& path) {
+  const auto address = parse_listen(config.http_listen);
+  if (!address) return Error{Fault::refused, "http.listen is off: a relay cannot be asked"};
+  if (address->port == 0)
+    return Error{Fault::refused, "http.listen has port 0: only the relay's log tells where it listens"};
+  auto reply = http_get(reachable(address->host), address->port, path, config.http_token);
+  if (!reply) return Error{Fault::unavailable, "no relay answers at " + config.http_listen};
+  return reply;
+}
 
 struct StatusOptions : CommonOptions {
   bool json = false;
@@ -125,6 +143,21 @@ int status(const Context& context, const StatusOptions& options) {
   return show(context, options, parsed);
 }
 
+struct HealthcheckOptions : CommonOptions {
+  bool ready = false;
+};
+
+int healthcheck(const Context& context, const HealthcheckOptions& options) {
+  const auto config = configure(context, options, Need::nothing);
+  if (!config) return exit_code::configuration;
+  const auto answer = ask_relay(*config, options.ready ? "/readyz" : "/livez");
+  if (!answer) return fail(context, answer.error());
+  if (answer->status == 200) return exit_code::done;
+  context.wiring.err << "outboxd: the relay at " << config->http_listen << " answers " << answer->status
+                     << ": " << printable(answer->body.substr(0, 1000)) << "\n";
+  return exit_code::failed;
+}
+
 }  // namespace
 
 void add_status(CLI::App& app, Context& context) {
@@ -136,8 +169,17 @@ void add_status(CLI::App& app, Context& context) {
   add_listen_option(*command, *options);
   command->add_flag("--json", options->json, "As JSON");
   command->footer("Exit code: 0 healthy, 1 degraded, 69 neither relay nor database can be reached.");
-  command->callback(
-      [&context, options] { context.action = [&context, options] { return status(context, *options); }; });
+  on_run(*command, context, options, status);
+}
+
+void add_healthcheck(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand(
+      "healthcheck", "Whether the relay of this machine is alive: for container images without curl");
+  auto options = std::make_shared<HealthcheckOptions>();
+  add_config_options(*command, *options);
+  add_listen_option(*command, *options);
+  command->add_flag("--ready", options->ready, "Whether it is ready, instead of alive");
+  on_run(*command, context, options, healthcheck);
 }
 
 }  // namespace outbox::cli

@@ -4,7 +4,6 @@
 #include <ostream>
 
 #include "cli/command.h"
-#include "cli/version_text.h"
 
 namespace outbox::cli {
 namespace {
@@ -38,20 +37,18 @@ void add_version(CLI::App& app, Context& context) {
       app.add_subcommand("version", "Prints the version, the databases and the brokers of this build");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "As JSON");
-  command->callback([&context, json] {
-    context.action = [&context, json] {
-      const Wiring& wiring = context.wiring;
-      if (*json)
-        wiring.out << nlohmann::ordered_json{{"version", version()},
-                                             {"databases", names(wiring.adapters.stores)},
-                                             {"brokers", names(wiring.adapters.brokers)}}
-                          .dump(2)
-                   << "\n";
-      else
-        wiring.out << version_line() << "\ndatabases: " << list(wiring.adapters.stores)
-                   << "\nbrokers:   " << list(wiring.adapters.brokers) << "\n";
-      return exit_code::done;
-    };
+  on_run(*command, context, json, [](const Context& at, bool as_json) {
+    const Wiring& wiring = at.wiring;
+    if (as_json)
+      wiring.out << nlohmann::ordered_json{{"version", version()},
+                                           {"databases", names(wiring.adapters.stores)},
+                                           {"brokers", names(wiring.adapters.brokers)}}
+                        .dump(2)
+                 << "\n";
+    else
+      wiring.out << version_line() << "\ndatabases: " << list(wiring.adapters.stores)
+                 << "\nbrokers:   " << list(wiring.adapters.brokers) << "\n";
+    return exit_code::done;
   });
 }
 

@@ -28,9 +28,6 @@ struct Node {
   Position name_at;
 };
 
-/// "text", "an integer", ...: for people.
-std::string_view described(Node::Kind kind);
-
 struct Document {
   Node root;  ///< a table; empty when there is a problem
   struct Problem {
@@ -40,10 +37,9 @@ struct Document {
   std::optional<Problem> problem;
 };
 
-Document parse_toml(std::string_view text);
-Document parse_json(std::string_view text);
-
 /// JSON when the first character that is not blank is '{', else TOML.
 Document parse_document(std::string_view text);
+
+Document parse_json(std::string_view text);
 
 }  // namespace outbox

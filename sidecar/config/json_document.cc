@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "config/document.h"
 
@@ -11,36 +11,11 @@ using nlohmann::json;
 
 constexpr std::size_t depth_max = 32;
 
-/// Tells how far the parser has read: the library itself keeps no places of values.
-struct CountingIterator {
-  using iterator_category = std::forward_iterator_tag;
-  using value_type = char;
-  using difference_type = std::ptrdiff_t;
-  using pointer = const char*;
-  using reference = const char&;
-
-  const char* at = nullptr;
-  const char** read = nullptr;
-
-  reference operator*() const { return *at; }
-  CountingIterator& operator++() {
-    *read = ++at;
-    return *this;
-  }
-  CountingIterator operator++(int) {
-    auto old = *this;
-    ++*this;
-    return old;
-  }
-  bool operator==(const CountingIterator& other) const { return at == other.at; }
-  bool operator!=(const CountingIterator& other) const { return at != other.at; }
-};
-
-/// Builds the tree. A token begins at the first character after the one before it that is no blank and no
-/// separator.
+/// Builds the tree. The library keeps no places of values (from 3.12 it can), but its input tells how far it
+/// has read: a token begins at the first character after the one before it that is no blank and no separator.
 class Builder : public nlohmann::json_sax<json> {
  public:
-  Builder(std::string_view text, const char* const& read) : text_(text), read_(read), end_(text.data()) {}
+  Builder(std::string_view text, std::streambuf& input) : text_(text), input_(input) {}
 
   bool null() override { return add(Node::Kind::other) != nullptr; }
   bool boolean(bool value) override {
@@ -90,10 +65,9 @@ class Builder : public nlohmann::json_sax<json> {
 
  private:
   Position take_token() {
-    const char* begin = end_;
-    while (begin < read_ && std::string_view(" \t\r\n,:").find(*begin) != std::string_view::npos) ++begin;
-    end_ = read_;
-    return place(static_cast<std::size_t>(begin - text_.data()));
+    const std::size_t begin = text_.find_first_not_of(" \t\r\n,:", end_);
+    end_ = static_cast<std::size_t>(input_.pubseekoff(0, std::ios::cur, std::ios::in));
+    return place(std::min(begin, end_));
   }
 
   Position place(std::size_t offset) const {
@@ -142,8 +116,8 @@ class Builder : public nlohmann::json_sax<json> {
   }
 
   std::string_view text_;
-  const char* const& read_;
-  const char* end_;
+  std::streambuf& input_;
+  std::size_t end_ = 0;  ///< of the token before
   Document document_;
   std::vector<Node*> open_;  // a parent's items do not grow while a child is open: the pointers hold
   std::string name_;
@@ -153,10 +127,9 @@ class Builder : public nlohmann::json_sax<json> {
 }  // namespace
 
 Document parse_json(std::string_view text) {
-  const char* read = text.data();
-  Builder builder(text, read);
-  json::sax_parse(CountingIterator{text.data(), &read}, CountingIterator{text.data() + text.size(), &read},
-                  &builder);
+  std::istringstream input{std::string(text)};
+  Builder builder(text, *input.rdbuf());
+  json::sax_parse(input, &builder);
   Document document = builder.take();
   if (!document.problem && document.root.kind != Node::Kind::table)
     document.problem = Document::Problem{{1, 1}, "a JSON configuration is one object"};

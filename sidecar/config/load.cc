@@ -4,9 +4,8 @@
 
 #include "base/address.h"
 #include "config/checks.h"
-#include "config/duration.h"
 #include "config/loading.h"
-#include "config/suggest.h"
+#include "config/value.h"
 
 namespace outbox {
 namespace {

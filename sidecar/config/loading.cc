@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "config/suggest.h"
+#include "config/checks.h"
 #include "core/url.h"
 
 namespace outbox::loading {

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "config/checks.h"
 #include "config/loading.h"
-#include "config/suggest.h"
 
 namespace outbox::loading {
 namespace {

@@ -1,12 +1,22 @@
 #include "config/value.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 #include "base/text.h"
-#include "config/duration.h"
 
 namespace outbox {
 namespace {
+
+struct Unit {
+  std::string_view name;
+  std::int64_t milliseconds;
+};
+
+constexpr std::array units = {Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"m", 60'000}, Unit{"s", 1000},
+                              Unit{"ms", 1}};
+constexpr std::int64_t milliseconds_max = 36'525 * units[0].milliseconds;
 
 /// ` "value"` where it may be shown.
 std::string shown(const Rule& rule, const Given& given) {
@@ -183,6 +193,46 @@ std::string allowed(const Rule& rule) {
   for (const std::string& choice : choices_of(rule.choices))
     result += (result.empty() ? "\"" : " | \"") + choice + "\"";
   return result;
+}
+
+std::string_view described(Node::Kind kind) {
+  switch (kind) {
+    case Node::Kind::text:
+      return "text";
+    case Node::Kind::integer:
+      return "an integer";
+    case Node::Kind::number:
+      return "a number with a fraction";
+    case Node::Kind::boolean:
+      return "true or false";
+    case Node::Kind::table:
+      return "a table";
+    case Node::Kind::array:
+      return "a list";
+    case Node::Kind::other:
+      return "a value of another kind";
+  }
+  return "";
+}
+
+std::optional<Duration> parse_duration(std::string_view text) {
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc{} || count < 0) return std::nullopt;
+  const std::string_view name(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  for (const Unit& unit : units)
+    if (unit.name == name && count <= milliseconds_max / unit.milliseconds)
+      return std::chrono::milliseconds(count * unit.milliseconds);
+  return std::nullopt;
+}
+
+std::string duration_text(Duration duration) {
+  const std::int64_t milliseconds = std::chrono::floor<std::chrono::milliseconds>(duration).count();
+  if (milliseconds == 0) return "0s";
+  for (const Unit& unit : units)
+    if (milliseconds % unit.milliseconds == 0)
+      return std::to_string(milliseconds / unit.milliseconds) + std::string(unit.name);
+  return "";
 }
 
 }  // namespace outbox

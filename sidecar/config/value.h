@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -33,6 +34,16 @@ std::vector<std::string> choices_of(std::string_view choices);
 
 /// An empty text stands for no duration where the rule allows that.
 using Value = std::variant<std::string, std::int64_t, bool, Duration, std::vector<std::string>>;
+
+/// Durations as they are written: a whole number and a unit, ms, s, m, h, d. Nothing for any other text, or
+/// beyond 100 years.
+std::optional<Duration> parse_duration(std::string_view text);
+
+/// In the largest unit that divides it; what is below a millisecond is cut off.
+std::string duration_text(Duration duration);
+
+/// "text", "an integer", ...: for people.
+std::string_view described(Node::Kind kind);
 
 struct Given {
   Node node;            ///< references replaced

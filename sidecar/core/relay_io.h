@@ -11,8 +11,8 @@
 
 #include "core/broker.h"
 #include "core/judge.h"
-#include "core/row_filter.h"
 #include "core/store.h"
+#include "core/topics.h"
 
 namespace outbox {
 

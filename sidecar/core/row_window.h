@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "core/message.h"
-#include "core/row_filter.h"
 #include "core/store.h"
+#include "core/topics.h"
 
 namespace outbox {
 

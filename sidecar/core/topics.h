@@ -1,9 +1,12 @@
-// Which topics a route takes. Pure.
+// Which rows of the log are a relay's: by topic and by shard. Pure.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "core/message.h"
+#include "core/shard.h"
 
 namespace outbox {
 
@@ -19,6 +22,27 @@ class Topics {
  private:
   std::vector<std::string> patterns_;
   bool all_ = false;
+};
+
+struct RowFilter {
+  enum class Verdict {
+    pass,      ///< another route's or another shard's
+    take,      ///< to be published
+    unrouted,  ///< no route takes it: to be held, so that it is not forgotten
+  };
+
+  Topics topics{{"*"}};
+  Topics all_topics{{"*"}};     ///< what the routes together take
+  bool holds_unrouted = false;  ///< this route holds the rows that none takes
+  int shard = 0;
+  int shards = 1;
+
+  [[nodiscard]] Verdict judge(const Message& message) const {
+    if (shards > 1 && shard_of(message.key, message.seq, shards) != shard) return Verdict::pass;
+    if (topics.take(message.topic)) return Verdict::take;
+    if (holds_unrouted && !all_topics.take(message.topic)) return Verdict::unrouted;
+    return Verdict::pass;
+  }
 };
 
 }  // namespace outbox

@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "core/shares.h"
+#include "core/shard.h"
 #include "runtime/log.h"
 
 namespace outbox {

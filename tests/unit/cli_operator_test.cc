@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/mark_place.h"
+#include "cli/mark.h"
 #include "tests/unit/cli_fixture.h"
 
 using namespace outbox;

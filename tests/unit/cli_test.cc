@@ -5,8 +5,7 @@
 #include <array>
 #include <sstream>
 
-#include "cli/status_text.h"
-#include "cli/table.h"
+#include "cli/text.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/cli_fixture.h"
 

@@ -4,8 +4,7 @@
 
 #include "config/checks.h"
 #include "config/document.h"
-#include "config/duration.h"
-#include "config/suggest.h"
+#include "config/value.h"
 #include "config_fixture.h"
 
 using namespace outbox;

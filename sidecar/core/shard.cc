@@ -1,4 +1,4 @@
-#include "core/shares.h"
+#include "core/shard.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,14 +1,18 @@
-#include "cli/status_text.h"
+#include "cli/text.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "cli/command.h"
-#include "cli/table.h"
-
 namespace outbox::cli {
 namespace {
+
+/// Characters, not bytes: continuation bytes of UTF-8 take no room.
+std::size_t width(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](unsigned char byte) { return (byte & 0xC0) != 0x80; }));
+}
 
 using Json = nlohmann::ordered_json;
 
@@ -74,6 +78,38 @@ std::string blocked_keys_text(const Json& routes) {
 }
 
 }  // namespace
+
+std::string printable(std::string_view text) {
+  std::string result(text);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(result[i]);
+    const bool c1 = byte == 0xC2 && i + 1 < result.size() && static_cast<unsigned char>(result[i + 1]) < 0xA0;
+    if (c1) result[i + 1] = '?';
+    if (byte < ' ' || byte == 0x7F || c1) result[i] = '?';
+  }
+  return result;
+}
+
+std::string table(const std::vector<std::string>& headings,
+                  const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::vector<std::string>> lines = {headings};
+  lines.insert(lines.end(), rows.begin(), rows.end());
+  std::vector<std::size_t> widths(headings.size());
+  for (auto& line : lines)
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      line[i] = printable(line[i]);
+      widths[i] = std::max(widths[i], width(line[i]));
+    }
+  std::string result;
+  for (const auto& line : lines) {
+    std::string text;
+    for (std::size_t i = 0; i < line.size(); ++i)
+      text += line[i] + std::string(widths[i] - width(line[i]) + 2, ' ');
+    text.erase(text.find_last_not_of(' ') + 1);
+    result += text + "\n";
+  }
+  return result;
+}
 
 std::string status_text(const Json& status) {
   std::string text = "state:     " + printable(text_of(status, "state")) + "\n";
