@@ -13,17 +13,12 @@
 
 namespace outbox {
 
-/// What a failure of one message does to the others in flight.
-enum class ErrorScope { message, batch, channel, connection };
-
+/// What an adapter promises beyond the port.
 struct Traits {
   /// When a message fails, no later one of its key is accepted that was submitted before poll() told of the
   /// failure.
   bool ordered_pipeline = false;
-  std::size_t message_bytes_max = 0;  ///< 0: no limit known
-  bool deduplicates = false;
-  bool reports_unroutable = false;
-  ErrorScope error_scope = ErrorScope::message;
+  bool deduplicates = false;  ///< a message that comes again with its id is accepted, and stored once
 };
 
 /// How the session stands. After `down` every submitted message has had its delivery.
@@ -54,7 +49,7 @@ class Broker {
  public:
   virtual ~Broker() = default;
 
-  [[nodiscard]] virtual Traits traits() const = 0;
+  [[nodiscard]] virtual Traits traits() const { return {}; }
 
   /// Begins a session, or a new one after `down`; returns at once, the outcome comes by poll(). What the
   /// client library would do by itself when a connection breaks (reconnect, re-send) is switched off.

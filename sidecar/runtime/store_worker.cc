@@ -5,6 +5,18 @@
 #include "runtime/crash_point.h"
 
 namespace outbox {
+namespace {
+
+/// The store's answer, with a place to die at on either side of it.
+template <class Call>
+auto between(const char* before, const char* after, Call call) {
+  crash_point(before);
+  auto result = call();
+  crash_point(after);
+  return result;
+}
+
+}  // namespace
 
 StoreWorker::StoreWorker(std::unique_ptr<Store> store, std::function<void(Event)> answer)
     : store_(std::move(store)), answer_(std::move(answer)) {
@@ -62,58 +74,44 @@ void StoreWorker::run() {
 }
 
 Event StoreWorker::carry_out(LeaseRequest& request) {
-  crash_point("acquire.before");
-  AcquireAnswer answer{store_->acquire(request)};
-  crash_point("acquire.after");
-  return answer;
+  return AcquireAnswer{between("acquire.before", "acquire.after", [&] { return store_->acquire(request); })};
 }
 
 Event StoreWorker::carry_out(SettleCommand& settle) {
   const Instant begun = now();
-  crash_point("settle.before");
-  SettleAnswer answer{store_->settle(settle.lease, settle.mark, settle.held)};
-  crash_point("settle.after");
+  SettleAnswer answer{between("settle.before", "settle.after",
+                              [&] { return store_->settle(settle.lease, settle.mark, settle.held); })};
   const std::lock_guard lock(mutex_);
   durations_.settle.add(now() - begun);
   return answer;
 }
 
 Event StoreWorker::carry_out(Lease& renew) {
-  crash_point("renew.before");
-  RenewAnswer answer{store_->renew(renew)};
-  crash_point("renew.after");
-  return answer;
+  return RenewAnswer{between("renew.before", "renew.after", [&] { return store_->renew(renew); })};
 }
 
 Event StoreWorker::carry_out(HeldKeysCommand& command) {
-  crash_point("held_keys.before");
-  HeldKeysAnswer answer{store_->held_keys(command.lease)};
-  crash_point("held_keys.after");
-  return answer;
+  return HeldKeysAnswer{
+      between("held_keys.before", "held_keys.after", [&] { return store_->held_keys(command.lease); })};
 }
 
 Event StoreWorker::carry_out(ReadHeldCommand& command) {
-  crash_point("read_held.before");
-  ReadHeldAnswer answer{store_->read_held(command.lease, command.limit)};
-  crash_point("read_held.after");
-  return answer;
+  return ReadHeldAnswer{between("read_held.before", "read_held.after",
+                                [&] { return store_->read_held(command.lease, command.limit); })};
 }
 
 Event StoreWorker::carry_out(ReadCommand& read) {
   const Instant begun = now();
-  crash_point("read.before");
-  ReadAnswer answer{store_->read(read.after, read.limit)};
-  crash_point("read.after");
+  ReadAnswer answer{
+      between("read.before", "read.after", [&] { return store_->read(read.after, read.limit); })};
   const std::lock_guard lock(mutex_);
   durations_.read.add(now() - begun);
   return answer;
 }
 
 Event StoreWorker::carry_out(Release& release) {
-  crash_point("release.before");
-  ReleaseAnswer answer{store_->release(release.lease)};
-  crash_point("release.after");
-  return answer;
+  return ReleaseAnswer{
+      between("release.before", "release.after", [&] { return store_->release(release.lease); })};
 }
 
 Event StoreWorker::carry_out(Wait& wait) {

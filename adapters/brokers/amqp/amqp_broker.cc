@@ -34,12 +34,6 @@ AmqpBroker::~AmqpBroker() {
   connection_.close();
 }
 
-Traits AmqpBroker::traits() const {
-  return {.message_bytes_max = amqp_message_bytes_max,
-          .reports_unroutable = true,
-          .error_scope = ErrorScope::channel};
-}
-
 void AmqpBroker::connect() {
   if (phase_ != Phase::closed) end_session(Session::State::down, "a new session was asked for");
   pending_.session.reset();

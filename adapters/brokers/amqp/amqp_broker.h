@@ -22,7 +22,6 @@ class AmqpBroker final : public Broker {
   AmqpBroker(AmqpSettings settings, const BrokerTarget& target);
   ~AmqpBroker() override;
 
-  [[nodiscard]] Traits traits() const override;
   void connect() override;
   /// Writes to the socket at once as much as that takes.
   void submit(std::span<const Submission> messages) override;

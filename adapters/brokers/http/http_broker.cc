@@ -39,10 +39,6 @@ HttpBroker::~HttpBroker() {
   if (probe_) loop_.remove(probe_->handle());
 }
 
-Traits HttpBroker::traits() const {
-  return {.error_scope = ErrorScope::message};
-}
-
 void HttpBroker::connect() {
   if (phase_ != Phase::closed) end_session(Session::State::down, "http: a new session was asked for");
   pending_.session.reset();

@@ -25,7 +25,6 @@ class HttpBroker final : public Broker {
   HttpBroker(HttpSettings settings, const BrokerTarget& target);
   ~HttpBroker() override;
 
-  [[nodiscard]] Traits traits() const override;
   void connect() override;
   /// Begins as many requests as may be in flight, the others in this order as room is made.
   void submit(std::span<const Submission> messages) override;

@@ -53,7 +53,7 @@ KafkaBroker::~KafkaBroker() {
 }
 
 Traits KafkaBroker::traits() const {
-  return {.ordered_pipeline = true, .reports_unroutable = true, .error_scope = ErrorScope::batch};
+  return {.ordered_pipeline = true};
 }
 
 void KafkaBroker::connect() {

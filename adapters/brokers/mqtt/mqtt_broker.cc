@@ -34,12 +34,6 @@ MqttBroker::MqttBroker(MqttSettings settings, const BrokerTarget& target)
   ignore_write_signals();  // the library writes without MSG_NOSIGNAL
 }
 
-Traits MqttBroker::traits() const {
-  return {.message_bytes_max = mqtt_packet_bytes_max,
-          .reports_unroutable = true,
-          .error_scope = ErrorScope::message};
-}
-
 void MqttBroker::connect() {
   if (phase_ != Phase::closed) end_session(Session::State::down, "a new session was asked for");
   pending_.session.reset();

@@ -20,7 +20,6 @@ class MqttBroker final : public Broker {
  public:
   MqttBroker(MqttSettings settings, const BrokerTarget& target);
 
-  [[nodiscard]] Traits traits() const override;
   void connect() override;
   /// Writes to the socket at once as much as that and the server's window take.
   void submit(std::span<const Submission> messages) override;

@@ -26,10 +26,7 @@ NatsBroker::NatsBroker(NatsSettings settings, const BrokerTarget& target)
 }
 
 Traits NatsBroker::traits() const {
-  return {.message_bytes_max = connection_ ? connection_->payload_max() : 0,
-          .deduplicates = true,
-          .reports_unroutable = true,
-          .error_scope = ErrorScope::message};
+  return {.deduplicates = true};
 }
 
 void NatsBroker::connect() {

@@ -23,10 +23,6 @@ RedisBroker::RedisBroker(RedisSettings settings, const BrokerTarget& target)
   ignore_write_signals();  // hiredis writes without MSG_NOSIGNAL
 }
 
-Traits RedisBroker::traits() const {
-  return {.message_bytes_max = redis_message_bytes_max, .error_scope = ErrorScope::message};
-}
-
 void RedisBroker::connect() {
   if (phase_ != Phase::closed) end_session(Session::State::down, "a new session was asked for");
   pending_.session.reset();

@@ -21,7 +21,6 @@ class RedisBroker final : public Broker {
  public:
   RedisBroker(RedisSettings settings, const BrokerTarget& target);
 
-  [[nodiscard]] Traits traits() const override;
   void connect() override;
   /// Writes to the socket at once as much as that takes.
   void submit(std::span<const Submission> messages) override;
