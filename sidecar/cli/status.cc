@@ -3,8 +3,8 @@
 #include <ostream>
 #include <set>
 
+#include "base/address.h"
 #include "cli/command.h"
-#include "config/checks.h"
 #include "core/url.h"
 #include "http/client.h"
 #include "http/operator_json.h"
