@@ -43,7 +43,8 @@ bool is_utf8(std::string_view text) {
         continue;
       }
     }
-    const std::size_t length = utf8_length(text);
+    const bool is_ascii = static_cast<unsigned char>(text[0]) < 0x80;
+    const std::size_t length = is_ascii ? 1 : utf8_length(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }
