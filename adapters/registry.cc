@@ -5,9 +5,11 @@
 
 namespace outbox {
 std::span<const BrokerAdapter> broker_adapters() {
-  static const BrokerAdapter table[] = {null_adapter(),  stdout_adapter(), file_adapter(),
-                                        redis_adapter(), mqtt_adapter(),   http_adapter(),
-                                        amqp_adapter(),  nats_adapter(),   kafka_adapter()};
+  static const BrokerAdapter table[] = {
+#define OUTBOX_BROKER(name) name##_adapter(),
+#include "brokers.inc"
+#undef OUTBOX_BROKER
+  };
   return table;
 }
 

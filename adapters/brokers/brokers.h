@@ -1,18 +1,12 @@
-// One line per broker adapter: the table in adapters/registry.cc is made of these.
+// <name>_adapter() of every broker in brokers.list: the table in adapters/registry.cc is made of these.
 #pragma once
 
 #include "core/adapter.h"
 
 namespace outbox {
 
-BrokerAdapter null_adapter();
-BrokerAdapter stdout_adapter();
-BrokerAdapter file_adapter();
-BrokerAdapter redis_adapter();
-BrokerAdapter mqtt_adapter();
-BrokerAdapter http_adapter();
-BrokerAdapter amqp_adapter();
-BrokerAdapter nats_adapter();
-BrokerAdapter kafka_adapter();
+#define OUTBOX_BROKER(name) BrokerAdapter name##_adapter();
+#include "brokers.inc"
+#undef OUTBOX_BROKER
 
 }  // namespace outbox

@@ -1,0 +1,22 @@
+# adapters/brokers/brokers.list as CMake knows it: BROKERS, their names in its order; for each that needs a library
+# BROKER_<name>_LIBRARY, the imported target that is there when pkg-config knows the module, and
+# BROKER_<name>_PACKAGES, what Debian calls it.
+set(BROKERS)
+set(list ${PROJECT_SOURCE_DIR}/adapters/brokers/brokers.list)
+set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${list})
+file(STRINGS ${list} lines REGEX "^[a-z]")
+foreach(line IN LISTS lines)
+  string(REGEX MATCHALL "[^ ]+" fields "${line}")
+  list(GET fields 0 name)
+  list(GET fields 1 module)
+  list(GET fields 2 packages)
+  list(APPEND BROKERS ${name})
+  if(module STREQUAL "-")
+    continue()
+  endif()
+  string(REGEX REPLACE "^lib|[<>=].*" "" library ${module})
+  string(TOUPPER ${library} library)
+  outbox_pkg(${library} ${module})
+  set(BROKER_${name}_LIBRARY PkgConfig::${library})
+  string(REPLACE "," ";" BROKER_${name}_PACKAGES ${packages})
+endforeach()
