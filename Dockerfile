@@ -2,6 +2,7 @@
 FROM debian:trixie AS build
 WORKDIR /src
 COPY scripts/setup scripts/packages scripts/
+COPY adapters/brokers/brokers.list adapters/brokers/
 RUN scripts/setup --build
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
@@ -11,13 +12,15 @@ COPY sidecar sidecar
 COPY tests tests
 RUN cmake --preset release && cmake --build --preset release --target outboxd && \
     strip build/release/sidecar/outboxd
+# The packages of the libraries that it needs.
+RUN objdump -p build/release/sidecar/outboxd | awk '$1 == "NEEDED" {print "*/" $2}' | xargs dpkg-query -S | \
+    cut -d: -f1 | sort -u >/packages
 
 FROM debian:trixie-slim
+COPY --from=build /packages /tmp/packages
 RUN apt-get update && \
-    apt-get install -y --no-install-recommends ca-certificates libcpp-httplib0.18 libcurl4t64 libhiredis1.1.0 libjemalloc2 \
-        libmosquitto1 libnats3.10 libpq5 libpqxx-7.10 librabbitmq4 librdkafka1 libspdlog1.15 libsqlite3-0 libssl3t64 \
-        libtomlplusplus3t64 && \
-    rm -rf /var/lib/apt/lists/*
+    xargs apt-get install -y --no-install-recommends ca-certificates </tmp/packages && \
+    rm -rf /var/lib/apt/lists/* /tmp/packages
 COPY --from=build /src/build/release/sidecar/outboxd /usr/local/bin/outboxd
 USER 65532:65532
 # The relay is asked on loopback, where it listens by default.
