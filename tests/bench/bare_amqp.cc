@@ -1,15 +1,6 @@
-// The measure that the amqp adapter is held against: nothing but librabbitmq, publishing the messages that
-// `outboxd bench` publishes, persistent, mandatory and with confirms, as fast as one connection takes them
-// with so many in flight. Usage: bare_amqp HOST PORT MESSAGES PAYLOAD_BYTES KEYS WINDOW
-#include <algorithm>
+// librabbitmq alone: persistent, mandatory and with confirms.
 #include <array>
-#include <chrono>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <string>
 #include <string_view>
-#include <vector>
 #if __has_include(<rabbitmq-c/amqp.h>)
 #include <rabbitmq-c/amqp.h>
 #include <rabbitmq-c/tcp_socket.h>
@@ -18,12 +9,9 @@
 #include <amqp_tcp_socket.h>
 #endif
 
-namespace {
+#include "tests/bench/bare_loop.h"
 
-[[noreturn]] void fail(const char* why) {
-  std::fprintf(stderr, "bare_amqp: %s\n", why);
-  std::exit(1);
-}
+namespace {
 
 void must(amqp_rpc_reply_t reply, const char* what) {
   if (reply.reply_type != AMQP_RESPONSE_NORMAL) fail(what);
@@ -33,17 +21,13 @@ amqp_bytes_t bytes_of(std::string_view text) {
   return {text.size(), const_cast<char*>(text.data())};
 }
 
-struct Message {
-  std::string id = "00000000-0000-4000-8000-000000000000";
-  std::string key;
-  std::string payload;
-};
-
 class Connection {
  public:
-  Connection(const char* host, int port) : state_(amqp_new_connection()) {
+  explicit Connection(const Arguments& arguments) : state_(amqp_new_connection()) {
     amqp_socket_t* const socket = amqp_tcp_socket_new(state_);
-    if (!socket || amqp_socket_open(socket, host, port) != AMQP_STATUS_OK) fail("no connection");
+    if (!socket ||
+        amqp_socket_open(socket, arguments.host.c_str(), std::stoi(arguments.port)) != AMQP_STATUS_OK)
+      fail("no connection");
     must(amqp_login(state_, "/", 0, 131072, 0, AMQP_SASL_METHOD_PLAIN, "guest", "guest"), "login");
     amqp_channel_open(state_, 1);
     must(amqp_get_rpc_reply(state_), "channel.open");
@@ -54,7 +38,7 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
   ~Connection() { amqp_destroy_connection(state_); }
 
-  void publish(const Message& message) {
+  void send(const Message& message) {
     std::array<amqp_table_entry_t, 8> headers = {header("cloudEvents_id", message.id),
                                                  header("cloudEvents_source", "outboxd/bench"),
                                                  header("cloudEvents_specversion", "1.0"),
@@ -79,7 +63,7 @@ class Connection {
   }
 
   /// How many messages further confirms have settled: waits for one, then takes all that are there.
-  long take_confirms() {
+  long take() {
     long settled = 0;
     while (settled == 0 || amqp_frames_enqueued(state_) || amqp_data_in_buffer(state_))
       settled += take_confirm();
@@ -123,30 +107,5 @@ class Connection {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 7) {
-    std::fprintf(stderr, "usage: bare_amqp HOST PORT MESSAGES PAYLOAD_BYTES KEYS WINDOW\n");
-    return 2;
-  }
-  const long count = std::atol(argv[3]);
-  const long keys = std::max(std::atol(argv[5]), 1L);
-  const long window = std::atol(argv[6]);
-  Connection rabbitmq(argv[1], std::atoi(argv[2]));
-  Message message;
-  message.payload.assign(static_cast<std::size_t>(std::atol(argv[4])), 'x');
-  std::vector<std::string> key_texts;
-  for (long i = 0; i < keys; ++i) key_texts.push_back("key-" + std::to_string(i));
-
-  const auto begun = std::chrono::steady_clock::now();
-  long in_flight = 0;
-  for (long sent = 0; sent < count || in_flight > 0;) {
-    for (; sent < count && in_flight < window; ++sent, ++in_flight) {
-      std::snprintf(&message.id[24], 13, "%012lx", static_cast<unsigned long>(sent));
-      message.key = key_texts[static_cast<std::size_t>(sent % keys)];
-      rabbitmq.publish(message);
-    }
-    in_flight -= rabbitmq.take_confirms();
-  }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-  std::printf("{\"messages_per_second\": %.0f}\n", static_cast<double>(count) / seconds);
-  return 0;
+  return bare_loop<Connection>(argc, argv);
 }

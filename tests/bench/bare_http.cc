@@ -1,23 +1,16 @@
-// The measure that the HTTP adapter is held against: nothing but libcurl's multi interface, posting the
-// messages that `outboxd bench` posts, with as many requests in flight as the adapter has by default.
-// Usage: bare_http HOST PORT MESSAGES PAYLOAD_BYTES KEYS WINDOW [CONCURRENCY]
+// libcurl's multi interface alone, with as many requests in flight as the adapter has by default. MORE:
+// another number.
 #include <curl/curl.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
-namespace {
+#include "tests/bench/bare_loop.h"
 
-[[noreturn]] void fail(const char* why) {
-  std::fprintf(stderr, "bare_http: %s\n", why);
-  std::exit(1);
-}
+namespace {
 
 std::size_t ignore(char*, std::size_t one, std::size_t size, void*) {
   return one * size;
@@ -48,13 +41,12 @@ class Request {
 
   [[nodiscard]] CURL* easy() const { return easy_; }
 
-  void set(long number, const std::string& key) {
-    const auto digits = static_cast<unsigned long>(number);
-    std::snprintf(lines_[2].data(), lines_[2].size(), "ce-id: 00000000-0000-4000-8000-%012lx", digits);
-    std::snprintf(lines_[7].data(), lines_[7].size(), "ce-subject: %s", key.c_str());
-    std::snprintf(lines_[8].data(), lines_[8].size(), "ce-partitionkey: %s", key.c_str());
-    std::snprintf(lines_[9].data(), lines_[9].size(), "Idempotency-Key: 00000000-0000-4000-8000-%012lx",
-                  digits);
+  void set(const Message& message) {
+    const char* const id = message.id.c_str();
+    std::snprintf(lines_[2].data(), lines_[2].size(), "ce-id: %s", id);
+    std::snprintf(lines_[7].data(), lines_[7].size(), "ce-subject: %s", message.key.c_str());
+    std::snprintf(lines_[8].data(), lines_[8].size(), "ce-partitionkey: %s", message.key.c_str());
+    std::snprintf(lines_[9].data(), lines_[9].size(), "Idempotency-Key: %s", id);
   }
 
  private:
@@ -74,54 +66,58 @@ class Request {
   std::array<curl_slist, 10> nodes_{};
 };
 
+class Client {
+ public:
+  explicit Client(Arguments& arguments) : url_("http://" + arguments.host + ":" + arguments.port + "/bench") {
+    arguments.window =
+        std::min(arguments.window, arguments.more.empty() ? 32L : std::stol(arguments.more[0]));
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    multi_ = curl_multi_init();
+    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, arguments.window);
+  }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  ~Client() {
+    requests_.clear();
+    curl_multi_cleanup(multi_);
+  }
+
+  void send(const Message& message) {
+    if (idle_.empty())
+      idle_.push_back(requests_.emplace_back(std::make_unique<Request>(url_, message.payload)).get());
+    idle_.back()->set(message);
+    curl_multi_add_handle(multi_, idle_.back()->easy());
+    idle_.pop_back();
+  }
+
+  long take() {
+    for (;;) {
+      int running = 0, left = 0;
+      long answered = 0;
+      curl_multi_perform(multi_, &running);
+      for (; const CURLMsg* const message = curl_multi_info_read(multi_, &left); ++answered) {
+        long status = 0;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
+        if (message->data.result != CURLE_OK || status / 100 != 2) fail("a request was not accepted");
+        Request* request = nullptr;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
+        curl_multi_remove_handle(multi_, request->easy());
+        idle_.push_back(request);
+      }
+      if (answered > 0) return answered;
+      if (curl_multi_poll(multi_, nullptr, 0, 1000, nullptr) != CURLM_OK) fail("poll");
+    }
+  }
+
+ private:
+  const std::string url_;
+  CURLM* multi_ = nullptr;
+  std::vector<std::unique_ptr<Request>> requests_;
+  std::vector<Request*> idle_;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 7 && argc != 8) {
-    std::fprintf(stderr, "usage: bare_http HOST PORT MESSAGES PAYLOAD_BYTES KEYS WINDOW [CONCURRENCY]\n");
-    return 2;
-  }
-  const std::string url = "http://" + std::string(argv[1]) + ":" + argv[2] + "/bench";
-  const long count = std::atol(argv[3]);
-  const std::string payload(static_cast<std::size_t>(std::atol(argv[4])), 'x');
-  const long keys = std::atol(argv[5]);
-  const long concurrency = std::min(std::atol(argv[6]), argc == 8 ? std::atol(argv[7]) : 32L);
-  std::vector<std::string> key_texts;
-  for (long i = 0; i < keys; ++i) key_texts.push_back("key-" + std::to_string(i));
-
-  curl_global_init(CURL_GLOBAL_DEFAULT);
-  CURLM* const multi = curl_multi_init();
-  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, concurrency);
-  std::vector<std::unique_ptr<Request>> requests;
-  long sent = 0;
-  const auto send = [&](Request& request) {
-    request.set(sent, key_texts[static_cast<std::size_t>(sent % keys)]);
-    curl_multi_add_handle(multi, request.easy());
-    ++sent;
-  };
-  const auto begun = std::chrono::steady_clock::now();
-  while (sent < std::min(count, concurrency))
-    send(*requests.emplace_back(std::make_unique<Request>(url, payload)));
-  for (long answered = 0; answered < count;) {
-    int running = 0, left = 0;
-    curl_multi_perform(multi, &running);
-    bool is_any = false;
-    while (const CURLMsg* const message = curl_multi_info_read(multi, &left)) {
-      long status = 0;
-      curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
-      if (message->data.result != CURLE_OK || status / 100 != 2) fail("a request was not accepted");
-      Request* request = nullptr;
-      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
-      curl_multi_remove_handle(multi, request->easy());
-      ++answered;
-      is_any = true;
-      if (sent < count) send(*request);
-    }
-    if (!is_any && curl_multi_poll(multi, nullptr, 0, 1000, nullptr) != CURLM_OK) fail("poll");
-  }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-  std::printf("{\"messages_per_second\": %.0f}\n", static_cast<double>(count) / seconds);
-  requests.clear();
-  curl_multi_cleanup(multi);
-  return 0;
+  return bare_loop<Client>(argc, argv);
 }

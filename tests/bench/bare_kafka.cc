@@ -1,14 +1,10 @@
-// The measure that the Kafka adapter is held against: nothing but librdkafka, sending the messages that
-// `outboxd bench` sends, as durably, as fast as one producer takes them with so many in flight.
-// Usage: bare_kafka HOST PORT MESSAGES PAYLOAD_BYTES KEYS WINDOW [NAME=VALUE...]
+// librdkafka alone, as durably as the adapter. MORE: its settings, as NAME=VALUE.
 #include <librdkafka/rdkafka.h>
 
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "tests/bench/bare_loop.h"
 
 namespace {
 
@@ -23,25 +19,13 @@ constexpr const char* settings[][2] = {{"enable.idempotence", "true"},
                                        {"batch.num.messages", "100000"},
                                        {"queue.buffering.max.messages", "10000000"}};
 
-[[noreturn]] void fail(const char* why) {
-  std::fprintf(stderr, "bare_kafka: %s\n", why);
-  std::exit(1);
-}
-
-struct Message {
-  std::string id = "00000000-0000-4000-8000-000000000000";
-  std::string key;
-  std::string payload;
-};
-
 class Producer {
  public:
-  Producer(const std::string& servers, int more, char** assignments) {
+  explicit Producer(const Arguments& arguments) {
     rd_kafka_conf_t* conf = rd_kafka_conf_new();
-    set(conf, "bootstrap.servers", servers.c_str());
+    set(conf, "bootstrap.servers", (arguments.host + ":" + arguments.port).c_str());
     for (const auto& [name, value] : settings) set(conf, name, value);
-    for (int i = 0; i < more; ++i) {
-      const std::string text = assignments[i];
+    for (const std::string& text : arguments.more) {
       const std::size_t equals = text.find('=');
       if (equals == text.npos) fail("a setting is NAME=VALUE");
       set(conf, text.substr(0, equals).c_str(), text.c_str() + equals + 1);
@@ -85,7 +69,7 @@ class Producer {
   }
 
   /// Waits for at least one report, and takes those that are there with it.
-  long take_reports() {
+  long take() {
     long count = 0;
     rd_kafka_event_t* event = nullptr;
     while ((event = rd_kafka_queue_poll(queue_, count == 0 ? 1000 : 0))) {
@@ -112,30 +96,5 @@ class Producer {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 7) {
-    std::fprintf(stderr, "usage: bare_kafka HOST PORT MESSAGES PAYLOAD_BYTES KEYS WINDOW [NAME=VALUE...]\n");
-    return 2;
-  }
-  const long count = std::atol(argv[3]);
-  const long keys = std::atol(argv[5]);
-  const long window = std::atol(argv[6]);
-  Producer kafka(std::string(argv[1]) + ":" + argv[2], argc - 7, argv + 7);
-  Message message;
-  message.payload.assign(static_cast<std::size_t>(std::atol(argv[4])), 'x');
-  std::vector<std::string> key_texts;
-  for (long i = 0; i < keys; ++i) key_texts.push_back("key-" + std::to_string(i));
-
-  const auto begun = std::chrono::steady_clock::now();
-  long in_flight = 0;
-  for (long sent = 0; sent < count || in_flight > 0;) {
-    for (; sent < count && in_flight < window; ++sent, ++in_flight) {
-      std::snprintf(&message.id[24], 13, "%012lx", static_cast<unsigned long>(sent));
-      message.key = key_texts[static_cast<std::size_t>(sent % keys)];
-      kafka.send(message);
-    }
-    in_flight -= kafka.take_reports();
-  }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-  std::printf("{\"messages_per_second\": %.0f}\n", static_cast<double>(count) / seconds);
-  return 0;
+  return bare_loop<Producer>(argc, argv);
 }

@@ -1,35 +1,28 @@
-// The measure that the Redis adapter is held against: nothing but hiredis, sending the messages that `outboxd
-// bench` sends, as fast as one connection takes them with so many in flight.
-// Usage: bare_redis HOST PORT MESSAGES PAYLOAD_BYTES KEYS WINDOW sliding|halves
+// hiredis alone. MORE: "sliding", where the next message takes the place of each that is answered, or
+// "halves": half a window of answers, then half a window of messages.
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <string>
 #include <string_view>
-#include <vector>
+
+#include "tests/bench/bare_loop.h"
 
 namespace {
 
-struct Message {
-  std::string id = "00000000-0000-4000-8000-000000000000";
-  std::string key;
-  std::string payload;
-};
-
 class Connection {
  public:
-  Connection(const char* host, int port) : context_(redisConnect(host, port)) {
+  explicit Connection(const Arguments& arguments)
+      : context_(redisConnect(arguments.host.c_str(), std::stoi(arguments.port))),
+        at_once_(arguments.more == std::vector<std::string>{"halves"} ? std::max(arguments.window / 2, 1L)
+                                                                      : 1) {
     if (!context_ || context_->err) fail(context_ ? context_->errstr : "no memory");
   }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection() { redisFree(context_); }
 
-  void append(const Message& message) {
+  void send(const Message& message) {
     const std::array<std::string_view, 21> words = {"XADD",
                                                     "bench",
                                                     "*",
@@ -60,8 +53,17 @@ class Connection {
     if (redisAppendCommandArgv(context_, static_cast<int>(words.size()), texts.data(), lengths.data()) !=
         REDIS_OK)
       fail(context_->errstr);
+    ++in_flight_;
   }
 
+  long take() {
+    const long answers = std::min(in_flight_, at_once_);
+    for (long i = 0; i < answers; ++i) take_reply();
+    in_flight_ -= answers;
+    return answers;
+  }
+
+ private:
   void take_reply() {
     void* answer = nullptr;
     if (redisGetReply(context_, &answer) != REDIS_OK) fail(context_->errstr);
@@ -70,49 +72,13 @@ class Connection {
     freeReplyObject(reply);
   }
 
- private:
-  [[noreturn]] static void fail(const char* why) {
-    std::fprintf(stderr, "bare_redis: %s\n", why);
-    std::exit(1);
-  }
-
   redisContext* context_;
+  const long at_once_;
+  long in_flight_ = 0;
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 8) {
-    std::fprintf(stderr, "usage: bare_redis HOST PORT MESSAGES PAYLOAD_BYTES KEYS WINDOW sliding|halves\n");
-    return 2;
-  }
-  const long count = std::atol(argv[3]);
-  const long keys = std::atol(argv[5]);
-  const long window = std::atol(argv[6]);
-  const bool sliding = std::string_view(argv[7]) == "sliding";
-  Connection redis(argv[1], std::atoi(argv[2]));
-  Message message;
-  message.payload.assign(static_cast<std::size_t>(std::atol(argv[4])), 'x');
-  std::vector<std::string> key_texts;
-  for (long i = 0; i < keys; ++i) key_texts.push_back("key-" + std::to_string(i));
-
-  const auto begun = std::chrono::steady_clock::now();
-  long in_flight = 0;
-  for (long sent = 0; sent < count || in_flight > 0;) {
-    while (sent < count && in_flight < window) {
-      std::snprintf(&message.id[24], 13, "%012lx", static_cast<unsigned long>(sent));
-      message.key = key_texts[static_cast<std::size_t>(sent % keys)];
-      redis.append(message);
-      ++sent;
-      ++in_flight;
-    }
-    // Sliding: the next message takes the place of each that is answered. Halves: half a window of answers,
-    // then half a window of messages.
-    const long answers = sliding ? 1 : std::min(in_flight, std::max(window / 2, 1L));
-    for (long i = 0; i < answers; ++i) redis.take_reply();
-    in_flight -= answers;
-  }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-  std::printf("{\"messages_per_second\": %.0f}\n", static_cast<double>(count) / seconds);
-  return 0;
+  return bare_loop<Connection>(argc, argv);
 }
