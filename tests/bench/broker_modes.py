@@ -6,18 +6,18 @@ import statistics
 import subprocess
 import tempfile
 
-from servers import BROKERS, NotInstalled, child, cpu_of_group, free_port
+from servers import NotInstalled, broker, child, cpu_of_group, free_port
 
-# The name in the table, the class of scripts/brokers.py, the bare program's way beside the common arguments, and how many
+# By the kind for scripts/brokers.py: the name in the table, the bare program's way beside the common arguments, and how many
 # messages: a million, or what takes about half a minute. One key is one message at a time but for Kafka.
 BENCHES = {
-    "redis": ("Redis Streams", "redis", ["sliding"], 1_000_000, 100_000),
-    "kafka": ("Kafka", "kafka", [], 1_000_000, 300_000),
-    "amqp": ("RabbitMQ, quorum queue", "amqp", [], 400_000, 20_000),
-    "amqp-classic": ("RabbitMQ, classic durable queue", "amqp-classic", [], 400_000, 20_000),
-    "nats": ("NATS JetStream, file", "nats", [], 1_000_000, 50_000),
-    "mqtt": ("MQTT 5, mosquitto", "mqtt", [], 500_000, 50_000),
-    "http": ("HTTP/1.1, keep-alive", "http", [], 300_000, 50_000),
+    "redis": ("Redis Streams", ["sliding"], 1_000_000, 100_000),
+    "kafka": ("Kafka", [], 1_000_000, 300_000),
+    "amqp": ("RabbitMQ, quorum queue", [], 400_000, 20_000),
+    "amqp-classic": ("RabbitMQ, classic durable queue", [], 400_000, 20_000),
+    "nats": ("NATS JetStream, file", [], 1_000_000, 50_000),
+    "mqtt": ("MQTT 5, mosquitto", [], 500_000, 50_000),
+    "http": ("HTTP/1.1, keep-alive", [], 300_000, 50_000),
 }
 TOPIC = "bench"
 
@@ -41,11 +41,11 @@ class Sink:
         """Nothing: it takes every path."""
 
 
-def bare(bench, kind, broker, rows, way):
+def bare(bench, kind, server, rows, way):
     """The bare loop's command. libmosquitto walks through all that it is given: its loop gets as many as the adapter."""
     options = bench.options
     window = min(options.window, 250) if kind == "mqtt" else options.window
-    return [os.path.join(options.build, "tests/bench/bare_" + kind.split("-")[0]), "127.0.0.1", str(broker.port), str(rows),
+    return [os.path.join(options.build, "tests/bench/bare_" + kind.split("-")[0]), "127.0.0.1", str(server.port), str(rows),
             str(options.payload), str(options.keys), str(window), *way]
 
 
@@ -55,38 +55,38 @@ def fresh(bench, kind, way):
     messages first."""
     with tempfile.TemporaryDirectory(dir=bench.directory) as directory:
         os.chmod(directory, 0o755)
-        with Sink(bench.options.build) if kind == "http" else BROKERS[kind](directory) as broker:
-            broker.prepare([TOPIC])
+        with Sink(bench.options.build) if kind == "http" else broker(kind, directory) as server:
+            server.prepare([TOPIC])
             if kind == "kafka":
-                subprocess.run(bare(bench, kind, broker, 300_000, way), stdout=subprocess.DEVNULL, check=True)
-            yield broker
+                subprocess.run(bare(bench, kind, server, 300_000, way), stdout=subprocess.DEVNULL, check=True)
+            yield server
 
 
-def once(bench, name, title, kind, way, rows, rows_of_one_key):
+def once(bench, kind, way, rows, rows_of_one_key):
     """Every figure once, each on a new broker."""
     options, figures = bench.options, {}
-    with fresh(bench, kind, way) as broker:
-        run = bench.figures(f"{name}: bare loop", bare(bench, kind, broker, rows, way))
+    with fresh(bench, kind, way) as server:
+        run = bench.figures(f"{kind}: bare loop", bare(bench, kind, server, rows, way))
         figures["bare"] = run["messages_per_second"]
-    with fresh(bench, kind, way) as broker:
-        run = bench.outboxd(f"{name}: from memory", "broker", "--to", broker.url, "--rows", str(rows))
+    with fresh(bench, kind, way) as server:
+        run = bench.outboxd(f"{kind}: from memory", "broker", "--to", server.url, "--rows", str(rows))
         figures["memory"] = run["messages_per_second"]
     url = bench.backlog("postgresql", rows)
-    with fresh(bench, kind, way) as broker:
-        servers = bench.postgresql.process.pid, broker.process.pid
+    with fresh(bench, kind, way) as server:
+        servers = bench.postgresql.process.pid, server.process.pid
         before = [cpu_of_group(pid) for pid in servers]
-        run = bench.drain_rate(f"{name}: from PostgreSQL", url, broker.url)
+        run = bench.drain_rate(f"{kind}: from PostgreSQL", url, server.url)
         figures["postgresql"] = run["messages_per_second"]
         seconds = rows / run["messages_per_second"]
         for what, pid, ticks in zip(("postgresql_cpu", "broker_cpu"), servers, before):
             figures[what] = (cpu_of_group(pid) - ticks) / seconds
         figures["relay_cpu"] = run["cpu_seconds_per_million"] * rows / 1e6 / seconds
-    with fresh(bench, kind, way) as broker:
-        run = bench.outboxd(f"{name}: one key", "broker", "--to", broker.url, "--rows", str(rows_of_one_key), keys=1)
+    with fresh(bench, kind, way) as server:
+        run = bench.outboxd(f"{kind}: one key", "broker", "--to", server.url, "--rows", str(rows_of_one_key), keys=1)
         figures["one_key"] = run["messages_per_second"]
-    with fresh(bench, kind, way) as broker:
-        run = bench.outboxd(f"{name}: 1,000 a second", "latency", "--db", bench.postgresql.new_database(), "--to",
-                            broker.url, "--rate", "1000", "--seconds", str(max(5, options.seconds // 3)))
+    with fresh(bench, kind, way) as server:
+        run = bench.outboxd(f"{kind}: 1,000 a second", "latency", "--db", bench.postgresql.new_database(), "--to",
+                            server.url, "--rate", "1000", "--seconds", str(max(5, options.seconds // 3)))
         figures["p50"] = run["committed_to_accepted_p50_milliseconds"]
         figures["p99"] = run["committed_to_accepted_p99_milliseconds"]
     return figures
@@ -96,9 +96,9 @@ def measure(bench, names):
     print("Each broker: a bare loop of its library, outboxd from memory, from PostgreSQL, with one key, at 1,000/s")
     rows = []
     for name in names:
-        title, kind, way, messages, of_one_key = BENCHES[name]
+        title, way, messages, of_one_key = BENCHES[name]
         try:
-            runs = [once(bench, name, title, kind, way, messages, of_one_key) for _ in range(bench.options.repeat)]
+            runs = [once(bench, name, way, messages, of_one_key) for _ in range(bench.options.repeat)]
         except NotInstalled as error:
             print(f"  {name}: left out: {error}")
             continue

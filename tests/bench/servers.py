@@ -1,8 +1,6 @@
 """The servers that tests/bench/run measures with: private, on free loopback ports, stopped with the block that uses them."""
 import contextlib
-import glob
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +9,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
-from brokers import BROKERS, NotInstalled, free_port  # pylint: disable=wrong-import-position
+from brokers import NotInstalled, Server, broker, free_port  # pylint: disable=wrong-import-position
 
 
 def wait_for(condition, what, seconds=30):
@@ -42,63 +40,40 @@ def cpu_of_group(pid):
 
 
 @contextlib.contextmanager
-def child(command, stop=signal.SIGTERM, **options):
+def child(command, **options):
     process = subprocess.Popen(command, **options)
     try:
         yield process
     finally:
         if process.poll() is None:
-            process.send_signal(stop)
+            process.terminate()
             process.wait(60)
 
 
-class Postgresql:
+class Postgresql(Server):
     """A server of its own; new_database() makes an empty database and answers its URL."""
+    name, count = "postgresql", 0
+    stop_signal = signal.SIGQUIT  # nobody asks for the data any more
 
-    def __init__(self, directory):
-        self.directory, self.port = directory, free_port()
-        programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
-        if not programs:
-            sys.exit("run: no PostgreSQL below /usr/lib/postgresql: scripts/setup installs it")
-        self.programs, self.count, self.process = programs[-1], 0, None
+    def program(self, name):
+        return f"{self.directory}/programs/{name}"
 
-    def _server_command(self, *command):
-        user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.geteuid() == 0 else []
-        return [*user, os.path.join(self.programs, command[0]), *command[1:]]
-
-    @contextlib.contextmanager
-    def running(self):
-        os.makedirs(self.directory)
-        if os.geteuid() == 0:
-            shutil.chown(self.directory, "postgres", "postgres")
-        subprocess.run(self._server_command("initdb", "-D", self.directory + "/data", "-U", "postgres", "-A", "trust",
-                                            "-E", "UTF8", "--locale=C.UTF-8"), check=True, cwd=self.directory,
-                       stdout=subprocess.DEVNULL)
-        command = self._server_command("postgres", "-D", self.directory + "/data", "-c", f"port={self.port}",
-                                       "-c", "listen_addresses=127.0.0.1",
-                                       "-c", f"unix_socket_directories={self.directory}")
-        with open(self.directory + "/log", "wb") as log:
-            with child(command, stop=signal.SIGINT, stdout=log, stderr=log, cwd=self.directory) as self.process:
-                ready = [self.programs + "/pg_isready", "-q", "-d", self.url("postgres")]
-                wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL did not start")
-                yield self
-
-    def url(self, database):
+    def database(self, database):
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def new_database(self):
         self.count += 1
-        self.ask(self.url("postgres"), f"CREATE DATABASE bench_{self.count}")
-        return self.url(f"bench_{self.count}")
+        self.ask(self.url, f"CREATE DATABASE bench_{self.count}")
+        return self.database(f"bench_{self.count}")
 
     def ask(self, url, sql):
-        return subprocess.run([self.programs + "/psql", "-XqAt", "-v", "ON_ERROR_STOP=1", url, "-c", sql], check=True,
+        return subprocess.run([self.program("psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", url, "-c", sql], check=True,
                               stdout=subprocess.PIPE, text=True).stdout.strip()
 
     @contextlib.contextmanager
     def holding(self, url, sql):
         """A session that has run `sql` and stays as it is."""
-        psql = [self.programs + "/psql", "-XqAt", "-v", "ON_ERROR_STOP=1", url]
+        psql = [self.program("psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", url]
         with child(psql, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
             session.stdin.write(sql + ";\n\\echo held\n")
             session.stdin.flush()
@@ -113,5 +88,5 @@ class Postgresql:
 @contextlib.contextmanager
 def redis_server(directory):
     """Fresh and empty; answers its port."""
-    with tempfile.TemporaryDirectory(dir=directory) as data, BROKERS["redis"](data) as redis:
+    with tempfile.TemporaryDirectory(dir=directory) as data, broker("redis", data) as redis:
         yield redis.port

@@ -6,29 +6,11 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tests/support/decode.h"
 #include "tests/support/process.h"
 
 namespace outbox::test {
 namespace {
-
-constexpr std::string_view prefix = "cloudEvents_";
-
-std::string decode_base64(std::string_view text) {
-  static constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  unsigned bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const auto value = digits.find(c);
-    if (value == digits.npos) break;
-    bits = bits << 6 | static_cast<unsigned>(value);
-    if ((count += 6) < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count & 0xFF);
-  }
-  return bytes;
-}
 
 std::string text_in(const nlohmann::json& object, const char* name) {
   return object.at(name).is_null() ? "" : object.at(name).get<std::string>();
@@ -37,7 +19,7 @@ std::string text_in(const nlohmann::json& object, const char* name) {
 AmqpReceived parse(const nlohmann::json& object) {
   AmqpReceived found;
   found.received.topic = object.at("routing_key");
-  found.received.payload = decode_base64(object.at("body").get<std::string>());
+  found.received.payload = from_base64(object.at("body").get<std::string>());
   if (!object.at("content_type").is_null()) found.received.content_type = object.at("content_type");
   found.delivery_mode = object.at("delivery_mode").is_null() ? 0 : object.at("delivery_mode").get<int>();
   found.exchange = text_in(object, "exchange");
@@ -45,12 +27,10 @@ AmqpReceived parse(const nlohmann::json& object) {
   found.type = text_in(object, "type");
   if (!object.at("timestamp").is_null()) found.timestamp = object.at("timestamp");
   for (const auto& [name, value] : object.at("headers").items()) {
-    if (name.starts_with(prefix))
-      found.received.attributes.emplace(name.substr(prefix.size()), value);
-    else if (name == "message_key")
+    if (name == "message_key")
       found.key_header = value;
     else
-      found.received.headers.emplace(name, value);
+      found.received.add("", "cloudEvents_", name, value);
   }
   return found;
 }
@@ -66,7 +46,8 @@ std::vector<AmqpReceived> AmqpReader::take(const std::string& queue) const {
 
 std::string AmqpReader::command(std::vector<std::string> words) const {
   // Debian's own Python, which is the one that has python3-pika.
-  words.insert(words.begin(), {"/usr/bin/python3", OUTBOX_AMQP_READER, url_});
+  words.insert(words.begin(),
+               {"/usr/bin/python3", OUTBOX_SOURCE_DIR "/tests/conformance/amqp_reader.py", url_});
   const Finished finished = run(std::move(words), {}, 2 * patience);
   if (finished.exit_code != 0) throw std::runtime_error("amqp_reader.py failed:\n" + finished.output);
   return finished.output;

@@ -333,13 +333,7 @@ TEST_CASE("http: a login is Basic or Bearer, and a wrong one is misconfigured wi
 
 TEST_CASE("http: a URL or settings that can never work are refused with the fix") {
   const auto refused = [](const std::string& url, const Settings& changed = {}) {
-    Settings settings = default_settings(http_adapter().settings);
-    for (const auto& [key, value] : changed) settings.at(key) = value;
-    const auto opened = http_adapter().open({url, "", Attributes::full, settings});
-    REQUIRE_MESSAGE(!opened, url);
-    CHECK(opened.error().fault == Fault::misconfigured);
-    CHECK(opened.error().text.find("hidden") == std::string::npos);
-    return opened.error().text;
+    return refusal(http_adapter(), url, changed);
   };
   CHECK(refused("http:") == "http: the URL names no host; write https://hooks.example/events");
   CHECK(refused("http:///events") == "http: the URL names no host; write https://hooks.example/events");

@@ -9,46 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/brokers/brokers.h"
-#include "tests/conformance/broker_suite.h"
-#include "tests/conformance/kafka_reader.h"
-#include "tests/support/eventually.h"
-#include "tests/support/kafka_server.h"
+#include "tests/conformance/kafka_fixture.h"
 
 namespace outbox::test {
 namespace {
-
-/// One server for all tests of this program, its topic emptied for each.
-class KafkaFixture : public BrokerFixture {
- public:
-  KafkaFixture() { server().admin().empty_topic("order.placed"); }
-  std::unique_ptr<Broker> open(Attributes attributes = Attributes::full) override {
-    return open_broker(kafka_adapter(), url(), {}, attributes);
-  }
-  std::vector<Received> received() override {
-    std::vector<Received> messages;
-    for (KafkaRecord& record : records()) messages.push_back(std::move(record.message));
-    return messages;
-  }
-  [[nodiscard]] bool carries_topic(std::string_view topic) const override {
-    return topic == "order.placed" || topic == "a..b";
-  }
-
-  static std::vector<KafkaRecord> records(const std::string& topic = "order.placed") {
-    return read_kafka(server().port(), topic);
-  }
-  static std::string url() { return "kafka://127.0.0.1:" + std::to_string(server().port()); }
-  static KafkaServer& server() {
-    static Ready one;
-    return one.server;
-  }
-
- private:
-  struct Ready {
-    Ready() { server.admin().create_topic("order.placed", 1, {{"max.message.bytes", "1200000"}}); }
-    KafkaServer server;
-  };
-};
 
 TEST_CASE("kafka:") {
   KafkaFixture fixture;
@@ -76,23 +40,6 @@ class NewTopic {
   const std::string name;
 };
 
-TEST_CASE("kafka: a header with a reserved name is rejected, and only its own message") {
-  KafkaFixture fixture;
-  const auto broker = fixture.open();
-  Rows rows;
-  rows.add();
-  rows.add({.headers = {{"ce_id", "forged"}}});
-  rows.add({.headers = {{"content-type", "forged"}}});
-  rows.add({.headers = {{"ce", "mine"}, {"Content-Type", "mine"}}});
-  const auto deliveries = Driver(*broker).publish(rows);
-  CHECK(verdict_of(deliveries, 1) == Verdict::accepted);
-  CHECK(verdict_of(deliveries, 2) == Verdict::rejected);
-  CHECK(delivery_of(deliveries, 2).reason == "header 'ce_id' has a reserved name: it begins with 'ce_'");
-  CHECK(verdict_of(deliveries, 3) == Verdict::rejected);
-  CHECK(verdict_of(deliveries, 4) == Verdict::accepted);
-  CHECK(fixture.received().size() == 2);
-}
-
 TEST_CASE("kafka: the key is the record's key, null without one, and no value is null") {
   KafkaFixture fixture;
   const auto broker = fixture.open();
@@ -111,7 +58,7 @@ TEST_CASE("kafka: the key is the record's key, null without one, and no value is
 
 TEST_CASE("kafka: a key's partition is that of Java's producer") {
   KafkaFixture fixture;
-  const NewTopic topic("partitions", 12);
+  const NewTopic topic("order.partitions", 12);
   Rows rows;
   // Computed with org.apache.kafka.clients.producer.internals.BuiltInPartitioner.partitionForKey.
   const std::vector<std::pair<std::string, int>> expected = {
@@ -213,7 +160,7 @@ TEST_CASE("kafka: after a message that cannot be carried nothing of its key is s
 
 TEST_CASE("kafka: a batch that is turned away blames nobody, a message alone is blamed") {
   KafkaFixture fixture;
-  const NewTopic topic("compacted", 1, {{"cleanup.policy", "compact"}});
+  const NewTopic topic("order.compacted", 1, {{"cleanup.policy", "compact"}});
   const auto broker = fixture.open();
   Driver driver(*broker);
   Rows rows;
@@ -254,24 +201,10 @@ TEST_CASE("kafka: a message larger than a batch is in no company and is blamed a
   CHECK(count(deliveries, Verdict::rejected) == 1);
 }
 
-TEST_CASE("kafka: a topic that is created is found by the same session") {
-  KafkaFixture fixture;
-  const auto broker = fixture.open();
-  Driver driver(*broker);
-  Rows rows;
-  rows.add({.topic = "order.later"});
-  const auto deliveries = driver.publish(rows);
-  CHECK(verdict_of(deliveries, 1) == Verdict::misconfigured);
-  CHECK(deliveries[0].reason == "kafka: topic 'order.later': Broker: Unknown topic or partition; create it");
-  const NewTopic topic("order.later");
-  CHECK(eventually([&] { return driver.publish(rows)[0].verdict == Verdict::accepted; }));
-}
-
 TEST_CASE("kafka: every compression arrives") {
   KafkaFixture fixture;
   for (const char* compression : {"lz4", "zstd", "snappy", "gzip"}) {
-    const auto broker =
-        open_broker(kafka_adapter(), KafkaFixture::url(), {{"compression", std::string(compression)}});
+    const auto broker = fixture.open_at(fixture.port(), {{"compression", std::string(compression)}});
     Rows rows;
     for (int i = 0; i < 100; ++i) rows.add({.payload = std::string(1000, 'x')});
     CHECK(count(Driver(*broker).publish(rows), Verdict::accepted) == 100);
@@ -280,21 +213,8 @@ TEST_CASE("kafka: every compression arrives") {
 }
 
 TEST_CASE("kafka: a URL or settings that can never work are refused with the fix") {
-  const auto refused = [](const std::string& url, const Settings& changed = {}) {
-    Settings settings = default_settings(kafka_adapter().settings);
-    for (const auto& [key, value] : changed) settings.at(key) = value;
-    const auto opened = kafka_adapter().open({url, "", Attributes::full, settings});
-    REQUIRE(!opened);
-    CHECK(opened.error().fault == Fault::misconfigured);
-    return opened.error().text;
-  };
-  CHECK(refused("kafka:") == "kafka: the URL names no host; write kafka://localhost:9092");
-  CHECK(refused("kafka://") == "kafka: the URL names no host; write kafka://localhost:9092");
-  refused("kafka://localhost:port");
-  refused("kafka://localhost/topic");
-  refused("kafka://:secret@localhost");
-  CHECK(refused("kafka://localhost?password=hidden").find("hidden") == std::string::npos);
-  refused("kafkas://localhost", {{"cert_file", std::string("cert.pem")}});
+  refusal(kafka_adapter(), "kafka://localhost/topic");
+  refusal(kafka_adapter(), "kafka://:hidden@localhost");
 }
 
 }  // namespace

@@ -3,41 +3,14 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
-#include "adapters/brokers/brokers.h"
-#include "tests/conformance/broker_suite.h"
 #include "tests/conformance/nats_fixture.h"
-#include "tests/conformance/nats_reader.h"
-#include "tests/support/nats_server.h"
 
 namespace outbox::test {
 namespace {
 
 using Json = NatsReader::Json;
-
-/// One server for all tests of this program, emptied for each.
-class NatsFixture : public BrokerFixture {
- public:
-  explicit NatsFixture(const Json& stream = Json::object()) {
-    reader.delete_streams();
-    create_orders(reader, stream);
-  }
-  std::unique_ptr<Broker> open(Attributes attributes = Attributes::full) override {
-    return open_broker(nats_adapter(), server().url(), {}, attributes);
-  }
-  std::vector<Received> received() override { return reader.streams(); }
-  [[nodiscard]] bool carries_topic(std::string_view text) const override { return is_nats_subject(text); }
-  [[nodiscard]] bool carries_header_name(std::string_view text) const override {
-    return is_header_name(text);
-  }
-  [[nodiscard]] std::size_t payload_max() const override { return (1 << 20) - 4096; }
-
-  static NatsServer& server() {
-    static NatsServer one;
-    return one;
-  }
-  NatsReader reader{server().port()};
-};
 
 TEST_CASE("nats:") {
   NatsFixture fixture;
@@ -51,28 +24,6 @@ TEST_CASE("nats: a message that is repeated is accepted again and stored once") 
   const Rows rows = rows_to({"a", "a", "a"});
   for (int i = 0; i < 3; ++i) CHECK(count(driver.publish(rows), Verdict::accepted) == 3);
   CHECK(fixture.received().size() == 3);
-}
-
-TEST_CASE("nats: a header with a reserved name is rejected in any case, and only its own message") {
-  NatsFixture fixture;
-  const auto broker = fixture.open();
-  Rows rows;
-  rows.add();
-  rows.add({.headers = {{"Ce-Id", "forged"}}});
-  rows.add({.headers = {{"Nats-Rollup", "all"}}});
-  rows.add({.headers = {{"nats-msg-id", "forged"}}});
-  rows.add({.headers = {{"value", " blanks around "}}});
-  rows.add({.headers = {{"ce", "mine"}, {"NATS", "mine"}, {"Same", "1"}, {"same", "2"}}});
-  const auto deliveries = Driver(*broker).publish(rows);
-  CHECK(delivery_of(deliveries, 1).verdict == Verdict::accepted);
-  for (int i = 2; i <= 5; ++i) CHECK(delivery_of(deliveries, i).verdict == Verdict::rejected);
-  CHECK(delivery_of(deliveries, 3).reason ==
-        "header 'Nats-Rollup' has a reserved name: it begins with 'nats-'");
-  CHECK(delivery_of(deliveries, 6).verdict == Verdict::accepted);
-  const auto received = fixture.received();
-  REQUIRE(received.size() == 2);
-  CHECK(received[1].headers ==
-        std::map<std::string, std::string>{{"ce", "mine"}, {"NATS", "mine"}, {"Same", "1"}, {"same", "2"}});
 }
 
 TEST_CASE("nats: a topic that is no subject, or the server's own, is rejected") {
@@ -91,21 +42,6 @@ TEST_CASE("nats: a topic that is no subject, or the server's own, is rejected") 
   CHECK(delivery_of(deliveries, 17).verdict == Verdict::accepted);
 }
 
-TEST_CASE("nats: a subject without a stream is misconfigured until there is one, and hits nobody else") {
-  NatsFixture fixture;
-  const auto broker = fixture.open();
-  Driver driver(*broker);
-  const auto deliveries = driver.publish(rows_to({"a", "nowhere", "a", "b"}));
-  CHECK(count(deliveries, Verdict::accepted) == 3);
-  CHECK(delivery_of(deliveries, 2).verdict == Verdict::misconfigured);
-  CHECK(delivery_of(deliveries, 2).reason ==
-        "nats: publish to 'nowhere': no stream takes this subject, or its stream has no leader now; create "
-        "one, "
-        "or add the subject to one (and see that JetStream is on)");
-  fixture.reader.create_stream("NOWHERE", {"nowhere"});
-  CHECK(count(driver.publish(rows_to({"nowhere"})), Verdict::accepted) == 1);
-}
-
 TEST_CASE("nats: a full stream that takes nothing more blames nobody, and goes on when there is room") {
   NatsFixture fixture(Json{{"max_msgs", 3}, {"discard", "new"}});
   const auto broker = fixture.open();
@@ -116,7 +52,7 @@ TEST_CASE("nats: a full stream that takes nothing more blames nobody, and goes o
   CHECK_MESSAGE(
       delivery_of(deliveries, 5).reason.find("maximum messages exceeded (10077)") != std::string::npos,
       delivery_of(deliveries, 5).reason);
-  fixture.reader.api("STREAM.PURGE.ORDERS");
+  fixture.reader->api("STREAM.PURGE.ORDERS");
   Rows rows = rows_to({"a", "a", "a", "a", "a"});
   CHECK(count(driver.publish(rows, 4), Verdict::accepted) == 2);
 }
@@ -151,23 +87,11 @@ TEST_CASE("nats: without JetStream a message is misconfigured") {
 }
 
 TEST_CASE("nats: a URL or settings that can never work are refused with the fix") {
-  const auto refused = [](const std::string& url, const Settings& changed = {}) {
-    Settings settings = default_settings(nats_adapter().settings);
-    for (const auto& [key, value] : changed) settings.at(key) = value;
-    const auto opened = nats_adapter().open({url, "", Attributes::full, settings});
-    REQUIRE(!opened);
-    CHECK(opened.error().fault == Fault::misconfigured);
-    return opened.error().text;
-  };
-  CHECK(refused("nats:") == "nats: the URL names no host; write nats://localhost:4222");
-  refused("nats://");
-  refused("nats://localhost:port");
-  refused("nats://localhost/orders");
-  CHECK(refused("nats://localhost?token=hidden").find("hidden") == std::string::npos);
-  refused("nats://:password@localhost");
-  refused("nats://localhost", {{"cert_file", std::string("cert.pem")}});
-  refused("nats://user:password@localhost", {{"creds_file", std::string("user.creds")}});
-  refused("nats://localhost", {{"inbox_prefix", std::string("in box")}});
+  const BrokerAdapter nats = nats_adapter();
+  refusal(nats, "nats://localhost/orders");
+  refusal(nats, "nats://:hidden@localhost");
+  refusal(nats, "nats://user:hidden@localhost", {{"creds_file", std::string("user.creds")}});
+  refusal(nats, "nats://localhost", {{"inbox_prefix", std::string("in box")}});
 }
 
 }  // namespace

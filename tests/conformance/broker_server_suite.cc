@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
 
 #include "tests/support/fault_proxy.h"
@@ -127,6 +128,19 @@ void check_swallowed_answers(ServerFixture& fixture) {
   CHECK(ids_at(fixture).contains(uuid_of(2)));
   proxy.heal();
   CHECK(recovers(driver, fixture.restart_time(), 52));
+  // Nor does the library send them again in the new session.
+  std::map<std::string, int> times;
+  for (const Received& received : fixture.received()) ++times[received.id()];
+  for (std::int64_t number = 2; number <= 51; ++number) CHECK(times[uuid_of(number)] <= 1);
+}
+
+void check_exactly_the_answered(const std::vector<Delivery>& deliveries, std::size_t bytes,
+                                const AnswerBytes& answer, std::int64_t first) {
+  const std::size_t accepted = count(deliveries, Verdict::accepted);
+  CHECK(accepted <= bytes / answer.min);
+  CHECK(accepted + (answer.min == answer.max ? 0 : 1) >= bytes / answer.max);
+  for (std::size_t i = 0; i < accepted; ++i) CHECK(deliveries[i].ticket == static_cast<Ticket>(first) + i);
+  if (answer.all_leave) CHECK(count(deliveries, Verdict::unavailable) == 0);
 }
 
 void check_cut_in_answers(ServerFixture& fixture) {
@@ -134,10 +148,11 @@ void check_cut_in_answers(ServerFixture& fixture) {
   const auto broker = fixture.open_at(proxy.port(), impatient());
   Driver driver(*broker);
   std::int64_t first = 1;
-  for (std::size_t bytes : {0, 1, 21, 500, 700}) {  // the shortest answers there are have four bytes
+  for (std::size_t bytes : {0, 1, 4, 5, 21, 500, 700}) {  // the shortest answers there are have four bytes
     REQUIRE(recovers(driver, fixture.restart_time(), first++));
     proxy.cut_after_answers(bytes);
     // One answer may speak for many messages: more of them are sent until the answers are enough.
+    const std::int64_t begin = first;
     std::vector<Delivery> deliveries;
     do {
       const Rows rows = rows_of(static_cast<int>(first) + 199);
@@ -150,6 +165,7 @@ void check_cut_in_answers(ServerFixture& fixture) {
     CHECK(count(deliveries, Verdict::accepted) + count(deliveries, Verdict::in_doubt) +
               count(deliveries, Verdict::unavailable) ==
           deliveries.size());
+    if (fixture.answer_bytes()) check_exactly_the_answered(deliveries, bytes, *fixture.answer_bytes(), begin);
     CHECK(missing_though_accepted(deliveries, ids_at(fixture)) == 0);
     CHECK(driver.session().state == Session::State::down);
   }
@@ -173,6 +189,11 @@ void check_cut_while_idle(ServerFixture& fixture) {
   proxy.cut();
   if (fixture.notices_idle_cut()) {
     CHECK(driver.session().state == Session::State::down);
+    const auto connections = proxy.accepted();
+    const Rows rows = rows_of(12);
+    driver.submit(rows.submissions(10));
+    CHECK(count(driver.deliveries(), Verdict::unavailable) == 3);
+    CHECK_MESSAGE(proxy.accepted() == connections, "the library connects by itself");
   } else {
     const Rows rows = rows_of(2);
     const Delivery delivery = driver.publish(rows, 2).at(0);
@@ -271,16 +292,53 @@ void check_turned_away(ServerFixture& fixture, const TurnedAway& turned_away) {
   CHECK(!ids_at(fixture).contains(uuid_of(bad)));
 }
 
-void check_wrong_password(ServerFixture& fixture) {
-  const std::string url = fixture.url_with_wrong_password();
-  if (url.empty()) return;
-  Settings settings = fixture.settings();
-  settings.merge(impatient());
-  const auto broker = open_broker(fixture.adapter(), url, settings);
-  const Session session = Driver(*broker).connect();
-  CHECK(session.state == Session::State::misconfigured);
-  CHECK(session.reason != "");
-  CHECK_MESSAGE(session.reason.find("wrong-secret") == std::string::npos, session.reason);
+void check_topic_made_later(ServerFixture& fixture) {
+  const auto topic = fixture.unknown_topic();
+  if (!topic) return;
+  const auto broker = fixture.open_at(fixture.port());
+  Driver driver(*broker);
+  const Rows rows = rows_to({topic->row.topic});
+  CHECK(driver.publish(rows).at(0).verdict == Verdict::misconfigured);
+  if (!fixture.create_topic(topic->row.topic)) return;
+  CHECK(eventually([&] { return driver.publish(rows).at(0).verdict == Verdict::accepted; }));
+}
+
+void check_refused_logins(ServerFixture& fixture) {
+  for (const RefusedLogin& login : fixture.refused_logins()) {
+    Settings settings = fixture.settings();
+    settings.merge(impatient());
+    for (const auto& [key, value] : login.settings) settings.insert_or_assign(key, value);
+    const Session session = Driver(*open_broker(fixture.adapter(), login.url, settings)).connect();
+    CHECK_MESSAGE(session.state == Session::State::misconfigured, login.url, ": ", session.reason);
+    CHECK(session.reason != "");
+    CHECK_MESSAGE(session.reason.find(login.says) != std::string::npos, session.reason);
+    CHECK_MESSAGE(session.reason.find("secret") == std::string::npos, session.reason);
+  }
+}
+
+void check_vanished_while_idle(ServerFixture& fixture) {
+  const auto watch = fixture.idle_watch();
+  if (!watch) return;
+  FaultProxy proxy(fixture.proxied_port(), 1, fixture.proxy_port());
+  const auto broker = fixture.open_at(proxy.port(), watch->settings);
+  Driver driver(*broker);
+  CHECK(count(driver.publish(rows_of(1)), Verdict::accepted) == 1);
+  proxy.half_open(true);
+  const Session session = driver.session();
+  CHECK(session.state == Session::State::down);
+  CHECK_MESSAGE(session.reason.find(watch->says) != std::string::npos, session.reason);
+}
+
+void check_refused_urls(ServerFixture& fixture) {
+  if (fixture.example_url().empty()) return;
+  const BrokerAdapter adapter = fixture.adapter();
+  const std::string scheme(adapter.schemes.front()), secure(adapter.schemes.back());
+  const std::string no_host = scheme + ": the URL names no host; write " + fixture.example_url();
+  CHECK(refusal(adapter, scheme + ":") == no_host);
+  CHECK(refusal(adapter, scheme + "://") == no_host);
+  refusal(adapter, scheme + "://localhost:port");
+  refusal(adapter, scheme + "://localhost?password=hidden");
+  refusal(adapter, secure + "://localhost", {{"cert_file", std::string("cert.pem")}});
 }
 
 }  // namespace
@@ -338,56 +396,17 @@ void broker_server_suite(ServerFixture& fixture) {
   SUBCASE("a message that is too large costs its neighbours nothing") {
     if (const auto message = fixture.too_large()) check_turned_away(fixture, *message);
   }
-  SUBCASE("a wrong password is misconfigured, and no reason shows it") {
-    check_wrong_password(fixture);
+  SUBCASE("a topic that is made later is found by the same session") {
+    check_topic_made_later(fixture);
   }
-}
-
-void broker_tls_suite(const BrokerAdapter& adapter, const TlsServer& server, const Settings& settings) {
-  const auto with = [&](const Settings& more) {
-    Settings all = impatient();
-    for (const auto& from : {settings, more})
-      for (const auto& [key, value] : from) all.insert_or_assign(key, value);
-    return all;
-  };
-  const auto session_of = [&](const std::string& url, const Settings& more) {
-    return Driver(*open_broker(adapter, url, with(more))).connect();
-  };
-  const bool chooses_name = std::ranges::any_of(
-      adapter.settings, [](const SettingSpec& spec) { return spec.key == "server_name"; });
-  SUBCASE("messages go to a server whose certificate is trusted") {
-    const auto broker = open_broker(adapter, server.url, with({{"ca_file", server.certificate}}));
-    Driver driver(*broker);
-    CHECK(count(driver.publish(rows_of(2000, 300)), Verdict::accepted) == 2000);
-    if (chooses_name)
-      CHECK(session_of(server.url,
-                       {{"ca_file", server.certificate}, {"server_name", std::string("broker.test")}})
-                .state == Session::State::up);
+  SUBCASE("a login that is refused is misconfigured, and no reason shows its password") {
+    check_refused_logins(fixture);
   }
-  SUBCASE("a certificate of an unknown authority is refused") {
-    const Session session = session_of(server.url, {});
-    CHECK(session.state == Session::State::misconfigured);
-    CHECK_MESSAGE(session.reason.find("certificate") != std::string::npos, session.reason);
+  SUBCASE("a host that vanishes while nothing is sent is noticed") {
+    check_vanished_while_idle(fixture);
   }
-  SUBCASE("a certificate for another name is refused") {
-    Settings settings_of_it = {{"ca_file", server.certificate}};
-    std::string url = server.url;
-    if (chooses_name)
-      settings_of_it.emplace("server_name", std::string("other.test"));
-    else
-      url.replace(url.find("127.0.0.1"), 9, "localhost");
-    const Session session = session_of(url, settings_of_it);
-    CHECK(session.state == Session::State::misconfigured);
-    CHECK(session.reason != "");
-  }
-  SUBCASE("a file of authorities that is not there is named") {
-    const Session session = session_of(server.url, {{"ca_file", std::string("/nonexistent/ca.pem")}});
-    CHECK(session.state == Session::State::misconfigured);
-    CHECK_MESSAGE(session.reason.find("ca_file /nonexistent/ca.pem") != std::string::npos, session.reason);
-  }
-  SUBCASE("a port without TLS is down") {
-    if (!server.plain_url.empty())
-      CHECK(session_of(server.plain_url, {{"ca_file", server.certificate}}).state == Session::State::down);
+  SUBCASE("a URL or settings that can never work are refused with the fix") {
+    check_refused_urls(fixture);
   }
 }
 

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tests/conformance/broker_suite.h"
 
@@ -15,6 +17,25 @@ struct TurnedAway {
   Row row;
   Verdict verdict = Verdict::misconfigured;
   std::string says = {};  ///< part of the reason
+};
+
+/// A URL whose login the server refuses, with the password "wrong-secret" where there is one.
+struct RefusedLogin {
+  std::string url;
+  std::string says = {};  ///< part of the reason
+  Settings settings = {};
+};
+
+/// Of an acknowledgement, where each has a size that is known.
+struct AnswerBytes {
+  std::size_t min, max;
+  bool all_leave;  ///< 200 small messages leave the process at once
+};
+
+/// What notices that an idle session leads to nobody, and says so.
+struct IdleWatch {
+  Settings settings;
+  std::string says;
 };
 
 /// Its settings know `timeout` and `connect_timeout`; its server listens on one port of 127.0.0.1.
@@ -53,8 +74,13 @@ class ServerFixture : public BrokerFixture {
   [[nodiscard]] virtual std::optional<TurnedAway> unknown_topic() { return std::nullopt; }
   [[nodiscard]] virtual std::optional<TurnedAway> forbidden_topic() { return std::nullopt; }
   [[nodiscard]] virtual std::optional<TurnedAway> too_large() { return std::nullopt; }
-  /// With the password "wrong-secret"; empty: the server asks for none.
-  [[nodiscard]] virtual std::string url_with_wrong_password() { return ""; }
+  /// Makes the topic that unknown_topic() names; false: it cannot.
+  virtual bool create_topic(const std::string&) { return false; }
+  [[nodiscard]] virtual std::vector<RefusedLogin> refused_logins() { return {}; }
+  [[nodiscard]] virtual std::optional<AnswerBytes> answer_bytes() const { return std::nullopt; }
+  [[nodiscard]] virtual std::optional<IdleWatch> idle_watch() const { return std::nullopt; }
+  /// The URL that is recommended to whoever names no host; empty: other rules.
+  [[nodiscard]] virtual std::string example_url() const { return ""; }
 
   std::unique_ptr<Broker> open(Attributes attributes = Attributes::full) override {
     return open_broker(adapter(), url(port()), settings(), attributes);
@@ -70,16 +96,29 @@ class ServerFixture : public BrokerFixture {
 /// Runs every claim as a SUBCASE; call it from a TEST_CASE with a fresh fixture.
 void broker_server_suite(ServerFixture& fixture);
 
-/// TLS, for adapters with the settings `ca_file` and `server_name`.
+/// TLS, for adapters with the settings `ca_file` and `server_name`. An adapter without `server_name` is tried
+/// with localhost, which the certificate does not name.
 struct TlsServer {
-  std::string url;  ///< with 127.0.0.1; an adapter without `server_name` is tried with localhost, which
-                    ///< the certificate does not name
+  std::function<std::string(int port)> url;  ///< with 127.0.0.1, and the scheme for TLS
+  int port = 0;
+  int plain_port = 0;       ///< of a server without TLS; 0: there is none
   std::string certificate;  ///< the file of the Certificate that the server shows
-  std::string plain_url;    ///< the same scheme, at the port of a server without TLS
+  Settings settings = {};   ///< for every session
+  bool takes_proxy =
+      true;  ///< false: no proxy can stand before it, or what is in flight then is another matter
+  std::string says_of_silence = {};  ///< part of the reason when it takes a connection and says nothing
+
+  /// Files of a certificate that the server takes for the relay's.
+  std::string relay_certificate = {}, relay_key = {};
+  std::string relay_url = {};  ///< where it is shown, without another login; empty: at port
+  /// Where it is asked for: no session begins there without it.
+  std::function<std::string()> strict_url = {};
+  /// What has arrived, where that is to be looked at.
+  std::function<std::vector<Received>()> received = {};
 };
 
 /// Messages go to a server whose certificate is trusted and has the right name, and to no other.
-void broker_tls_suite(const BrokerAdapter& adapter, const TlsServer& server, const Settings& settings = {});
+void broker_tls_suite(const BrokerAdapter& adapter, const TlsServer& server);
 
 /// A short time, as short as a server that is there and busy can be trusted to keep.
 Settings impatient();

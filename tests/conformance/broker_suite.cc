@@ -147,7 +147,8 @@ void check_what_cannot_be_carried(BrokerFixture& fixture) {
   }
   bad.push_back({.headers = {{"name", std::string("secret\0", 7)}}});
   bad.push_back({.headers = {{"", "secret"}}});
-  for (const char* text : {"a b\tc", "*", "line\r\nbreak", "größe", "a/#", "a..b", "$SYS/x", ""}) {
+  for (const char* text :
+       {"a b\tc", "*", "line\r\nbreak", "größe", "a/#", "a..b", "$SYS/x", " blanks around ", ""}) {
     if (!fixture.carries_topic(text)) bad.push_back({.topic = text});
     if (!fixture.carries_attribute(text)) bad.push_back({.key = text});
     if (!fixture.carries_header_value(text)) bad.push_back({.headers = {{"name", text}}});
@@ -166,6 +167,31 @@ void check_what_cannot_be_carried(BrokerFixture& fixture) {
     CHECK(delivery_of(deliveries, 3).verdict == Verdict::accepted);
   }
   CHECK(fixture.received().size() == (broker->traits().deduplicates ? 2 : 2 * bad.size()));
+}
+
+void check_reserved_headers(BrokerFixture& fixture) {
+  const auto broker = fixture.open();
+  Rows rows;
+  rows.add();
+  const auto reserved = fixture.reserved_headers();
+  for (const auto& [name, says] : reserved) rows.add({.headers = {{name, "forged"}}});
+  Row row;
+  for (const std::string& name : fixture.free_headers()) row.headers.emplace_back(name, "of " + name);
+  const std::int64_t last = rows.add(row);
+  const auto deliveries = Driver(*broker).publish(rows);
+  CHECK(delivery_of(deliveries, 1).verdict == Verdict::accepted);
+  for (std::int64_t number = 2; const auto& [name, says] : reserved) {
+    const Delivery delivery = delivery_of(deliveries, number++);
+    CHECK_MESSAGE(delivery.verdict == Verdict::rejected, name);
+    CHECK_MESSAGE(delivery.reason.find(says) != std::string::npos, delivery.reason);
+    CHECK(delivery.reason.find("forged") == std::string::npos);
+  }
+  CHECK_MESSAGE(delivery_of(deliveries, last).verdict == Verdict::accepted,
+                delivery_of(deliveries, last).reason);
+  const auto received = by_id(fixture);
+  CHECK(received.size() == 2);
+  CHECK(received.at(uuid_of(last)).headers ==
+        std::map<std::string, std::string>(row.headers.begin(), row.headers.end()));
 }
 
 void check_attributes(BrokerFixture& fixture) {
@@ -293,6 +319,9 @@ void broker_suite(BrokerFixture& fixture) {
   }
   SUBCASE("what cannot be carried is rejected: CR, LF and NUL in headers on every protocol") {
     if (fixture.keeps()) check_what_cannot_be_carried(fixture);
+  }
+  SUBCASE("a header with a reserved name is rejected, and only its own message") {
+    if (!fixture.reserved_headers().empty()) check_reserved_headers(fixture);
   }
   SUBCASE("attributes and headers are those of the contract") {
     check_attributes(fixture);

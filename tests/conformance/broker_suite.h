@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/adapter.h"
@@ -27,6 +28,9 @@ struct Received {
       attributes;                              ///< id, source, specversion, type, time, subject, partitionkey
   std::map<std::string, std::string> headers;  ///< the row's own
 
+  /// A field of the message: the content type, an attribute whose name begins with `prefix`, or a header.
+  void add(std::string_view content_type_name, std::string_view prefix, const std::string& name,
+           std::string value);
   [[nodiscard]] std::string id() const { return attributes.count("id") ? attributes.at("id") : ""; }
 };
 
@@ -47,6 +51,12 @@ class BrokerFixture {
   [[nodiscard]] virtual bool carries_header_value(std::string_view) const { return true; }
   /// False: the same for a key or a type.
   [[nodiscard]] virtual bool carries_attribute(std::string_view) const { return true; }
+  /// Names of headers that the protocol or the binding keeps for itself, each with a part of the reason; and
+  /// names close to them, which are anybody's.
+  [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> reserved_headers() const {
+    return {};
+  }
+  [[nodiscard]] virtual std::vector<std::string> free_headers() const { return {}; }
   /// False: messages that are submitted together arrive in any order.
   [[nodiscard]] virtual bool is_ordered() const { return true; }
   /// As large as the server takes one in its own configuration; a megabyte is large enough.
@@ -61,6 +71,28 @@ Settings default_settings(std::span<const SettingSpec> specs);
 /// Opens `url` with the default settings, save those given. Throws when the adapter refuses.
 std::unique_ptr<Broker> open_broker(const BrokerAdapter& adapter, const std::string& url,
                                     const Settings& changed = {}, Attributes attributes = Attributes::full);
+
+/// Why the adapter does not open `url` with the default settings, save those given: fails the test when it
+/// does, and when the reason shows "hidden".
+std::string refusal(const BrokerAdapter& adapter, const std::string& url, const Settings& changed = {},
+                    int sessions = 1);
+
+/// What `outboxd check` says of a server. Whatever is not well comes with its fix, or the test fails.
+class CheckReport {
+ public:
+  CheckReport(const BrokerAdapter& adapter, const std::string& url,
+              const std::vector<std::string>& topics = {}, const Settings& changed = {});
+
+  /// The first that says this; fails the test when there is none.
+  [[nodiscard]] Finding about(std::string_view text) const;
+  /// Its level: "ok", "warning", "fault"; "none" when there is none.
+  [[nodiscard]] std::string of(std::string_view text) const;
+  [[nodiscard]] bool are_all_ok() const;
+  [[nodiscard]] const std::vector<Finding>& all() const { return all_; }
+
+ private:
+  std::vector<Finding> all_;
+};
 
 /// Drives a broker as the runtime does, and remembers what it said.
 class Driver {

@@ -73,4 +73,45 @@ Delivery delivery_of(const std::vector<Delivery>& deliveries, std::int64_t numbe
   return *std::ranges::find_if(deliveries, is_it);
 }
 
+std::string refusal(const BrokerAdapter& adapter, const std::string& url, const Settings& changed,
+                    int sessions) {
+  BrokerTarget target{url, "/tests", Attributes::full, default_settings(adapter.settings)};
+  for (const auto& [key, value] : changed) target.settings.at(key) = value;
+  target.sessions = sessions;
+  const auto opened = adapter.open(target);
+  REQUIRE_MESSAGE(!opened, url);
+  CHECK(opened.error().fault == Fault::misconfigured);
+  CHECK(opened.error().text.find("hidden") == std::string::npos);
+  return opened.error().text;
+}
+
+CheckReport::CheckReport(const BrokerAdapter& adapter, const std::string& url,
+                   const std::vector<std::string>& topics, const Settings& changed) {
+  BrokerTarget target{url, "/tests", Attributes::full, default_settings(adapter.settings), true};
+  for (const auto& [key, value] : changed) target.settings.at(key) = value;
+  all_ = adapter.check(target, topics, patience);
+  for (const Finding& finding : all_)
+    CHECK_MESSAGE((finding.level == Finding::Level::ok) == finding.fix.empty(), finding.what);
+}
+
+Finding CheckReport::about(std::string_view text) const {
+  const auto found = std::ranges::find_if(
+      all_, [=](const Finding& finding) { return finding.what.find(text) != std::string::npos; });
+  REQUIRE_MESSAGE(found != all_.end(), "nothing is said of ", text);
+  return *found;
+}
+
+std::string CheckReport::of(std::string_view text) const {
+  for (const Finding& finding : all_)
+    if (finding.what.find(text) != std::string::npos)
+      return finding.level == Finding::Level::ok        ? "ok"
+             : finding.level == Finding::Level::warning ? "warning"
+                                                        : "fault";
+  return "none";
+}
+
+bool CheckReport::are_all_ok() const {
+  return std::ranges::all_of(all_, [](const Finding& one) { return one.level == Finding::Level::ok; });
+}
+
 }  // namespace outbox::test

@@ -4,21 +4,10 @@
 #include <cctype>
 #include <set>
 
+#include "tests/support/decode.h"
+
 namespace outbox::test {
 namespace {
-
-std::string decoded(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      result += text[i];
-      continue;
-    }
-    result += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
-    i += 2;
-  }
-  return result;
-}
 
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -37,14 +26,13 @@ bool is_of_the_protocol(const std::string& name) {
 
 Received received_of(const WebhookRequest& request, std::string_view path) {
   Received message;
-  message.topic = request.path.starts_with(path) ? decoded(request.path.substr(path.size())) : request.path;
+  message.topic =
+      request.path.starts_with(path) ? from_percent(request.path.substr(path.size())) : request.path;
   message.payload = request.body;
   for (const auto& [name, value] : request.headers) {
     const std::string known = lower(name);
-    if (known == "content-type")
-      message.content_type = value;
-    else if (known.starts_with("ce-"))
-      message.attributes.emplace(known.substr(3), decoded(value));
+    if (known == "content-type" || known.starts_with("ce-"))
+      message.add("content-type", "ce-", known, known.starts_with("ce-") ? from_percent(value) : value);
     else if (!is_of_the_protocol(known))
       message.headers.emplace(name, value);
   }

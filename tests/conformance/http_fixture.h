@@ -8,7 +8,7 @@
 
 #include "adapters/brokers/brokers.h"
 #include "tests/conformance/broker_server_suite.h"
-#include "tests/support/webhook_server.h"
+#include "tests/support/http_receiver.h"
 
 namespace outbox::test {
 

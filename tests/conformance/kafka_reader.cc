@@ -9,20 +9,11 @@
 namespace outbox::test {
 namespace {
 
-void add_header(Received& message, const std::string& name, const std::string& value) {
-  if (name == "content-type")
-    message.content_type = value;
-  else if (name.starts_with("ce_"))
-    message.attributes[name.substr(3)] = value;
-  else
-    message.headers[name] = value;
-}
-
 void add_headers(Received& message, const std::string& list) {
   std::istringstream entries(list);
   for (std::string entry; std::getline(entries, entry, ',');) {
     const auto equals = entry.find('=');
-    add_header(message, entry.substr(0, equals), entry.substr(equals + 1));
+    message.add("content-type", "ce_", entry.substr(0, equals), entry.substr(equals + 1));
   }
 }
 

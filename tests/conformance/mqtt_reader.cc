@@ -7,6 +7,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "tests/support/decode.h"
+
 namespace outbox::test {
 namespace {
 
@@ -17,13 +19,6 @@ std::string text_of(const std::string& file) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-std::string bytes_of(std::string_view hexadecimal) {
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hexadecimal.size(); i += 2)
-    bytes += static_cast<char>(std::stoi(std::string(hexadecimal.substr(i, 2)), nullptr, 16));
-  return bytes;
-}
-
 /// A line is the payload in hexadecimal, a tab, and JSON, of which the payload is the last: it is cut off,
 /// for it need not be UTF-8.
 Received message_of(const std::string& line) {
@@ -32,7 +27,7 @@ Received message_of(const std::string& line) {
   const std::size_t tab = line.find('\t');
   const auto json = nlohmann::json::parse(line.substr(tab + 1, line.find(R"(,"payload":)") - tab - 1) + "}");
   Received received;
-  received.payload = bytes_of(std::string_view(line).substr(0, tab));
+  received.payload = from_hexadecimal(std::string_view(line).substr(0, tab));
   received.topic = json.at("topic").get<std::string>();
   if (!json.contains("properties")) return received;
   const auto& properties = json.at("properties");

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "tests/conformance/broker_suite.h"
-#include "tests/support/mosquitto_server.h"
+#include "tests/support/mqtt_server.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 

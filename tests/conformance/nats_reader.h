@@ -2,52 +2,48 @@
 // orders. Blocking; stays in its test.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "tests/conformance/broker_suite.h"
+#include "tests/support/socket.h"
 
 namespace outbox::test {
+
+struct NatsMessage {
+  std::string subject, headers, payload;
+};
 
 class NatsReader {
  public:
   using Json = nlohmann::json;
 
-  struct Arrived {
-    std::string subject, headers, payload;
-  };
-
   /// `login`: members of CONNECT, as {"user": ..., "pass": ...}. Throws when the server is not there or
   /// refuses.
   explicit NatsReader(int port, const Json& login = Json::object());
-  NatsReader(const NatsReader&) = delete;
-  NatsReader& operator=(const NatsReader&) = delete;
-  ~NatsReader();
 
   /// A request to "$JS.API." + `what`; throws with the server's words when it is refused.
   Json api(const std::string& what, const Json& body = Json::object());
   /// A stream in a file unless `more` says otherwise.
   void create_stream(const std::string& name, const std::vector<std::string>& subjects,
                      const Json& more = Json::object());
-  void delete_streams();
+  /// Publishes, or asks, and waits for the answer; throws when it is an error.
+  Json request(const std::string& subject, const std::string& text);
 
   /// Every message of every stream, stream by stream, in the streams' order.
   std::vector<Received> streams();
   std::vector<Received> stream(const std::string& name);
+  /// Those after the sequence `last`, which becomes the last of them; 0: from the beginning.
+  std::vector<Received> stream_after(const std::string& name, std::uint64_t& last);
 
  private:
-  void send(const std::string& text);
-  std::string request(const std::string& what, const Json& body);
-  void fill();
-  std::string line();
-  std::string bytes(std::size_t size);
+  std::string send_request(const std::string& subject, const std::string& text);
   /// The next message for this client.
-  Arrived next();
+  NatsMessage next();
 
-  int socket_ = -1;
-  std::string unread_;
-  std::size_t read_ = 0;
+  Socket socket_;
   int requests_ = 0;
 };
 

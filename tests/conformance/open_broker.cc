@@ -36,6 +36,16 @@ SettingValue default_value(const SettingSpec& spec) {
 
 }  // namespace
 
+void Received::add(std::string_view content_type_name, std::string_view prefix, const std::string& name,
+                   std::string value) {
+  if (name == content_type_name)
+    content_type = std::move(value);
+  else if (name.starts_with(prefix))
+    attributes[name.substr(prefix.size())] = std::move(value);
+  else
+    headers[name] = std::move(value);
+}
+
 Settings default_settings(std::span<const SettingSpec> specs) {
   Settings settings;
   for (const SettingSpec& spec : specs) settings.emplace(spec.key, default_value(spec));

@@ -40,12 +40,8 @@ Received entry_of(const std::string& topic, const redisReply& fields) {
     const std::string name = text_of(*fields.element[i]), value = text_of(*fields.element[i + 1]);
     if (name == "data")
       received.payload = value;
-    else if (name == "content-type")
-      received.content_type = value;
-    else if (name.starts_with("ce_"))
-      received.attributes[name.substr(3)] = value;
     else
-      received.headers[name] = value;
+      received.add("content-type", "ce_", name, value);
   }
   return received;
 }

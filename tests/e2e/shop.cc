@@ -2,7 +2,14 @@
 
 #include <random>
 
+#include "tests/support/eventually.h"
+
 namespace outbox::test {
+
+bool Shop::all_sent(std::size_t count) {
+  const std::map<std::string, long> wanted = {{"sent", static_cast<long>(count)}};
+  return eventually([&] { return states("main") == wanted; });
+}
 
 void Shop::order(int count) {
   const auto service = session();

@@ -49,6 +49,9 @@ class Shop {
   /// Rows by state in outbox_status.
   virtual std::map<std::string, long> states(const std::string& route = "main") = 0;
 
+  /// Waits until that is said of so many rows of the route "main", and of no others.
+  bool all_sent(std::size_t count);
+
   static constexpr int keys = 12;
 
   /// `count` rows of the topic "orders", committed one by one, key by key in turn.

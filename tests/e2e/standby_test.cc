@@ -31,11 +31,6 @@ bool holds_lease(const Json& status) {
   return route.is_object() && !route.at("leases").empty() && route.at("leases")[0].at("mine") == true;
 }
 
-bool all_sent(Shop& shop, std::size_t count) {
-  const std::map<std::string, long> wanted = {{"sent", static_cast<long>(count)}};
-  return eventually([&] { return shop.states("main") == wanted; }, patience);
-}
-
 void check_take_over_at_once(Shop& shop) {
   const RedisServer redis;
   Outboxd first(config_for(shop, redis, "30m")), second(config_for(shop, redis, "30m"));
@@ -49,13 +44,13 @@ void check_take_over_at_once(Shop& shop) {
   CHECK_FALSE(route_of(standby).at("leases")[0].at("mine").get<bool>());
   CHECK(eventually([&] { return second.get("/readyz") == 200; }, patience));
   shop.order(20);
-  CHECK(all_sent(shop, 20));
+  CHECK(shop.all_sent(20));
   CHECK(route_of(second.status_when([](const Json&) { return true; })).at("sent_total") == 0);
 
   first.kill();
   CHECK(is(second, "running"));  // long before the lease has run out: the holder is provably gone
   shop.order(20);
-  CHECK(all_sent(shop, 40));
+  CHECK(shop.all_sent(40));
 
   // An orderly end hands over as well.
   first.start();
@@ -63,7 +58,7 @@ void check_take_over_at_once(Shop& shop) {
   CHECK(second.stop(SIGTERM) == 0);
   CHECK(is(first, "running"));
   shop.order(20);
-  CHECK(all_sent(shop, 60));
+  CHECK(shop.all_sent(60));
   CHECK(first.stop(SIGTERM) == 0);
   RedisReader reader(redis.port());
   CHECK(shop.committed().compare(reader.stream("orders")).text() == Comparison{}.text());
@@ -124,7 +119,7 @@ void check_frozen_holder(Shop& shop) {
     }
   }
   const CommittedRows committed = shop.committed();
-  CHECK(all_sent(shop, committed.size()));
+  CHECK(shop.all_sent(committed.size()));
   const Comparison comparison = committed.compare(reader.stream("orders"));
   MESSAGE(committed.size() << " committed; " << comparison.text());
   CHECK(comparison.is_faultless());

@@ -20,11 +20,6 @@ std::size_t arrived_at(const RedisServer& redis) {
   return std::stoul(RedisReader(redis.port()).command({"XLEN", "orders"}));
 }
 
-bool all_sent(Shop& shop, std::size_t count) {
-  const std::map<std::string, long> wanted = {{"sent", static_cast<long>(count)}};
-  return eventually([&] { return shop.states("main") == wanted; }, patience);
-}
-
 }  // namespace
 
 TEST_CASE("a broker that is down at the start is waited for, and /status says so") {
@@ -51,7 +46,7 @@ TEST_CASE("a broker that is down at the start is waited for, and /status says so
   CHECK(relay.logs("state=backoff"));
 
   redis.start();
-  CHECK(all_sent(shop, 20));
+  CHECK(shop.all_sent(20));
   CHECK(shop.committed().compare(RedisReader(redis.port()).stream("orders")).text() == Comparison{}.text());
   CHECK(is_in_state(relay.status_when([](const Json& status) { return status.at("state") == "running"; }),
                     "running"));
@@ -78,7 +73,7 @@ TEST_CASE("Redis killed and started again in the middle: nothing lost, every key
     CHECK(eventually([&] { return arrived_at(redis) >= wanted; }, patience));
   }
   const CommittedRows committed = shop.committed();
-  CHECK(all_sent(shop, committed.size()));
+  CHECK(shop.all_sent(committed.size()));
   const Comparison comparison = committed.compare(RedisReader(redis.port()).stream("orders"));
   MESSAGE(committed.size() << " committed; " << comparison.text());
   CHECK(comparison.is_faultless());
@@ -94,7 +89,7 @@ TEST_CASE("answers that are lost on the way back: repeats with the same ids, not
   Outboxd relay(config);
   relay.start();
   shop.order(30);
-  REQUIRE(all_sent(shop, 30));
+  REQUIRE(shop.all_sent(30));
 
   proxy.swallow_answers(true);
   shop.order(30);
@@ -106,7 +101,7 @@ TEST_CASE("answers that are lost on the way back: repeats with the same ids, not
 
   proxy.heal();
   proxy.cut();
-  CHECK(all_sent(shop, 60));
+  CHECK(shop.all_sent(60));
   const Comparison comparison = shop.committed().compare(RedisReader(redis.port()).stream("orders"));
   MESSAGE(comparison.text());
   CHECK(comparison.is_faultless());
@@ -124,7 +119,7 @@ TEST_CASE("a full disk stops the file route without marking anything, until ther
   Outboxd relay(config_of(shop.url(), "file:" + path));
   relay.start();
   shop.order(10);
-  REQUIRE(all_sent(shop, 10));
+  REQUIRE(shop.all_sent(10));
 
   disk.fill();
   shop.order(100);
@@ -139,7 +134,7 @@ TEST_CASE("a full disk stops the file route without marking anything, until ther
   CHECK(relay.get("/livez") == 200);
 
   disk.free();
-  CHECK(all_sent(shop, 110));
+  CHECK(shop.all_sent(110));
   CHECK(shop.committed().compare(complete_events(path)).text() == Comparison{}.text());
   CHECK(relay.stop(SIGTERM) == 0);
 }

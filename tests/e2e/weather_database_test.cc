@@ -18,11 +18,6 @@ namespace {
 
 constexpr int window = 256;
 
-bool all_sent(Shop& shop, std::size_t count) {
-  const std::map<std::string, long> wanted = {{"sent", static_cast<long>(count)}};
-  return eventually([&] { return shop.states("main") == wanted; }, patience);
-}
-
 }  // namespace
 
 TEST_CASE("PostgreSQL down at the start is waited for, and /status says so") {
@@ -46,7 +41,7 @@ TEST_CASE("PostgreSQL down at the start is waited for, and /status says so") {
   CHECK(relay.get("/readyz") == 503);
 
   server.start();
-  CHECK(all_sent(shop, 20));
+  CHECK(shop.all_sent(20));
   CHECK(eventually([&] { return relay.get("/readyz") == 200; }, patience));
   CHECK(shop.committed().compare(read_event_lines(read_file(path))).text() == Comparison{}.text());
   CHECK(relay.stop(SIGTERM) == 0);
@@ -105,7 +100,7 @@ TEST_CASE("PostgreSQL restarted and crashed in the middle: nothing lost, invente
     CHECK_MESSAGE(eventually([&] { return arrived() >= wanted; }, patience), relay.log());
   }
   const CommittedRows committed = shop.committed();
-  CHECK(all_sent(shop, committed.size()));
+  CHECK(shop.all_sent(committed.size()));
   const std::vector<Received> received = reader.stream("orders");
   const Comparison comparison = committed.compare(received);
   MESSAGE(committed.size() << " committed; " << comparison.text());

@@ -1,6 +1,5 @@
 #include "tests/support/fault_proxy.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -14,18 +13,12 @@
 #include <stdexcept>
 #include <vector>
 
+#include "tests/support/socket.h"
+
 namespace outbox::test {
 namespace {
 
 constexpr std::size_t queued_max = 1 << 20;
-
-sockaddr_in loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  return address;
-}
 
 void close_with_reset(int& socket) {
   if (socket < 0) return;
@@ -38,17 +31,9 @@ void close_with_reset(int& socket) {
 }  // namespace
 
 FaultProxy::FaultProxy(int server_port, std::uint64_t seed, int port)
-    : server_port_(server_port), random_(seed) {
-  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    : server_port_(server_port), port_(port), random_(seed) {
+  listener_ = listen_at(port_);
   wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  const int on = 1;
-  ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // the port of a proxy before
-  sockaddr_in address = loopback(port);
-  socklen_t size = sizeof address;
-  if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_, 64) != 0 ||
-      ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    throw std::runtime_error("the fault proxy cannot listen");
-  port_ = ntohs(address.sin_port);
   thread_ = std::thread([this] { forward(); });
 }
 

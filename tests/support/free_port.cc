@@ -1,6 +1,5 @@
 #include "tests/support/free_port.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -13,20 +12,14 @@
 #include <stdexcept>
 #include <string>
 
+#include "tests/support/socket.h"
+
 namespace outbox::test {
 namespace {
 
 // Below the ports that systems give to whoever asks for any (32768 and up): nobody gets one of these by
 // chance, neither before its server starts nor while that is down.
 constexpr int first_port = 20000, port_count = 12000;
-
-sockaddr_in loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  return address;
-}
 
 /// Against the other tests that run: an abstract socket of the port's name, kept until this process ends.
 bool reserve(int port) {

@@ -1,5 +1,4 @@
-// A private Apache Kafka, one node (KRaft): temporary directory, free loopback ports, stopped with the
-// object. Owned by the test's thread.
+// A private Apache Kafka, one node (KRaft).
 #pragma once
 
 #include <memory>
@@ -9,8 +8,7 @@
 
 #include "tests/support/certificates.h"
 #include "tests/support/kafka_admin.h"
-#include "tests/support/process.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/server.h"
 
 namespace outbox::test {
 
@@ -21,14 +19,11 @@ struct KafkaOptions {
   std::vector<std::string> settings = {};  ///< more of server.properties
 };
 
-class KafkaServer {
+/// Topics are not created by themselves. Its port() is without TLS and login.
+class KafkaServer : public Server {
  public:
-  /// Starts and waits until it answers; topics are not created by themselves. Throws with its log when it
-  /// does not start. The jars are those of scripts/kafka.
-  explicit KafkaServer(KafkaOptions options = {});
+  explicit KafkaServer(const KafkaOptions& options = {});
 
-  /// Without TLS and login.
-  [[nodiscard]] int port() const { return port_; }
   /// The same for clients that reach it through a proxy, which must listen on proxy_port() and forward to
   /// proxied_port(): the server sends its clients to where it says it is. With has_users it asks for a login.
   [[nodiscard]] int proxied_port() const { return proxied_port_; }
@@ -42,25 +37,15 @@ class KafkaServer {
 
   KafkaAdmin& admin() { return *admin_; }
 
-  /// kill -9, and waits for the end.
   void kill();
-  /// On the same ports, with what it had stored.
   void start();
-  /// Sends SIGSTOP and SIGCONT: connections stay open, nothing is answered.
-  void freeze();
-  void thaw();
 
  private:
-  void format();
-  [[nodiscard]] std::string properties() const;
-  [[nodiscard]] std::vector<std::string> java(const std::string& program) const;
+  void set_listeners(const KafkaOptions& options);
+  void set_logins();
 
-  KafkaOptions options_;
-  TempDir directory_;
-  std::string jars_;
   std::optional<Certificate> certificate_;
-  int port_, proxied_port_, proxy_port_, login_port_, tls_port_, controller_port_;
-  std::unique_ptr<Process> process_;
+  const int proxied_port_, proxy_port_, login_port_, tls_port_;
   std::unique_ptr<KafkaAdmin> admin_;
 };
 

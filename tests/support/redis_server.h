@@ -1,14 +1,11 @@
-// A private redis-server: temporary directory, free loopback port, stopped with the object. Owned by the
-// test's thread.
+// A private redis-server.
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "tests/support/process.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/server.h"
 
 namespace outbox::test {
 
@@ -18,32 +15,17 @@ struct RedisOptions {
   std::vector<std::string> arguments = {};  ///< more of redis-server's own, as {"--maxmemory", "4mb"}
 };
 
-class RedisServer {
+class RedisServer : public Server {
  public:
-  /// Starts and waits until it answers. Throws with its log when it does not.
   explicit RedisServer(RedisOptions options = {});
 
-  [[nodiscard]] int port() const { return port_; }
   /// redis://127.0.0.1:port, with the password when there is one.
   [[nodiscard]] std::string url() const;
-
-  /// kill -9, and waits for the end.
-  void kill();
-  /// On the same port, with the same directory: what the append-only file holds is there again.
-  void start();
-  /// The same, and returns while it still reads what it had stored, slowed down to so much for each key.
+  /// As start(), and returns while it still reads what it had stored, slowed down to so much for each key.
   void start_slowly(std::chrono::microseconds for_each_key);
-  /// Sends SIGSTOP and SIGCONT: connections stay open, nothing is answered.
-  void freeze();
-  void thaw();
 
  private:
-  void launch(const std::vector<std::string>& more);
-
-  RedisOptions options_;
-  TempDir directory_;
-  int port_;
-  std::unique_ptr<Process> process_;
+  const std::string password_;
 };
 
 }  // namespace outbox::test

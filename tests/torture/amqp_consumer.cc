@@ -29,16 +29,11 @@ std::string method(int class_id, int method_id) {
 }
 
 void read_headers(const std::string& table, Received& message) {
-  static constexpr std::string_view prefix = "cloudEvents_";
   Fields fields(table);
   while (!fields.is_empty()) {
     const std::string name = fields.sized(1);
     if (fields.text(1) != "S") throw std::runtime_error("header " + name + " is no text");
-    const std::string value = fields.sized(4);
-    if (name.starts_with(prefix))
-      message.attributes[name.substr(prefix.size())] = value;
-    else
-      message.headers[name] = value;
+    message.add("", "cloudEvents_", name, fields.sized(4));
   }
 }
 

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "tests/support/socket.h"
 #include "tests/torture/consumer.h"
-#include "tests/torture/socket.h"
 
 namespace outbox::test {
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/torture/consumer.h"
 
@@ -40,14 +41,24 @@ class BrokerUnderTest {
 /// A new one, which runs.
 using MakeBroker = std::unique_ptr<BrokerUnderTest> (*)();
 
-std::unique_ptr<BrokerUnderTest> redis_under_test();
-std::unique_ptr<BrokerUnderTest> nats_under_test();
-std::unique_ptr<BrokerUnderTest> rabbitmq_under_test();
-std::unique_ptr<BrokerUnderTest> kafka_under_test();
+/// How many faults of the full and of the short set, how many a round has, and how many rounds run at once.
+struct Extent {
+  int faults, faults_short, per_round, jobs;
+};
 
-/// What the machine or the program under test lacks for one; empty: nothing.
-std::string nats_missing();
-std::string rabbitmq_missing();
-std::string kafka_missing();
+/// Two scenarios each: NAME-crash and NAME-wire.
+struct TestedBroker {
+  std::string name;    ///< of the scenarios
+  std::string title;   ///< for people
+  std::string store;   ///< where what it has accepted is
+  std::string server;  ///< in scripts/servers
+  MakeBroker make;     ///< nullptr: built without its library
+  Extent crash, wire;
+
+  /// What the machine or the program under test lacks; empty: nothing.
+  [[nodiscard]] std::string missing() const;
+};
+
+const std::vector<TestedBroker>& tested_brokers();
 
 }  // namespace outbox::test

@@ -1,7 +1,5 @@
 #include "tests/torture/flaky_redis.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -11,6 +9,8 @@
 #include <cerrno>
 #include <charconv>
 #include <stdexcept>
+
+#include "tests/support/socket.h"
 
 namespace outbox::test {
 namespace {
@@ -79,16 +79,8 @@ bool FlakyRedis::is_poison(const std::string& id) {
 }
 
 FlakyRedis::FlakyRedis(unsigned seed) : random_(seed) {
-  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  listener_ = listen_at(port_);
   wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_, 64) != 0 ||
-      ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    throw std::runtime_error("the stand-in for Redis cannot listen");
-  port_ = ntohs(address.sin_port);
   thread_ = std::thread([this] { serve(); });
 }
 

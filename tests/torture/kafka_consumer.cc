@@ -24,11 +24,7 @@ Received record_of(Fields record) {
   message.payload = varint_text(record);
   for (std::int64_t left = record.varint(); left > 0; --left) {
     const std::string name = varint_text(record);
-    std::string value = varint_text(record);
-    if (name.starts_with("ce_"))
-      message.attributes[name.substr(3)] = std::move(value);
-    else
-      message.headers[name] = std::move(value);
+    message.add("content-type", "ce_", name, varint_text(record));
   }
   return message;
 }

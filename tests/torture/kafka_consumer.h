@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "tests/support/socket.h"
 #include "tests/torture/consumer.h"
-#include "tests/torture/socket.h"
 
 namespace outbox::test {
 

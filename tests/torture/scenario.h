@@ -50,7 +50,7 @@ struct Scenario {
   int jobs = 1;  ///< rounds at the same time
   std::function<Outcome(const Round&)> play;
   /// Why it cannot be played here; empty: it can.
-  std::string (*missing)() = [] { return std::string(); };
+  std::function<std::string()> missing = [] { return std::string(); };
 };
 
 std::span<const Scenario> scenarios();

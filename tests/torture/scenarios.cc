@@ -1,6 +1,7 @@
 #include "tests/torture/scenario.h"
 
-#include <array>
+#include <utility>
+#include <vector>
 
 namespace outbox::test {
 
@@ -35,8 +36,22 @@ std::unique_ptr<World> postgresql_to_redis(const Round& round, WorldOptions opti
                                  std::move(options));
 }
 
-std::span<const Scenario> scenarios() {
-  static const std::array table = {
+namespace {
+
+Scenario scenario_of(std::string name, std::string what, const Extent& extent, const TestedBroker& broker,
+                     Outcome (*play)(const Round&, MakeBroker)) {
+  return {.name = std::move(name),
+          .what = std::move(what),
+          .faults = extent.faults,
+          .faults_short = extent.faults_short,
+          .per_round = extent.per_round,
+          .jobs = extent.jobs,
+          .play = [play, make = broker.make](const Round& round) { return play(round, make); },
+          .missing = [&broker] { return broker.missing(); }};
+}
+
+std::vector<Scenario> make_scenarios() {
+  std::vector<Scenario> table = {
       Scenario{.name = "sqlite-steps",
                .what = "kill -9 at a labelled step and again on the way back, SQLite to a file",
                .faults = 2000,
@@ -103,14 +118,6 @@ std::span<const Scenario> scenarios() {
                .per_round = 15,
                .jobs = 1,
                .play = [](const Round& round) { return crash_database(round, false); }},
-      Scenario{.name = "redis-crash",
-               .what = "kill -9 of Redis and restart, appendfsync always",
-               .postgresql = true,
-               .faults = 200,
-               .faults_short = 10,
-               .per_round = 20,
-               .jobs = 2,
-               .play = [](const Round& round) { return crash_broker(round, redis_under_test); }},
       Scenario{.name = "postgresql-wire",
                .what = "a fault on the wire between relay and PostgreSQL",
                .postgresql = true,
@@ -120,64 +127,6 @@ std::span<const Scenario> scenarios() {
                .per_round = 50,
                .jobs = 3,
                .play = spoil_database_wire},
-      Scenario{.name = "redis-wire",
-               .what = "a fault on the wire between relay and Redis",
-               .faults = 2500,
-               .faults_short = 30,
-               .per_round = 50,
-               .jobs = 3,
-               .play = [](const Round& round) { return spoil_broker_wire(round, redis_under_test); }},
-      Scenario{.name = "nats-crash",
-               .what = "kill -9 of NATS and restart, JetStream in files",
-               .postgresql = true,
-               .faults = 100,
-               .faults_short = 3,
-               .per_round = 10,
-               .jobs = 2,
-               .play = [](const Round& round) { return crash_broker(round, nats_under_test); },
-               .missing = nats_missing},
-      Scenario{.name = "nats-wire",
-               .what = "a fault on the wire between relay and NATS",
-               .faults = 500,
-               .faults_short = 10,
-               .per_round = 50,
-               .jobs = 3,
-               .play = [](const Round& round) { return spoil_broker_wire(round, nats_under_test); },
-               .missing = nats_missing},
-      Scenario{.name = "rabbitmq-crash",
-               .what = "kill -9 of RabbitMQ and restart, a durable queue",
-               .postgresql = true,
-               .faults = 100,
-               .faults_short = 2,
-               .per_round = 25,
-               .jobs = 2,
-               .play = [](const Round& round) { return crash_broker(round, rabbitmq_under_test); },
-               .missing = rabbitmq_missing},
-      Scenario{.name = "rabbitmq-wire",
-               .what = "a fault on the wire between relay and RabbitMQ",
-               .faults = 500,
-               .faults_short = 10,
-               .per_round = 125,
-               .jobs = 2,
-               .play = [](const Round& round) { return spoil_broker_wire(round, rabbitmq_under_test); },
-               .missing = rabbitmq_missing},
-      Scenario{.name = "kafka-crash",
-               .what = "kill -9 of Kafka and restart, one server, acknowledged by all",
-               .postgresql = true,
-               .faults = 100,
-               .faults_short = 2,
-               .per_round = 25,
-               .jobs = 2,
-               .play = [](const Round& round) { return crash_broker(round, kafka_under_test); },
-               .missing = kafka_missing},
-      Scenario{.name = "kafka-wire",
-               .what = "a fault on the wire between relay and Kafka",
-               .faults = 500,
-               .faults_short = 10,
-               .per_round = 125,
-               .jobs = 2,
-               .play = [](const Round& round) { return spoil_broker_wire(round, kafka_under_test); },
-               .missing = kafka_missing},
       Scenario{.name = "file-disk-full",
                .what = "no room for the file that messages are written to",
                .postgresql = true,
@@ -212,6 +161,22 @@ std::span<const Scenario> scenarios() {
                .jobs = 2,
                .play = hold_rows},
   };
+  for (const TestedBroker& broker : tested_brokers()) {
+    table.push_back(scenario_of(broker.name + "-crash",
+                                "kill -9 of " + broker.title + " and restart, " + broker.store, broker.crash,
+                                broker, crash_broker));
+    table.back().postgresql = true;
+    table.push_back(scenario_of(broker.name + "-wire",
+                                "a fault on the wire between relay and " + broker.title, broker.wire, broker,
+                                spoil_broker_wire));
+  }
+  return table;
+}
+
+}  // namespace
+
+std::span<const Scenario> scenarios() {
+  static const std::vector<Scenario> table = make_scenarios();
   return table;
 }
 

@@ -2,6 +2,8 @@
 // thread.
 #pragma once
 
+#include <netinet/in.h>
+
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -28,6 +30,11 @@ class Socket {
  private:
   int socket_;
 };
+
+sockaddr_in loopback(int port);
+
+/// A non-blocking socket that listens there; 0: at a free port, which becomes `port`. Throws when it cannot.
+int listen_at(int& port);
 
 /// How many connections the server at this port has not yet read to their end, although their client is gone.
 int abandoned_connections(int port);

@@ -1,16 +1,13 @@
-// A private webhook receiver: a child process on a free loopback port that writes down every request before
-// it answers as it was told. Owned by the test's thread.
+// A private webhook receiver, which writes down every request before it answers as it was told.
 #pragma once
 
 #include <chrono>
 #include <map>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "tests/support/process.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/server.h"
 
 namespace outbox::test {
 
@@ -46,12 +43,9 @@ struct WebhookRequest {
   [[nodiscard]] std::string header(const std::string& name) const;
 };
 
-class WebhookServer {
+class WebhookServer : public Server {
  public:
-  /// Starts and waits until it listens. Throws with its output when it does not.
-  explicit WebhookServer(WebhookOptions options = {});
-
-  [[nodiscard]] int port() const { return port_; }
+  explicit WebhookServer(const WebhookOptions& options = {});
 
   /// From now on; the first rule that fits counts. Without one: 204 at once.
   void answers(const std::vector<WebhookRule>& rules);
@@ -60,20 +54,6 @@ class WebhookServer {
   [[nodiscard]] std::vector<WebhookRequest> requests(const std::string& method = "POST") const;
   /// Forgets them.
   void forget();
-
-  /// kill -9, and waits for the end.
-  void kill();
-  /// On the same port.
-  void start();
-  /// Sends SIGSTOP and SIGCONT: connections stay open, nothing is answered.
-  void freeze();
-  void thaw();
-
- private:
-  WebhookOptions options_;
-  TempDir directory_;
-  int port_;
-  std::unique_ptr<Process> process_;
 };
 
 /// nghttpx: HTTP/2 over TLS before a server that speaks HTTP/1.1.
@@ -83,9 +63,8 @@ class Http2Proxy {
   [[nodiscard]] int port() const { return port_; }
 
  private:
-  TempDir directory_;
   int port_;
-  std::unique_ptr<Process> process_;
+  Process process_;
 };
 
 }  // namespace outbox::test

@@ -1,4 +1,4 @@
-#include "tests/torture/socket.h"
+#include "tests/support/socket.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -18,11 +18,29 @@
 
 namespace outbox::test {
 
-Socket::Socket(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+sockaddr_in loopback(int port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(static_cast<std::uint16_t>(port));
+  return address;
+}
+
+int listen_at(int& port) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int on = 1;
+  ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // the port of one before
+  sockaddr_in address = loopback(port);
+  socklen_t size = sizeof address;
+  if (::bind(listener, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener, 64) != 0 ||
+      ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    throw std::runtime_error("nobody can listen at port " + std::to_string(port));
+  port = ntohs(address.sin_port);
+  return listener;
+}
+
+Socket::Socket(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  const sockaddr_in address = loopback(port);
   if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     ::close(socket_);
     throw std::runtime_error("nobody listens at port " + std::to_string(port));
