@@ -110,6 +110,13 @@ void Process::signal(int number) {
   if (running()) ::kill(pid_, number);
 }
 
+void Process::freeze() {
+  if (!running()) return;
+  ::kill(pid_, SIGSTOP);
+  siginfo_t ignored;
+  ::waitid(P_PID, static_cast<id_t>(pid_), &ignored, WSTOPPED | WEXITED | WNOWAIT);
+}
+
 void Process::kill() {
   if (!running()) return;
   ::kill(pid_, SIGKILL);

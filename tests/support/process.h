@@ -33,6 +33,8 @@ class Process {
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] bool running();
   void signal(int number);
+  /// SIGSTOP, and waits until no thread of it runs any more: on a busy machine that is later.
+  void freeze();
   /// SIGKILL, and waits for the end.
   void kill();
   /// The exit code, 128 + signal when a signal ended it; nullopt when it still runs at the deadline.

@@ -48,7 +48,7 @@ bool Server::is_ready() {
 }
 
 void Server::freeze() {
-  process_->signal(SIGSTOP);
+  process_->freeze();
 }
 void Server::thaw() {
   process_->signal(SIGCONT);
