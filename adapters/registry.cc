@@ -4,10 +4,11 @@
 #include "adapters/stores/stores.h"
 
 namespace outbox {
+
 std::span<const BrokerAdapter> broker_adapters() {
   static const BrokerAdapter table[] = {
 #define OUTBOX_BROKER(name) name##_adapter(),
-#include "brokers.inc"
+#include "adapters/brokers/brokers.inc"
 #undef OUTBOX_BROKER
   };
   return table;

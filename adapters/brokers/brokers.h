@@ -6,7 +6,7 @@
 namespace outbox {
 
 #define OUTBOX_BROKER(name) BrokerAdapter name##_adapter();
-#include "brokers.inc"
+#include "adapters/brokers/brokers.inc"
 #undef OUTBOX_BROKER
 
 }  // namespace outbox

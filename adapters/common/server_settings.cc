@@ -6,33 +6,26 @@
 #include "adapters/common/settings.h"
 
 namespace outbox {
-namespace {
-
-Error bad(std::string_view adapter, const std::string& what) {
-  return {Fault::misconfigured, std::string(adapter) + ": " + what};
-}
-
-}  // namespace
-
 Result<std::string> read_server(const BrokerTarget& target, const ServerKind& kind,
                                 ServerSettings& settings) {
   auto url = parse_url(target.url);
-  if (!url) return bad(kind.adapter, url.error().text);
+  if (!url) return kind.misconfigured(url.error().text);
   if (url->hosts.empty() ||
       std::ranges::any_of(url->hosts, [](const Url::Host& host) { return host.name.empty(); }))
-    return bad(kind.adapter, "the URL names no host; write " + std::string(kind.example_url));
+    return kind.misconfigured("the URL names no host; write " + std::string(kind.example_url));
   if (!url->query.empty())
-    return bad(kind.adapter, "the URL takes no parameters ('" + url->query.front().first +
-                                 "'); put settings under [route." + std::string(kind.adapter) + "]");
+    return kind.misconfigured("the URL takes no parameters ('" + url->query.front().first +
+                              "'); put settings under [route." + std::string(kind.name) + "]");
   settings.is_tls = url->scheme == kind.tls_scheme;
   settings.hosts = std::move(url->hosts);
+  settings.default_port = settings.is_tls ? kind.tls_port : kind.port;
   settings.user = std::move(url->user);
   settings.password = std::move(url->password);
-  if (auto read = read_limits_and_files(target, kind.adapter, settings); !read) return read.error();
+  if (auto read = read_limits_and_files(target, kind, settings); !read) return read.error();
   return std::move(url->path);
 }
 
-Result<void> read_limits_and_files(const BrokerTarget& target, std::string_view adapter,
+Result<void> read_limits_and_files(const BrokerTarget& target, const ServerKind& kind,
                                    ServerSettings& settings) {
   settings.timeout = setting<Duration>(target.settings, "timeout");
   settings.connect_timeout = setting<Duration>(target.settings, "connect_timeout");
@@ -42,7 +35,7 @@ Result<void> read_limits_and_files(const BrokerTarget& target, std::string_view 
   if (target.settings.contains("server_name"))
     settings.server_name = setting<std::string>(target.settings, "server_name");
   if (settings.cert_file.empty() != settings.key_file.empty())
-    return bad(adapter, "cert_file and key_file belong together: give both or none");
+    return kind.misconfigured("cert_file and key_file belong together: give both or none");
   return {};
 }
 

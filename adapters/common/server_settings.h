@@ -12,9 +12,28 @@
 
 namespace outbox {
 
+/// What an adapter calls its server, in URLs and to people.
+struct ServerKind {
+  std::string_view name;  ///< the adapter's: begins every reason
+  std::string_view scheme, tls_scheme;
+  std::string_view example_url;
+  int port = 0, tls_port = 0;  ///< where the URL names none
+  bool has_own_tls = false;    ///< TLS comes with the adapter's library, not from common/tls.h
+
+  // "redis: XADD to 'orders': ...", "no answer within ...", "... (sent, not answered)"
+  std::string_view publishing = "publish to";
+  std::string_view answer = "answer";
+  std::string_view answered = "answered";
+
+  [[nodiscard]] Error misconfigured(const std::string& what) const {
+    return {Fault::misconfigured, std::string(name) + ": " + what};
+  }
+};
+
 struct ServerSettings {
   bool is_tls = false;
   std::vector<Url::Host> hosts;  ///< tried in turn
+  int default_port = 0;
   std::string user, password;
   Duration timeout{};
   Duration connect_timeout{};
@@ -47,18 +66,12 @@ inline constexpr SettingSpec server_name_spec{
     .fallback = "",
     .doc = "TLS: name that the server's certificate must carry; default: the URL's host"};
 
-struct ServerKind {
-  std::string_view adapter;      ///< begins every error
-  std::string_view tls_scheme;   ///< of URLs
-  std::string_view example_url;  ///< for people
-};
-
 /// Reads all of ServerSettings: hosts and login from the route's URL, which has no parameters, the rest from
 /// the settings. The URL's path. Errors: misconfigured.
 Result<std::string> read_server(const BrokerTarget& target, const ServerKind& kind, ServerSettings& settings);
 
 /// The part of it that is not in the URL.
-Result<void> read_limits_and_files(const BrokerTarget& target, std::string_view adapter,
+Result<void> read_limits_and_files(const BrokerTarget& target, const ServerKind& kind,
                                    ServerSettings& settings);
 
 }  // namespace outbox

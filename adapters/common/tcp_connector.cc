@@ -3,7 +3,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,23 +19,32 @@ void set_option(int descriptor, int level, int name, int value) {
   ::setsockopt(descriptor, level, name, &value, sizeof value);
 }
 
-bool is_writable(int descriptor) {
-  pollfd socket{descriptor, POLLOUT, 0};
-  return ::poll(&socket, 1, 0) > 0;
-}
-
 }  // namespace
 
-struct TcpConnector::Address {
-  std::string host, endpoint;
-  SocketAddress socket;
-};
+const Address* Addresses::next(std::string& error) {
+  if (!is_resolved_) resolve(error);
+  if (next_ == all_.size()) return nullptr;
+  const Address& address = all_[next_++];
+  endpoint_ = address.endpoint;
+  return &address;
+}
 
-TcpConnector::TcpConnector(const std::vector<Url::Host>& hosts, int default_port)
-    : hosts_(hosts), default_port_(default_port) {}
-
-TcpConnector::~TcpConnector() {
-  close();
+void Addresses::resolve(std::string& error) {
+  all_.clear();
+  next_ = 0;
+  for (const Url::Host& host : hosts_) {
+    const int port = host.port.value_or(default_port_);
+    endpoint_ = endpoint_of(host, default_port_);
+    const auto found = look_up(host.name.c_str(), port);
+    if (!found) {
+      error = "the host's name cannot be resolved: " + found.error().text;
+      continue;
+    }
+    for (const SocketAddress& socket : *found) all_.push_back({host.name, endpoint_, port, socket});
+  }
+  if (all_.empty()) return;
+  std::ranges::rotate(all_, all_.begin() + static_cast<std::ptrdiff_t>(attempts_++ % all_.size()));
+  is_resolved_ = true;
 }
 
 void TcpConnector::close() {
@@ -46,72 +54,58 @@ void TcpConnector::close() {
 
 void TcpConnector::begin() {
   close();
-  is_resolved_ = false;
+  addresses_.begin();
 }
 
 int TcpConnector::take() {
   set_option(descriptor_, IPPROTO_TCP, TCP_NODELAY, 1);
-  set_option(descriptor_, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(descriptor_, IPPROTO_TCP, TCP_KEEPIDLE, 30);
-  set_option(descriptor_, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-  set_option(descriptor_, IPPROTO_TCP, TCP_KEEPCNT, 3);
+  keep_alive(descriptor_);
   return std::exchange(descriptor_, -1);
 }
 
-TcpConnector::Progress TcpConnector::advance() {
-  if (!is_resolved_ && !resolve()) return Progress::failed;
+Progress TcpConnector::advance() {
   for (;;) {
     if (descriptor_ < 0 && !try_next_address()) return Progress::failed;
     if (descriptor_ < 0) continue;
-    if (!is_writable(descriptor_)) return Progress::waiting;
-    if (finish()) return Progress::connected;
+    if (!is_ready(descriptor_, POLLOUT)) return Progress::waiting;
+    std::string error = connect_error(descriptor_);
+    if (error.empty()) return Progress::ready;
+    error_ = std::move(error);
+    close();
   }
-}
-
-/// May block while a name is looked up: poll() is where an adapter may.
-bool TcpConnector::resolve() {
-  addresses_.clear();
-  next_address_ = 0;
-  for (const Url::Host& host : hosts_) {
-    endpoint_ = endpoint_of(host, default_port_);
-    auto found = look_up(host.name.c_str(), host.port.value_or(default_port_));
-    if (!found) {
-      error_ = "the host's name cannot be resolved: " + found.error().text;
-      continue;
-    }
-    for (const SocketAddress& address : *found) addresses_.push_back({host.name, endpoint_, address});
-  }
-  if (addresses_.empty()) return false;
-  // A host that takes connections and does no more, or a replica, must not be the first one for ever.
-  const auto first = static_cast<std::ptrdiff_t>(attempts_++ % addresses_.size());
-  std::rotate(addresses_.begin(), addresses_.begin() + first, addresses_.end());
-  is_resolved_ = true;
-  return true;
 }
 
 /// False: there is none left; the error is the last one's.
 bool TcpConnector::try_next_address() {
-  if (next_address_ == addresses_.size()) return false;
-  const Address& address = addresses_[next_address_++];
-  host_ = address.host;
-  endpoint_ = address.endpoint;
-  descriptor_ = ::socket(address.socket.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor_ >= 0 &&
-      (::connect(descriptor_, address.socket.get(), address.socket.size) == 0 || errno == EINPROGRESS))
+  const Address* const address = addresses_.next(error_);
+  if (!address) return false;
+  host_ = address->host;
+  const SocketAddress& socket = address->socket;
+  descriptor_ = ::socket(socket.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor_ >= 0 && (::connect(descriptor_, socket.get(), socket.size) == 0 || errno == EINPROGRESS))
     return true;
   error_ = std::strerror(errno);
   close();
   return true;
 }
 
-bool TcpConnector::finish() {
+std::string connect_error(int descriptor) {
   int error = 0;
   socklen_t size = sizeof error;
-  ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error == 0) return true;
-  error_ = std::strerror(error);
-  close();
-  return false;
+  ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size);
+  return error == 0 ? "" : std::strerror(error);
+}
+
+bool is_ready(int descriptor, short events) {
+  pollfd socket{descriptor, events, 0};
+  return ::poll(&socket, 1, 0) > 0;
+}
+
+void keep_alive(int descriptor) {
+  set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
 }  // namespace outbox

@@ -1,4 +1,4 @@
-// Connects to one of several hosts, address by address; never waits but for a name to be looked up. Belongs
+// Ways to a server: the addresses of its hosts in turn, and a connection to the first that takes one. Belongs
 // to one connection and its thread.
 #pragma once
 
@@ -6,59 +6,97 @@
 #include <string>
 #include <vector>
 
+#include "base/address.h"
 #include "core/url.h"
 
 namespace outbox {
 
+/// How far connecting is; after `waiting` it goes on when the descriptor is ready for what it waits for.
+enum class Progress { waiting, ready, failed };
+
+struct Address {
+  std::string host;      ///< as the URL has it
+  std::string endpoint;  ///< "host:port"
+  int port = 0;
+  SocketAddress socket;
+};
+
+class Addresses {
+ public:
+  /// `hosts` must outlive it.
+  Addresses(const std::vector<Url::Host>& hosts, int default_port)
+      : hosts_(hosts), default_port_(default_port) {}
+
+  /// The next next() looks up the names anew and begins with another address than the last time: a host that
+  /// takes connections and does no more, or a replica, must not be the first one for ever.
+  void begin() { is_resolved_ = false; }
+
+  /// nullptr: there is none left, or none at all, and `error` tells why. The first call after begin() may
+  /// block when a name has to be looked up: poll() is where an adapter may.
+  const Address* next(std::string& error);
+
+  /// "host:port" of the address in use.
+  [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+
+ private:
+  void resolve(std::string& error);
+
+  const std::vector<Url::Host>& hosts_;
+  const int default_port_;
+  bool is_resolved_ = false;
+  std::vector<Address> all_;
+  std::size_t next_ = 0;
+  unsigned attempts_ = 0;
+  std::string endpoint_;
+};
+
 class TcpConnector {
  public:
-  enum class Progress { waiting, connected, failed };
-
   /// `hosts` must outlive the connector.
-  TcpConnector(const std::vector<Url::Host>& hosts, int default_port);
+  TcpConnector(const std::vector<Url::Host>& hosts, int default_port) : addresses_(hosts, default_port) {}
   TcpConnector(const TcpConnector&) = delete;
   TcpConnector& operator=(const TcpConnector&) = delete;
-  ~TcpConnector();
+  ~TcpConnector() { close(); }
 
-  /// close(); the next advance() looks up the names anew and begins with another address than the last time.
-  /// All are tried before it fails.
+  /// close(); the next advance() begins anew. All addresses are tried before it fails.
   void begin();
 
   /// Drops what is under way.
   void close();
 
-  /// After `waiting` call it again when descriptor() can be written to.
+  /// Never waits but for a name to be looked up. After `waiting` call it again when descriptor() can be
+  /// written to.
   Progress advance();
 
   /// -1 when nothing is under way.
   [[nodiscard]] int descriptor() const { return descriptor_; }
 
-  /// After `connected`, once: the socket, which is the caller's from then on. It does not block, sends
-  /// without delay, and notices within a minute of idleness that its peer's host has vanished.
+  /// After `ready`, once: the socket, which is the caller's from then on. It does not block, sends without
+  /// delay, and notices within a minute of idleness that its peer's host has vanished.
   int take();
 
   /// As the URL has it, of the address in use.
   [[nodiscard]] const std::string& host() const { return host_; }
   /// "host:port" of the address in use.
-  [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+  [[nodiscard]] const std::string& endpoint() const { return addresses_.endpoint(); }
   /// After `failed`: why the last address did.
   [[nodiscard]] const std::string& error() const { return error_; }
 
  private:
-  struct Address;
-
-  bool resolve();
   bool try_next_address();
-  bool finish();
 
-  const std::vector<Url::Host>& hosts_;
-  const int default_port_;
-  bool is_resolved_ = false;
-  std::vector<Address> addresses_;
-  std::size_t next_address_ = 0;
-  unsigned attempts_ = 0;
+  Addresses addresses_;
   int descriptor_ = -1;
-  std::string host_, endpoint_, error_;
+  std::string host_, error_;
 };
+
+/// An error of connect() that has come since for a socket that does not block; empty: connected.
+std::string connect_error(int descriptor);
+
+/// Whether poll() finds one of these events now.
+bool is_ready(int descriptor, short events);
+
+/// An idle session to a host that has vanished is noticed within a minute.
+void keep_alive(int descriptor);
 
 }  // namespace outbox

@@ -5,7 +5,8 @@
 #include <string>
 
 #include "adapters/brokers/brokers.h"
-#include "adapters/brokers/mqtt/mqtt_tls.h"
+#include "adapters/brokers/mqtt/mqtt_settings.h"
+#include "adapters/common/tls.h"
 #include "tests/conformance/broker_server_suite.h"
 #include "tests/support/certificates.h"
 #include "tests/support/free_port.h"
@@ -21,7 +22,7 @@ MosquittoOptions with_tls(const Certificate& certificate, int port, const char* 
 }
 
 TEST_CASE("mqtts:") {
-  if (!MqttTls::missing().empty()) return;
+  if (!tls_missing(mqtt_server).empty()) return;
   const Certificate certificate;
   const int port = free_port(), strict_port = free_port();
   MosquittoServer server(with_tls(certificate, port, "false"));

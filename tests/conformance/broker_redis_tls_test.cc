@@ -4,7 +4,8 @@
 #include <string>
 
 #include "adapters/brokers/brokers.h"
-#include "adapters/brokers/redis/redis_tls.h"
+#include "adapters/brokers/redis/redis_settings.h"
+#include "adapters/common/tls.h"
 #include "tests/conformance/broker_server_suite.h"
 #include "tests/support/certificates.h"
 #include "tests/support/free_port.h"
@@ -14,12 +15,12 @@ namespace outbox::test {
 namespace {
 
 TEST_CASE("rediss: a build without TLS refuses the URL and says what is needed") {
-  if (RedisTls::missing().empty()) return;
-  CHECK(refusal(redis_adapter(), "rediss://localhost").find("hiredis with TLS") != std::string::npos);
+  if (tls_missing(redis_server).empty()) return;
+  CHECK(refusal(redis_adapter(), "rediss://localhost").find("no OpenSSL") != std::string::npos);
 }
 
 TEST_CASE("rediss:") {
-  if (!RedisTls::missing().empty()) return;
+  if (!tls_missing(redis_server).empty()) return;
   const Certificate certificate;
   const int port = free_port();
   RedisServer server({.arguments = {"--tls-port", std::to_string(port), "--tls-cert-file", certificate.file,

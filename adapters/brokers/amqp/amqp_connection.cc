@@ -5,7 +5,6 @@
 #include <chrono>
 
 #include "adapters/brokers/amqp/amqp_errors.h"
-#include "adapters/common/polling.h"
 #include "base/text.h"
 
 namespace outbox {
@@ -75,15 +74,15 @@ void AmqpConnection::close() {
   stream_.close();
 }
 
-AmqpConnection::Progress AmqpConnection::advance() {
+Progress AmqpConnection::advance() {
   if (phase_ == Phase::connecting) {
     switch (stream_.advance()) {
-      case AmqpStream::Progress::waiting:
+      case Progress::waiting:
         return Progress::waiting;
-      case AmqpStream::Progress::failed:
+      case Progress::failed:
         error_ = stream_.error();
         return Progress::failed;
-      case AmqpStream::Progress::ready:
+      case Progress::ready:
         stream_.output().append(protocol_header);
         phase_ = Phase::greeting;
         received_at_ = sent_at_ = now();

@@ -11,14 +11,13 @@
 
 #include "adapters/brokers/amqp/amqp_frames.h"
 #include "adapters/brokers/amqp/amqp_settings.h"
-#include "adapters/brokers/amqp/amqp_stream.h"
+#include "adapters/common/server_stream.h"
 #include "core/message.h"
 
 namespace outbox {
 
 class AmqpConnection {
  public:
-  enum class Progress { waiting, ready, failed };
   using UseFrame = std::function<bool(const amqp_frame_t&)>;
 
   /// `settings` must outlive the connection.
@@ -79,7 +78,7 @@ class AmqpConnection {
   bool broken();
 
   const AmqpSettings& settings_;
-  AmqpStream stream_;
+  ServerStream stream_;
   FrameReader reader_;
   Phase phase_ = Phase::connecting;
   std::size_t frame_max_ = AMQP_FRAME_MIN_SIZE;

@@ -1,35 +1,15 @@
 #include "adapters/brokers/amqp/amqp_questions.h"
 
-#include <poll.h>
-
-#include <array>
-
 #include "adapters/brokers/amqp/amqp_errors.h"
-#include "adapters/common/polling.h"
-#include "base/wakeup.h"
+#include "adapters/common/server_check.h"
 
 namespace outbox {
-namespace {}  // namespace
 
 AmqpQuestions::AmqpQuestions(const AmqpSettings& settings, Instant end)
-    : settings_(settings), end_(end), connection_(settings) {
-  connection_.begin();
-}
+    : settings_(settings), end_(end), connection_(settings) {}
 
 Result<void> AmqpQuestions::connect() {
-  for (;;) {
-    switch (connection_.advance()) {
-      case AmqpConnection::Progress::ready:
-        return {};
-      case AmqpConnection::Progress::failed:
-        return connection_.error();
-      case AmqpConnection::Progress::waiting:
-        break;
-    }
-    pollfd socket{connection_.descriptor(), connection_.events(), 0};
-    if (now() >= end_ || ::poll(&socket, 1, poll_milliseconds(end_ - now())) <= 0)
-      return Error{Fault::unavailable, connection_.endpoint() + ": no connection in time"};
-  }
+  return reach(connection_, end_);
 }
 
 std::optional<AmqpAnswer> AmqpQuestions::exchange_exists() {
@@ -93,7 +73,7 @@ std::optional<AmqpAnswer> AmqpQuestions::ask(const std::function<void()>& append
   amqp_channel_open_t open{};
   append_method(connection_.output(), channel_, AMQP_CHANNEL_OPEN_METHOD, &open);
   append_question();
-  if (!connection_.flush() || !wait_until([this] { return answer_.has_value(); })) return std::nullopt;
+  if (!connection_.flush() || !wait_for_answer()) return std::nullopt;
   if (answer_->code != 0) {
     amqp_channel_close_ok_t done{};
     append_method(connection_.output(), channel_, AMQP_CHANNEL_CLOSE_OK_METHOD, &done);
@@ -116,14 +96,11 @@ bool AmqpQuestions::take(const amqp_frame_t& frame) {
   return true;
 }
 
-bool AmqpQuestions::wait_until(const std::function<bool()>& is_done) {
-  while (!is_done()) {
-    pollfd socket{connection_.descriptor(), connection_.events(), 0};
-    if (now() >= end_ || ::poll(&socket, 1, poll_milliseconds(end_ - now())) <= 0) return false;
-    if (!connection_.flush() ||
+bool AmqpQuestions::wait_for_answer() {
+  while (!answer_)
+    if (!wait_for(connection_, end_) || !connection_.flush() ||
         !connection_.receive([this](const amqp_frame_t& frame) { return take(frame); }))
       return false;
-  }
   return true;
 }
 

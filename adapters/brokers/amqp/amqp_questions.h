@@ -41,7 +41,7 @@ class AmqpQuestions {
  private:
   std::optional<AmqpAnswer> ask(const std::function<void()>& append_question);
   bool take(const amqp_frame_t& frame);
-  bool wait_until(const std::function<bool()>& is_done);
+  bool wait_for_answer();
 
   const AmqpSettings& settings_;
   const Instant end_;

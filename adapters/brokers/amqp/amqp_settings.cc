@@ -33,10 +33,6 @@ constexpr std::array specs = {
     server_name_spec,
 };
 
-Error bad(const std::string& what) {
-  return {Fault::misconfigured, "amqp: " + what};
-}
-
 std::string fault_of(const AmqpSettings& settings) {
   if (settings.virtual_host.size() > short_string_max) return "the virtual host's name is too long";
   if (settings.exchange.size() > short_string_max) return "the exchange's name is too long";
@@ -55,12 +51,12 @@ std::span<const SettingSpec> amqp_setting_specs() {
 
 Result<AmqpSettings> parse_amqp_settings(const BrokerTarget& target) {
   AmqpSettings settings;
-  auto path = read_server(target, {"amqp", "amqps", "amqp://user:password@localhost:5672"}, settings);
+  auto path = read_server(target, amqp_server, settings);
   if (!path) return path.error();
   settings.virtual_host = path->empty() ? "/" : std::move(*path);
   settings.exchange = setting<std::string>(target.settings, "exchange");
   settings.heartbeat = setting<Duration>(target.settings, "heartbeat");
-  if (const std::string fault = fault_of(settings); !fault.empty()) return bad(fault);
+  if (const std::string fault = fault_of(settings); !fault.empty()) return amqp_server.misconfigured(fault);
   // RabbitMQ's own default: it lets guest in from the server's own machine only.
   if (settings.user.empty() && settings.cert_file.empty()) settings.user = settings.password = "guest";
   return settings;

@@ -10,6 +10,15 @@
 
 namespace outbox {
 
+inline constexpr ServerKind amqp_server{.name = "amqp",
+                                        .scheme = "amqp",
+                                        .tls_scheme = "amqps",
+                                        .example_url = "amqp://user:password@localhost:5672",
+                                        .port = 5672,
+                                        .tls_port = 5671,
+                                        .answer = "confirm",
+                                        .answered = "confirmed"};
+
 struct AmqpSettings : ServerSettings {
   std::string virtual_host;
   std::string exchange;  ///< empty: the default exchange, which routes to the queue of the topic's name

@@ -7,8 +7,7 @@
 
 #include "adapters/brokers/brokers.h"
 #include "adapters/brokers/http/http_answer.h"
-#include "adapters/brokers/http/http_check.h"
-#include "adapters/common/polling.h"
+#include "adapters/common/server_adapter.h"
 #include "base/text.h"
 
 namespace outbox {
@@ -30,32 +29,24 @@ std::string seconds_text(Duration time) {
 }  // namespace
 
 HttpBroker::HttpBroker(HttpSettings settings, const BrokerTarget& target)
-    : settings_(std::move(settings)), writer_(settings_, target.source, target.attributes) {
-  ignore_write_signals();
-}
+    : ServerBroker(http_server, settings),
+      settings_(std::move(settings)),
+      writer_(settings_, target.source, target.attributes) {}
 
 HttpBroker::~HttpBroker() {
   for (HttpTransfer* const transfer : busy_) loop_.remove(transfer->handle());
   if (probe_) loop_.remove(probe_->handle());
 }
 
-void HttpBroker::connect() {
-  if (phase_ != Phase::closed) end_session(Session::State::down, "http: a new session was asked for");
-  pending_.session.reset();
-  if (wait_until_ && now() < *wait_until_) {
-    pending_.session =
-        Session{Session::State::down, "http: " + settings_.endpoint + " asked to wait: another " +
-                                          seconds_text(*wait_until_ - now())};
-    return;
-  }
+void HttpBroker::begin() {
+  if (wait_until_ && now() < *wait_until_)
+    return fail(Session::State::down,
+                settings_.endpoint + " asked to wait: another " + seconds_text(*wait_until_ - now()));
   wait_until_.reset();
   loop_.open(settings_.concurrency);
-  phase_ = Phase::connecting;
   is_http2_ = false;
   probe_ = std::make_unique<HttpTransfer>(settings_);
-  curl_easy_setopt(
-      probe_->handle(), CURLOPT_TIMEOUT_MS,
-      static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(settings_.connect_timeout).count()));
+  probe_->limit(settings_.connect_timeout);
   if (settings_.asks_options)
     probe_->ask_options(writer_.probe_url(), writer_.authorization());
   else
@@ -63,46 +54,46 @@ void HttpBroker::connect() {
   loop_.add(probe_->handle());
 }
 
-void HttpBroker::submit(std::span<const Submission> messages) {
-  for (const Submission& submission : messages) {
-    if (phase_ != Phase::up || ending_)
-      deliver(submission, Verdict::unavailable, ending_ ? ending_->reason : "http: not connected");
+void HttpBroker::take(std::span<const Submission> messages) {
+  waiting_.insert(waiting_.end(), messages.begin(), messages.end());
+  begin_waiting();
+}
+
+void HttpBroker::advance() {
+  loop_.perform();
+  CURLcode code = CURLE_OK;
+  while (CURL* const handle = loop_.ended(code)) {
+    if (probe_ && handle == probe_->handle())
+      take_probe(code);
     else
-      waiting_.push_back(submission);
+      take_end(HttpTransfer::of(handle), code);
   }
   begin_waiting();
 }
 
-void HttpBroker::poll(Duration timeout, Answers& answers) {
-  const Instant end = now() + std::min<Duration>(timeout, std::chrono::hours(1));
-  for (;;) {
-    loop_.perform();
-    take_ended();
-    if (hand_over(pending_, answers)) return;
-    const Duration left = end - now();
-    if (left <= Duration::zero() || loop_.wait(left)) return;
-  }
+void HttpBroker::step(Duration wait) {
+  if (wait > Duration::zero() && loop_.wait(wait, bell())) woken();
 }
 
 // ---- requests ----
 
 void HttpBroker::begin_waiting() {
   bool has_begun = false;
-  while (!waiting_.empty() && busy_.size() < settings_.concurrency && !ending_) {
+  while (!waiting_.empty() && busy_.size() < settings_.concurrency && !ending()) {
     const Submission submission = waiting_.front();
     waiting_.pop_front();
-    has_begun |= begin(submission);
+    has_begun |= post(submission);
   }
   if (has_begun) loop_.perform();
 }
 
 /// False: the message cannot be carried.
-bool HttpBroker::begin(const Submission& submission) {
+bool HttpBroker::post(const Submission& submission) {
   HttpTransfer& transfer = free_transfer();
   const Message& message = *submission.message;
   if (std::string fault = writer_.write(transfer.request(), message, unix_time()); !fault.empty()) {
     free_.push_back(&transfer);
-    pending_.deliveries.push_back({submission.ticket, Verdict::rejected, std::move(fault)});
+    deliver(submission.ticket, Verdict::rejected, std::move(fault));
     return false;
   }
   // Servers end HTTP/2 connections as a matter of course and refuse what came too late (GOAWAY); a connection
@@ -131,38 +122,21 @@ void HttpBroker::release(HttpTransfer& transfer) {
 
 // ---- their ends ----
 
-void HttpBroker::take_ended() {
-  CURLcode code = CURLE_OK;
-  while (CURL* const handle = loop_.ended(code)) {
-    if (probe_ && handle == probe_->handle())
-      take_probe(code);
-    else
-      take(HttpTransfer::of(handle), code);
-  }
-  if (ending_ && busy_.empty()) {
-    const Session end = *ending_;
-    end_session(end.state, end.reason);
-  }
-  begin_waiting();
-}
-
 void HttpBroker::take_probe(CURLcode code) {
   const std::unique_ptr<HttpTransfer> probe = std::move(probe_);
   loop_.remove(probe->handle());
   is_http2_ = probe->used_http2();
   const long status = probe->status();
-  if (code != CURLE_OK && !(probe->was_too_long() && status != 0)) {
-    const auto state = is_misconfigured(code) ? Session::State::misconfigured : Session::State::down;
-    return end_session(state, failure(*probe, code));
-  }
+  if (code != CURLE_OK && !(probe->was_too_long() && status != 0))
+    return fail(is_misconfigured(code) ? Session::State::misconfigured : Session::State::down,
+                failure(*probe, code));
   if (is_absent(status))
-    return end_session(Session::State::down, "http: " + settings_.endpoint + " answers OPTIONS with " +
-                                                 status_text(status) + heed_retry_after(*probe));
-  phase_ = Phase::up;
-  pending_.session = Session{Session::State::up, {}};
+    return fail(Session::State::down, settings_.endpoint + " answers OPTIONS with " + status_text(status) +
+                                          heed_retry_after(*probe));
+  come_up();
 }
 
-void HttpBroker::take(HttpTransfer& transfer, CURLcode code) {
+void HttpBroker::take_end(HttpTransfer& transfer, CURLcode code) {
   if (code == CURLE_OK || (transfer.was_too_long() && transfer.status() != 0))
     take_answer(transfer);
   else
@@ -178,32 +152,29 @@ void HttpBroker::take_answer(HttpTransfer& transfer) {
     const std::string doubt = "http: " + settings_.endpoint + ": " + status_text(status) +
                               " came before the whole message was sent, or broke off";
     end_after_the_others(Session::State::down, doubt);
-    return deliver(transfer.submission(), Verdict::in_doubt, doubt);
+    return deliver(transfer.submission().ticket, Verdict::in_doubt, doubt);
   }
-  if (meaning.verdict == Verdict::accepted)
-    return pending_.deliveries.push_back({transfer.submission().ticket, Verdict::accepted, {}});
+  if (meaning.verdict == Verdict::accepted) return deliver(transfer.submission().ticket, Verdict::accepted);
   std::string reason = "http: POST of '" + printable(transfer.submission().message->topic, 60) + "' to " +
                        settings_.endpoint + ": " + status_text(status);
   if (!meaning.advice.empty()) reason.append("; ").append(meaning.advice);
   const std::string asked = meaning.verdict == Verdict::unavailable ? heed_retry_after(transfer) : "";
   reason += asked;
   if (meaning.ends_session || !asked.empty()) end_after_the_others(Session::State::down, reason);
-  deliver(transfer.submission(), meaning.verdict, std::move(reason));
+  deliver(transfer.submission().ticket, meaning.verdict, std::move(reason));
 }
 
 void HttpBroker::take_failure(HttpTransfer& transfer, CURLcode code) {
   const std::string reason = failure(transfer, code);
-  const bool has_left = transfer.has_begun();
   end_after_the_others(is_misconfigured(code) ? Session::State::misconfigured : Session::State::down, reason);
-  deliver(transfer.submission(), has_left ? Verdict::in_doubt : Verdict::unavailable,
-          reason + (has_left ? " (sent, not answered)" : " (not sent)"));
+  give_up(transfer.submission().ticket, transfer.has_begun(), reason);
 }
 
 std::string HttpBroker::failure(const HttpTransfer& transfer, CURLcode code) const {
-  const std::string prefix = "http: " + settings_.endpoint + ": ";
+  const std::string prefix = where();
   if (code == CURLE_OPERATION_TIMEDOUT && transfer.has_begun())
     return prefix + "no answer within " +
-           milliseconds_text(phase_ == Phase::up ? settings_.timeout : settings_.connect_timeout);
+           milliseconds_text(is_up() ? settings_.timeout : settings_.connect_timeout);
   if (code == CURLE_OPERATION_TIMEDOUT)
     return prefix + "no connection within " + milliseconds_text(settings_.connect_timeout);
   const std::string what = transfer.failure(code);
@@ -223,10 +194,8 @@ std::string HttpBroker::failure(const HttpTransfer& transfer, CURLcode code) con
 /// The others in flight have answers on their way, or their own time limits: ending at once would leave them
 /// in doubt.
 void HttpBroker::end_after_the_others(Session::State state, const std::string& reason) {
-  if (!ending_) ending_ = Session{state, reason};
-  for (const Submission& submission : waiting_)
-    deliver(submission, Verdict::unavailable, ending_->reason + " (not sent)");
-  waiting_.clear();
+  end_after_answers(state, reason);
+  give_up_unsent(waiting_, ending()->reason);
 }
 
 /// What to add to the reason; empty: it asked for nothing.
@@ -238,41 +207,21 @@ std::string HttpBroker::heed_retry_after(const HttpTransfer& transfer) {
   return "; it asks to wait " + seconds_text(wait);
 }
 
-void HttpBroker::deliver(const Submission& submission, Verdict verdict, std::string reason) {
-  pending_.deliveries.push_back({submission.ticket, verdict, std::move(reason)});
-}
-
-void HttpBroker::end_session(Session::State state, const std::string& reason) {
+void HttpBroker::end(const std::string& reason) {
   for (HttpTransfer* const transfer : busy_) {
     loop_.remove(transfer->handle());
-    const bool has_left = transfer->has_begun();
-    deliver(transfer->submission(), has_left ? Verdict::in_doubt : Verdict::unavailable,
-            reason + (has_left ? " (sent, not answered)" : " (not sent)"));
+    give_up(transfer->submission().ticket, transfer->has_begun(), reason);
     free_.push_back(transfer);
   }
   busy_.clear();
-  for (const Submission& submission : waiting_)
-    deliver(submission, Verdict::unavailable, reason + " (not sent)");
-  waiting_.clear();
+  give_up_unsent(waiting_, reason);
   if (probe_) loop_.remove(probe_->handle());
   probe_.reset();
   loop_.close();
-  ending_.reset();
-  phase_ = Phase::closed;
-  pending_.session = Session{state, reason};
 }
 
 BrokerAdapter http_adapter() {
-  const auto open = [](const BrokerTarget& target) -> Result<std::unique_ptr<Broker>> {
-    auto settings = parse_http_settings(target);
-    if (!settings) return settings.error();
-    return std::unique_ptr<Broker>(std::make_unique<HttpBroker>(std::move(*settings), target));
-  };
-  return {.name = "http",
-          .schemes = {"http", "https"},
-          .settings = http_setting_specs(),
-          .open = open,
-          .check = check_http};
+  return server_adapter<HttpBroker>(http_server, http_setting_specs(), parse_http_settings, check_http);
 }
 
 }  // namespace outbox

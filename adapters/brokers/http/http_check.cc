@@ -1,22 +1,14 @@
-#include "adapters/brokers/http/http_check.h"
-
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <string_view>
 
 #include "adapters/brokers/http/http_answer.h"
-#include "adapters/brokers/http/http_loop.h"
-#include "adapters/brokers/http/http_request.h"
-#include "adapters/brokers/http/http_settings.h"
-#include "adapters/brokers/http/http_transfer.h"
+#include "adapters/brokers/http/http_broker.h"
+#include "adapters/common/server_check.h"
 #include "base/text.h"
 
 namespace outbox {
 namespace {
-
-using Level = Finding::Level;
-using std::chrono::steady_clock;
 
 struct OptionsAnswer {
   long status = 0;
@@ -29,8 +21,7 @@ OptionsAnswer ask(const HttpSettings& settings, const RequestWriter& writer, con
   HttpLoop loop;  // starts libcurl
   HttpTransfer transfer(settings);
   transfer.ask_options(url, writer.authorization());
-  curl_easy_setopt(transfer.handle(), CURLOPT_TIMEOUT_MS,
-                   static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(limit).count()));
+  transfer.limit(limit);
   const CURLcode code = curl_easy_perform(transfer.handle());
   if (code != CURLE_OK && !transfer.was_too_long()) return {0, {}, transfer.failure(code)};
   OptionsAnswer answer{transfer.status(), {}, {}};
@@ -45,67 +36,61 @@ bool leaves_out_post(const std::string& allow) {
   return !allow.empty() && allow.find("POST") == std::string::npos;
 }
 
-Finding finding_of(const std::string& where, const OptionsAnswer& answer) {
+void judge(const std::string& where, const OptionsAnswer& answer, Findings& findings) {
   if (!answer.failure.empty())
-    return {Level::fault, where + ": no answer to OPTIONS: " + answer.failure,
-            "see whether the receiver runs"};
+    return findings.fault(where + ": no answer to OPTIONS: " + answer.failure,
+                          "see whether the receiver runs");
   const std::string said = where + ": OPTIONS is answered " + status_text(answer.status);
   if (is_absent(answer.status))
-    return {Level::warning, said, "see whether the receiver runs behind its gateway"};
+    return findings.warning(said, "see whether the receiver runs behind its gateway");
   switch (answer.status) {
     case 401:
     case 403:
     case 404:
     case 410:
-      return {Level::warning, said + "; a POST may fare alike",
-              std::string(meaning_of_status(answer.status).advice)};
+      return findings.warning(said + "; a POST may fare alike",
+                              std::string(meaning_of_status(answer.status).advice));
     default:
       break;
   }
   if (leaves_out_post(answer.allow))
-    return {Level::warning, said + ", and its Allow leaves POST out: " + answer.allow,
-            std::string(meaning_of_status(405).advice)};
-  return {Level::ok, said, {}};
+    return findings.warning(said + ", and its Allow leaves POST out: " + answer.allow,
+                            std::string(meaning_of_status(405).advice));
+  findings.ok(said);
 }
 
-void check_privacy(const HttpSettings& settings, std::vector<Finding>& findings) {
+void check_privacy(const HttpSettings& settings, Findings& findings) {
   if (settings.is_tls || settings.is_loopback) return;
   const bool has_secret = settings.has_login() || !settings.bearer_token.empty();
-  findings.push_back(
-      {Level::warning,
-       std::string("messages") + (has_secret ? " and the login" : "") + " cross the network in the clear",
-       "use https://"});
+  findings.warning(
+      std::string("messages") + (has_secret ? " and the login" : "") + " cross the network in the clear",
+      "use https://");
 }
 
 }  // namespace
 
-std::vector<Finding> check_http(const BrokerTarget& target, std::span<const std::string> topics,
-                                Duration limit) {
-  const auto settings = parse_http_settings(target);
-  if (!settings) return {{Level::fault, settings.error().text, "correct the route"}};
-  const RequestWriter writer(*settings, target.source, target.attributes);
-  const auto end = steady_clock::now() + limit;
-  std::vector<Finding> findings;
-  check_privacy(*settings, findings);
-  if (topics.empty() || !settings->append_topic)
-    findings.push_back(finding_of("the route's URL", ask(*settings, writer, writer.probe_url(), limit)));
+std::vector<Finding> check_http(const HttpSettings& settings, const BrokerTarget& target,
+                                std::span<const std::string> topics, Duration limit) {
+  const RequestWriter writer(settings, target.source, target.attributes);
+  const Instant end = now() + limit;
+  Findings findings("");
+  check_privacy(settings, findings);
+  if (topics.empty() || !settings.append_topic)
+    judge("the route's URL", ask(settings, writer, writer.probe_url(), limit), findings);
   else
     for (const std::string& topic : topics) {
-      const std::string where = "topic '" + printable(topic, 60) + "'";
       std::string url;
       if (std::string fault = writer.append_url(url, topic); !fault.empty()) {
-        findings.push_back({Level::fault, std::move(fault), "rename the topic, or set append_topic = false"});
+        findings.fault(fault, "rename the topic, or set append_topic = false");
         continue;
       }
-      const Duration left = std::max<Duration>(end - steady_clock::now(), std::chrono::milliseconds(1));
-      findings.push_back(finding_of(where, ask(*settings, writer, url, left)));
+      const Duration left = std::max<Duration>(end - now(), std::chrono::milliseconds(1));
+      judge("topic '" + printable(topic, 60) + "'", ask(settings, writer, url, left), findings);
     }
-  findings.push_back(
-      {Level::ok,
-       "not to be seen without a POST: whether one is taken, how large, and whether the receiver has "
-       "stored a message before it answers 2xx",
-       {}});
-  return findings;
+  findings.ok(
+      "not to be seen without a POST: whether one is taken, how large, and whether the receiver has stored a "
+      "message before it answers 2xx");
+  return findings.take();
 }
 
 }  // namespace outbox

@@ -49,13 +49,10 @@ void HttpLoop::perform() {
   if (multi_) curl_multi_perform(multi_, &running);
 }
 
-bool HttpLoop::wait(Duration limit) {
-  if (!multi_) return wakeup_.wait(limit);
-  curl_waitfd bell{wakeup_.descriptor(), CURL_WAIT_POLLIN, 0};
-  curl_multi_poll(multi_, &bell, 1, poll_milliseconds(limit), nullptr);
-  if (bell.revents == 0) return false;
-  wakeup_.clear();
-  return true;
+bool HttpLoop::wait(Duration limit, const Wakeup& bell) {
+  curl_waitfd source{bell.descriptor(), CURL_WAIT_POLLIN, 0};
+  curl_multi_poll(multi_, &source, 1, poll_milliseconds(limit), nullptr);
+  return source.revents != 0;
 }
 
 CURL* HttpLoop::ended(CURLcode& code) {

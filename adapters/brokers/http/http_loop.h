@@ -1,5 +1,5 @@
 // libcurl's multi handle: moves all transfers at once, waits for the first that can go on. Belongs to one
-// broker and its thread, wake() to any.
+// broker and its thread.
 #pragma once
 
 #include <curl/curl.h>
@@ -29,16 +29,13 @@ class HttpLoop {
   /// Reads and writes what the sockets take, without waiting.
   void perform();
 
-  /// Waits until a socket or a timer of libcurl's is ready to be performed. True: woken.
-  bool wait(Duration limit);
+  /// Waits until a socket or a timer of libcurl's is ready to be performed, or the bell rings. True: it did.
+  bool wait(Duration limit, const Wakeup& bell);
 
   /// The next transfer that has ended, and how; null: none.
   CURL* ended(CURLcode& code);
 
-  void wake() noexcept { wakeup_.ring(); }
-
  private:
-  Wakeup wakeup_;
   CURLM* multi_ = nullptr;
 };
 

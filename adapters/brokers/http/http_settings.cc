@@ -65,10 +65,6 @@ constexpr std::array specs = {
                        "the URL's host"},
 };
 
-Error bad(const std::string& what) {
-  return {Fault::misconfigured, "http: " + what};
-}
-
 /// The URL's path and query as they were written: taken apart and put together again they might become
 /// another one.
 std::string_view path_and_query(std::string_view url) {
@@ -99,34 +95,39 @@ Result<std::string> parse_secret(std::string_view key, std::string_view text) {
   if (text.starts_with("whsec_")) text.remove_prefix(6);
   auto bytes = decode_base64(text);
   if (!bytes || bytes->size() < 24 || bytes->size() > 64)
-    return bad(std::string(key) +
-               " must be whsec_ and 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)");
+    return http_server.misconfigured(
+        std::string(key) +
+        " must be whsec_ and 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)");
   return std::move(*bytes);
 }
 
 Result<void> read_url(const std::string& text, HttpSettings& settings) {
   const auto url = parse_url(text);
-  if (!url) return bad(url.error().text);
+  if (!url) return http_server.misconfigured(url.error().text);
   if (url->hosts.empty() || url->hosts.front().name.empty())
-    return bad("the URL names no host; write https://hooks.example/events");
-  if (url->hosts.size() > 1) return bad("the URL names several hosts, and HTTP takes one");
+    return http_server.misconfigured("the URL names no host; write " + std::string(http_server.example_url));
+  if (url->hosts.size() > 1)
+    return http_server.misconfigured("the URL names several hosts, and HTTP takes one");
   const Url::Host& host = url->hosts.front();
-  if (!is_host(host.name)) return bad("the URL's host has a character that hosts do not have");
+  if (!is_host(host.name))
+    return http_server.misconfigured("the URL's host has a character that hosts do not have");
   if (url->user.find('/') != std::string::npos)
-    return bad("the URL's user has a '/'; write @ in a path as %40");
+    return http_server.misconfigured("the URL's user has a '/'; write @ in a path as %40");
   const std::string_view rest = path_and_query(text);
   if (!is_url_text(rest))
-    return bad("the URL's path or query has a character that must be percent-encoded, or a fragment (#)");
+    return http_server.misconfigured(
+        "the URL's path or query has a character that must be percent-encoded, or a fragment (#)");
 
   settings.is_tls = url->scheme == "https";
-  settings.endpoint = endpoint_of(host, settings.is_tls ? 443 : 80);
+  settings.endpoint = endpoint_of(host, settings.is_tls ? http_server.tls_port : http_server.port);
   settings.origin = url->scheme + "://" + settings.endpoint;
   settings.is_loopback = host.name == "localhost" || host.name == "::1" || host.name.starts_with("127.");
   settings.path = rest.substr(0, rest.find('?'));
   settings.query = rest.substr(settings.path.size());
   settings.user = url->user;
   settings.password = url->password;
-  if (settings.user.find(':') != std::string::npos) return bad("a user's name has no ':' in HTTP");
+  if (settings.user.find(':') != std::string::npos)
+    return http_server.misconfigured("a user's name has no ':' in HTTP");
   return {};
 }
 
@@ -144,15 +145,16 @@ Result<HttpSettings> parse_http_settings(const BrokerTarget& target) {
   settings.append_topic = setting<bool>(target.settings, "append_topic");
   settings.allows_http2 = text("http_version") == "auto";
   settings.asks_options = text("probe") == "options";
-  if (auto read = read_limits_and_files(target, "http", settings); !read) return read.error();
+  if (auto read = read_limits_and_files(target, http_server, settings); !read) return read.error();
 
   settings.bearer_token = text("bearer_token");
   if (!settings.bearer_token.empty() && settings.has_login())
-    return bad("bearer_token and a user in the URL exclude each other: both are the Authorization header");
+    return http_server.misconfigured(
+        "bearer_token and a user in the URL exclude each other: both are the Authorization header");
   if (!std::ranges::all_of(settings.bearer_token, [](char c) { return c > ' ' && c < 0x7F; }))
-    return bad("bearer_token has a blank or a character that headers do not take");
+    return http_server.misconfigured("bearer_token has a blank or a character that headers do not take");
   if (text("signing_secret").empty() && !text("signing_secret_previous").empty())
-    return bad("signing_secret_previous is given without signing_secret");
+    return http_server.misconfigured("signing_secret_previous is given without signing_secret");
   for (const std::string_view key : {"signing_secret", "signing_secret_previous"}) {
     if (text(key).empty()) continue;
     auto secret = parse_secret(key, text(key));
@@ -160,7 +162,8 @@ Result<HttpSettings> parse_http_settings(const BrokerTarget& target) {
     settings.signing_keys.push_back(std::move(*secret));
   }
   if (const std::string& name = settings.server_name; !name.empty()) {
-    if (!is_host(name)) return bad("server_name has a character that names do not have");
+    if (!is_host(name))
+      return http_server.misconfigured("server_name has a character that names do not have");
     settings.connect_to = "::" + settings.endpoint;
     const std::string port = settings.endpoint.substr(settings.endpoint.rfind(':'));
     settings.origin = (settings.is_tls ? "https://" : "http://") + in_brackets(name) + port;

@@ -13,6 +13,15 @@
 namespace outbox {
 
 /// Its one host is in `origin` and `endpoint`, not in `hosts`.
+inline constexpr ServerKind http_server{.name = "http",
+                                        .scheme = "http",
+                                        .tls_scheme = "https",
+                                        .example_url = "https://hooks.example/events",
+                                        .port = 80,
+                                        .tls_port = 443,
+                                        .has_own_tls = true,
+                                        .publishing = "POST of"};
+
 struct HttpSettings : ServerSettings {
   std::string origin;      ///< "https://host:port"; the host is server_name where that is set
   std::string path;        ///< of the URL, as it was written; "" or "/..."

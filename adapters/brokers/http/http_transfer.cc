@@ -25,7 +25,7 @@ HttpTransfer::HttpTransfer(const HttpSettings& settings)
   set(CURLOPT_PROXY, "");  // whatever the environment says
   set(CURLOPT_PATH_AS_IS, 1L);
   set(CURLOPT_USERAGENT, "outboxd");
-  set(CURLOPT_TIMEOUT_MS, milliseconds(settings.timeout));
+  limit(settings.timeout);
   set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(settings.connect_timeout));
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   set(CURLOPT_WRITEFUNCTION, &HttpTransfer::on_answer);
@@ -100,6 +100,10 @@ void HttpTransfer::post(const Submission& submission, bool may_resend) {
   const std::string_view payload = submission.message->payload;
   set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(payload.size()));
   set(CURLOPT_POSTFIELDS, payload.empty() ? "" : payload.data());
+}
+
+void HttpTransfer::limit(Duration time) {
+  set(CURLOPT_TIMEOUT_MS, milliseconds(time));
 }
 
 void HttpTransfer::ask_options(const std::string& url, const std::string& authorization) {

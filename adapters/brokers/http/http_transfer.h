@@ -31,6 +31,8 @@ class HttpTransfer {
   /// request(), or an OPTIONS request, or no more than a connection. may_resend: libcurl may send a request
   /// again whose connection ended before an answer.
   void post(const Submission& submission, bool may_resend);
+  /// For the whole request, instead of `timeout`.
+  void limit(Duration time);
   void ask_options(const std::string& url, const std::string& authorization);
   void only_connect(const std::string& url);
 

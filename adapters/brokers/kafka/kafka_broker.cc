@@ -1,16 +1,13 @@
 #include "adapters/brokers/kafka/kafka_broker.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <utility>
 
 #include "adapters/brokers/brokers.h"
-#include "adapters/brokers/kafka/kafka_check.h"
 #include "adapters/brokers/kafka/kafka_errors.h"
-#include "adapters/common/polling.h"
+#include "adapters/common/server_adapter.h"
 #include "base/text.h"
 
 namespace outbox {
@@ -44,50 +41,32 @@ std::size_t slot_of(const void* opaque) {
 }  // namespace
 
 KafkaBroker::KafkaBroker(KafkaSettings settings, const BrokerTarget& target)
-    : settings_(std::move(settings)), encoder_(target.source, target.attributes) {
-  ignore_write_signals();
-}
-
-KafkaBroker::~KafkaBroker() {
-  if (client_) finish();
-}
+    : ServerBroker(kafka_server, settings),
+      settings_(std::move(settings)),
+      encoder_(target.source, target.attributes) {}
 
 Traits KafkaBroker::traits() const {
   return {.ordered_pipeline = true};
 }
 
-void KafkaBroker::connect() {
-  if (phase_ != Phase::closed) {
-    take_events();
-    end_session(Session::State::down, "a new session was asked for", purge_all);
-    finish();
-  }
-  pending_.session.reset();
+void KafkaBroker::begin() {
   last_error_.clear();
   unreachable_until_.reset();
-  progress_ = now();
   auto client = KafkaClient::start(settings_, events_.descriptor());
-  if (!client) {
-    pending_.session = Session{Session::State::misconfigured, client.error().text};
-    return;
-  }
+  if (!client) return fail(client.error());
   client_ = std::move(*client);
-  phase_ = Phase::connecting;
 }
 
 // ---- out ----
 
-void KafkaBroker::submit(std::span<const Submission> messages) {
+void KafkaBroker::take(std::span<const Submission> messages) {
   take_events();  // a failure that is known already must not be overtaken
-  if (in_flight_ == 0) progress_ = now();
   for (const Submission& submission : messages) hand_over(submission);
 }
 
 void KafkaBroker::hand_over(const Submission& submission) {
   const Message& message = *submission.message;
-  if (phase_ != Phase::up)
-    return refuse(submission, Verdict::unavailable,
-                  phase_ == Phase::closing ? ending_.reason + " (not sent)" : "kafka: not connected");
+  if (ending()) return refuse(submission, Verdict::unavailable, ending()->reason + " (not sent)");
   if (is_behind_refused(message))
     return refuse(submission, Verdict::unavailable, "kafka: not sent: an earlier message of its key failed");
   if (std::string fault = RecordEncoder::fault(message); !fault.empty())
@@ -107,7 +86,7 @@ void KafkaBroker::hand_over(const Submission& submission) {
 bool KafkaBroker::has_to_wait(const Message& message, KafkaTopic& topic, std::size_t lane) {
   const KeyLane& others = lanes_.at(lane);
   if (others.waiting > 0) return true;
-  return others.in_flight > 0 && (others.place != &topic || !topic.knows_producer(*message.key, progress_));
+  return others.in_flight > 0 && (others.place != &topic || !topic.knows_producer(*message.key, alive_at()));
 }
 
 void KafkaBroker::hand_over_waiting() {
@@ -157,7 +136,7 @@ std::size_t KafkaBroker::free_slot() {
 }
 
 void KafkaBroker::refuse(const Submission& submission, Verdict verdict, std::string reason) {
-  pending_.deliveries.push_back({submission.ticket, verdict, std::move(reason)});
+  deliver(submission.ticket, verdict, std::move(reason));
   if (submission.message->key) refused_keys_.emplace_back(*submission.message->key);
 }
 
@@ -169,7 +148,6 @@ bool KafkaBroker::is_behind_refused(const Message& message) const {
 // ---- in ----
 
 void KafkaBroker::take_events() {
-  if (!client_) return;
   events_.clear();
   client_->take_events([this](rd_kafka_event_t& event) {
     switch (rd_kafka_event_type(&event)) {
@@ -184,12 +162,8 @@ void KafkaBroker::take_events() {
         break;
     }
   });
-  if (phase_ == Phase::connecting && client_->knows_cluster()) {
-    phase_ = Phase::up;
-    pending_.session = Session{Session::State::up, {}};
-  }
+  if (is_connecting() && !ending() && client_->knows_cluster()) come_up();
   if (may_release_) hand_over_waiting();
-  if (phase_ == Phase::closing && in_flight_ == 0) finish();
 }
 
 void KafkaBroker::take_report(const rd_kafka_message_t& report) {
@@ -198,7 +172,7 @@ void KafkaBroker::take_report(const rd_kafka_message_t& report) {
   const bool is_believed = report.offset >= 0 || message.topic->knows_producer(report.partition, now());
   const bool is_accepted = report.err == RD_KAFKA_RESP_ERR_NO_ERROR && is_believed;
   if (is_accepted)
-    pending_.deliveries.push_back({message.ticket, Verdict::accepted, {}});
+    deliver(message.ticket, Verdict::accepted);
   else if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR)
     doubt(report, message);
   else
@@ -206,8 +180,8 @@ void KafkaBroker::take_report(const rd_kafka_message_t& report) {
   free_slots_.push_back(slot);
   --in_flight_;
   message.topic->answered();
-  if (phase_ == Phase::up) progress_ = now();
-  if (is_accepted) message.topic->accepted(report.partition, progress_);
+  if (!ending()) alive();
+  if (is_accepted) message.topic->accepted(report.partition, alive_at());
   if (message.lane == no_lane) return;
   --lanes_.at(message.lane).in_flight;
   may_release_ = may_release_ || lanes_.at(message.lane).waiting > 0;
@@ -217,9 +191,9 @@ void KafkaBroker::take_report(const rd_kafka_message_t& report) {
 /// That is so where the broker checks the sequence; a partition that is new to the producer takes any.
 void KafkaBroker::doubt(const rd_kafka_message_t& report, const InFlight& message) {
   if (report.key) refused_keys_.emplace_back(static_cast<const char*>(report.key), report.key_len);
-  pending_.deliveries.push_back({message.ticket, Verdict::in_doubt,
-                                 "kafka: topic '" + printable(message.topic->name(), 60) +
-                                     "': only a later message of its partition was acknowledged"});
+  deliver(message.ticket, Verdict::in_doubt,
+          "kafka: topic '" + printable(message.topic->name(), 60) +
+              "': only a later message of its partition was acknowledged");
 }
 
 void KafkaBroker::take_failure(const rd_kafka_message_t& report, const InFlight& message) {
@@ -230,8 +204,7 @@ void KafkaBroker::take_failure(const rd_kafka_message_t& report, const InFlight&
     case ErrorMeaning::Scope::session: {
       const bool has_left = rd_kafka_message_status(&report) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
       verdict = has_left ? Verdict::in_doubt : Verdict::unavailable;
-      if (phase_ == Phase::closing)
-        reason = ending_.reason + (has_left ? " (sent, not answered)" : " (not sent)");
+      if (ending()) reason = ending()->reason + (has_left ? " (sent, not answered)" : " (not sent)");
       break;
     }
     case ErrorMeaning::Scope::topic:
@@ -245,7 +218,7 @@ void KafkaBroker::take_failure(const rd_kafka_message_t& report, const InFlight&
     }
   }
   if (report.key) refused_keys_.emplace_back(static_cast<const char*>(report.key), report.key_len);
-  pending_.deliveries.push_back({message.ticket, verdict, std::move(reason)});
+  deliver(message.ticket, verdict, std::move(reason));
 }
 
 void KafkaBroker::take_error(rd_kafka_event_t& event) {
@@ -255,13 +228,13 @@ void KafkaBroker::take_error(rd_kafka_event_t& event) {
   const std::string shown = shown_without(settings_.password, text, text_max);
   if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
     if (last_error_.empty()) last_error_ = settings_.servers + ": " + shown;
-    if (phase_ == Phase::up) return end_session(Session::State::down, last_error_, purge_all);
+    if (is_up()) return close(Session::State::down, last_error_, purge_all);
     // The hosts' other addresses get half of the time: librdkafka tries them, and tells nothing new.
     if (!unreachable_until_) unreachable_until_ = now() + settings_.connect_timeout / 2;
     return;
   }
   if (fault_of(error, text) == Fault::misconfigured)
-    return end_session(Session::State::misconfigured, shown, purge_all);
+    return close(Session::State::misconfigured, shown, purge_all);
   last_error_ = shown;
 }
 
@@ -270,119 +243,70 @@ void KafkaBroker::take_fatal_error() {
   char text[512] = "";
   const rd_kafka_resp_err_t error = rd_kafka_fatal_error(client_->handle(), text, sizeof text);
   const bool is_misconfigured = fault_of(error, text) == Fault::misconfigured;
-  end_session(is_misconfigured ? Session::State::misconfigured : Session::State::down,
-              shown_without(settings_.password, text, text_max), RD_KAFKA_PURGE_F_QUEUE);
+  close(is_misconfigured ? Session::State::misconfigured : Session::State::down,
+        shown_without(settings_.password, text, text_max), RD_KAFKA_PURGE_F_QUEUE);
 }
 
 // ---- time ----
 
-void KafkaBroker::poll(Duration timeout, Answers& answers) {
-  const Instant end = now() + std::min<Duration>(timeout, std::chrono::hours(1));
-  for (;;) {
-    take_events();
-    check_deadline();
-    if (tell(answers)) {
-      (void)wait(Duration::zero());  // a wake() is answered by this return
-      return;
-    }
-    const Instant at = now();
-    if (at >= end) return;
-    Duration time = std::min(end, deadline().value_or(end)) - at;
-    if (phase_ == Phase::connecting || phase_ == Phase::closing) time = std::min(time, silent_interval);
-    if (wait(time)) {
-      take_events();
-      (void)tell(answers);
-      return;
-    }
-  }
+void KafkaBroker::step(Duration wait) {
+  if (await(events_.descriptor(), POLLIN, wait) != 0) take_events();
 }
 
-/// True: woken.
-bool KafkaBroker::wait(Duration time) {
-  pollfd bells[] = {{wakeup_.descriptor(), POLLIN, 0}, {events_.descriptor(), POLLIN, 0}};
-  if (::poll(bells, 2, poll_milliseconds(time)) <= 0 || bells[0].revents == 0) return false;
-  wakeup_.clear();
-  return true;
+Instant KafkaBroker::tick_at() const {
+  return is_connecting() || ending() ? now() + silent_interval : Instant::max();
+}
+
+void KafkaBroker::tick() {
+  if (ending()) rd_kafka_purge(client_->handle(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
 
 std::optional<Instant> KafkaBroker::deadline() const {
-  switch (phase_) {
-    case Phase::closed:
-      return std::nullopt;
-    case Phase::connecting:
-      return std::min(progress_ + settings_.connect_timeout, unreachable_until_.value_or(Instant::max()));
-    case Phase::up:
-      if (in_flight_ == 0) return std::nullopt;
-      return progress_ + settings_.timeout;
-    case Phase::closing:
-      return progress_ + last_answers;
-  }
-  return std::nullopt;
+  if (ending()) return alive_at() + last_answers;
+  const auto limit = ServerBroker::deadline();
+  return is_connecting() && unreachable_until_ ? std::min(limit, unreachable_until_) : limit;
 }
 
-void KafkaBroker::check_deadline() {
-  const auto limit = deadline();
-  if (phase_ == Phase::closing)
-    rd_kafka_purge(client_->handle(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING);
-  if (!limit || now() < *limit) return;
-  if (phase_ == Phase::closing) return finish();
-  const bool is_up = phase_ == Phase::up;
-  std::string what =
-      settings_.servers + (is_up ? ": no answer within " + milliseconds_text(settings_.timeout)
-                                 : ": no connection within " + milliseconds_text(settings_.connect_timeout));
-  if (!last_error_.empty())
-    what = !is_up && unreachable_until_ ? last_error_ : what + "; last error: " + last_error_;
-  end_session(Session::State::down, what, purge_all);
+void KafkaBroker::overdue() {
+  if (ending()) return fail(ending()->state, ending()->reason);
+  const bool is_unreachable = is_connecting() && unreachable_until_;
+  const std::string last = last_error_.empty() ? "" : "; last error: " + last_error_;
+  close(Session::State::down, is_unreachable ? last_error_ : silence() + last, purge_all);
 }
 
 // ---- the end ----
 
 /// The first reason stays. What is purged comes back as reports, soon.
-void KafkaBroker::end_session(Session::State state, std::string_view what, int purge) {
-  if (phase_ == Phase::closing || phase_ == Phase::closed) return;
-  ending_ = {state, "kafka: " + std::string(what)};
-  phase_ = Phase::closing;
-  progress_ = now();
+void KafkaBroker::close(Session::State state, std::string_view what, int purge) {
+  if (ending()) return;
+  end_after_answers(state, what);
+  alive();
   rd_kafka_purge(client_->handle(), purge | RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
 
 /// Nothing of the old session is sent after this.
-void KafkaBroker::finish() {
+void KafkaBroker::end(const std::string& reason) {
+  std::deque<Submission> waiting = std::exchange(waiting_, {});
+  if (client_) take_events();  // answers that came before
   for (const InFlight& message : slots_)
-    if (message.topic)
-      pending_.deliveries.push_back(
-          {message.ticket, Verdict::in_doubt, ending_.reason + " (perhaps sent, not answered)"});
-  for (const Submission& submission : waiting_)
-    pending_.deliveries.push_back({submission.ticket, Verdict::unavailable, ending_.reason + " (not sent)"});
-  waiting_.clear();
+    if (message.topic) deliver(message.ticket, Verdict::in_doubt, reason + " (perhaps sent, not answered)");
+  give_up_unsent(waiting, reason);
   slots_.clear();
   free_slots_.clear();
   in_flight_ = 0;
   lanes_.clear();
   may_release_ = false;
+  drop_client();
+}
+
+void KafkaBroker::drop_client() {
   for (const auto& [name, topic] : topics_) topic->release();
   client_.reset();
   topics_.clear();
-  phase_ = Phase::closed;
-  pending_.session = ending_;
-}
-
-bool KafkaBroker::tell(Answers& answers) {
-  refused_keys_.clear();
-  return outbox::hand_over(pending_, answers);
 }
 
 BrokerAdapter kafka_adapter() {
-  const auto open = [](const BrokerTarget& target) -> Result<std::unique_ptr<Broker>> {
-    auto settings = parse_kafka_settings(target);
-    if (!settings) return settings.error();
-    return std::unique_ptr<Broker>(std::make_unique<KafkaBroker>(std::move(*settings), target));
-  };
-  return {.name = "kafka",
-          .schemes = {"kafka", "kafkas"},
-          .settings = kafka_setting_specs(),
-          .open = open,
-          .check = check_kafka};
+  return server_adapter<KafkaBroker>(kafka_server, kafka_setting_specs(), parse_kafka_settings, check_kafka);
 }
 
 }  // namespace outbox

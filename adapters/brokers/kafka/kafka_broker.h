@@ -7,6 +7,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -17,26 +18,18 @@
 #include "adapters/brokers/kafka/kafka_settings.h"
 #include "adapters/brokers/kafka/kafka_topic.h"
 #include "adapters/brokers/kafka/key_lanes.h"
-#include "base/wakeup.h"
-#include "core/broker.h"
+#include "adapters/common/server_broker.h"
 
 namespace outbox {
 
-class KafkaBroker final : public Broker {
+class KafkaBroker final : public ServerBroker {
  public:
   KafkaBroker(KafkaSettings settings, const BrokerTarget& target);
-  ~KafkaBroker() override;
+  ~KafkaBroker() override { drop_client(); }
 
   [[nodiscard]] Traits traits() const override;
-  void connect() override;
-  void submit(std::span<const Submission> messages) override;
-  void poll(Duration timeout, Answers& answers) override;
-  void wake() noexcept override { wakeup_.ring(); }
 
  private:
-  /// closing: nothing more is taken; answers on their way are waited for, then the session ends.
-  enum class Phase { closed, connecting, up, closing };
-
   /// A message that librdkafka has, until its report.
   struct InFlight {
     Ticket ticket = 0;
@@ -45,6 +38,19 @@ class KafkaBroker final : public Broker {
     std::size_t lane = no_lane;
   };
   static constexpr std::size_t no_lane = SIZE_MAX;
+
+  void begin() override;
+  void take(std::span<const Submission> messages) override;
+  void advance() override { take_events(); }
+  void step(Duration wait) override;
+  [[nodiscard]] Instant tick_at() const override;
+  void tick() override;
+  [[nodiscard]] bool awaits_answers() const override { return in_flight_ > 0; }
+  void end(const std::string& reason) override;
+  void told() override { refused_keys_.clear(); }
+  [[nodiscard]] std::string endpoint() const override { return settings_.servers; }
+  [[nodiscard]] std::optional<Instant> deadline() const override;
+  void overdue() override;
 
   void hand_over(const Submission& submission);
   void hand_over_waiting();
@@ -62,17 +68,12 @@ class KafkaBroker final : public Broker {
   void take_error(rd_kafka_event_t& event);
   void take_fatal_error();
 
-  [[nodiscard]] std::optional<Instant> deadline() const;
-  void check_deadline();
-  bool wait(Duration time);
-  void end_session(Session::State state, std::string_view what, int purge);
-  void finish();
-  bool tell(Answers& answers);
+  void close(Session::State state, std::string_view what, int purge);
+  void drop_client();
 
   const KafkaSettings settings_;
   RecordEncoder encoder_;
-  Wakeup wakeup_, events_;
-  Phase phase_ = Phase::closed;
+  Wakeup events_;
   std::unique_ptr<KafkaClient> client_;
   std::unordered_map<std::string_view, std::unique_ptr<KafkaTopic>>
       topics_;  ///< the key looks into the topic
@@ -82,13 +83,14 @@ class KafkaBroker final : public Broker {
   KeyLanes lanes_;
   std::deque<Submission> waiting_;  ///< behind messages of their key; not with librdkafka yet
   bool may_release_ = false;        ///< what some of them wait for has been answered
-  Instant progress_{};              ///< connecting or closing began, or the last report came
   std::string last_error_;          ///< what librdkafka said of a connection last
   std::optional<Instant>
-      unreachable_until_;  ///< while connecting: no broker was reached at its first address
-  Session ending_;
+      unreachable_until_;                  ///< while connecting: no broker was reached at its first address
   std::vector<std::string> refused_keys_;  ///< of failures that poll() has not told of
-  Answers pending_;                        ///< for the next poll()
 };
+
+/// As server_adapter() has it.
+std::vector<Finding> check_kafka(const KafkaSettings& settings, const BrokerTarget& target,
+                                 std::span<const std::string> topics, Duration limit);
 
 }  // namespace outbox

@@ -1,5 +1,3 @@
-#include "adapters/brokers/kafka/kafka_check.h"
-
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -9,11 +7,10 @@
 #include <optional>
 #include <utility>
 
-#include "adapters/brokers/kafka/kafka_client.h"
+#include "adapters/brokers/kafka/kafka_broker.h"
 #include "adapters/brokers/kafka/kafka_errors.h"
-#include "adapters/brokers/kafka/kafka_settings.h"
+#include "adapters/common/server_check.h"
 #include "base/owned.h"
-#include "base/wakeup.h"
 
 namespace outbox {
 namespace {
@@ -29,8 +26,7 @@ using Options = Owned<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
 
 class Check {
  public:
-  Check(const KafkaSettings& settings, Duration limit)
-      : settings_(settings), end_(std::chrono::steady_clock::now() + limit) {}
+  Check(const KafkaSettings& settings, Instant end) : settings_(settings), end_(end) {}
 
   std::vector<Finding> run(std::span<const std::string> topics) {
     auto client = KafkaClient::start(settings_, bell_.descriptor());
@@ -41,9 +37,7 @@ class Check {
   }
 
  private:
-  [[nodiscard]] int milliseconds_left() const {
-    return std::max(1, poll_milliseconds(end_ - std::chrono::steady_clock::now()));
-  }
+  [[nodiscard]] int milliseconds_left() const { return std::max(1, poll_milliseconds(end_ - now())); }
 
   void add(Level level, const std::string& topic, const std::string& what, std::string fix = {}) {
     findings_.push_back({level, "topic '" + topic + "' " + what, std::move(fix)});
@@ -165,11 +159,9 @@ class Check {
 
 }  // namespace
 
-std::vector<Finding> check_kafka(const BrokerTarget& target, std::span<const std::string> topics,
-                                 Duration limit) {
-  const auto settings = parse_kafka_settings(target);
-  if (!settings) return {{Level::fault, settings.error().text, "see the route's URL"}};
-  return Check(*settings, limit).run(topics);
+std::vector<Finding> check_kafka(const KafkaSettings& settings, const BrokerTarget&,
+                                 std::span<const std::string> topics, Duration limit) {
+  return Check(settings, now() + limit).run(topics);
 }
 
 }  // namespace outbox

@@ -11,8 +11,6 @@
 namespace outbox {
 namespace {
 
-constexpr int default_port = 9092;
-
 constexpr std::array specs = {
     SettingSpec{.key = "sasl_mechanism",
                 .kind = SettingSpec::Kind::choice,
@@ -41,13 +39,10 @@ constexpr std::array specs = {
     key_file_spec,
 };
 
-Error bad(const std::string& what) {
-  return {Fault::misconfigured, "kafka: " + what};
-}
-
 std::string server_list(const std::vector<Url::Host>& hosts) {
   std::string list;
-  for (const Url::Host& host : hosts) list += (list.empty() ? "" : ",") + endpoint_of(host, default_port);
+  for (const Url::Host& host : hosts)
+    list += (list.empty() ? "" : ",") + endpoint_of(host, kafka_server.port);
   return list;
 }
 
@@ -59,11 +54,13 @@ std::span<const SettingSpec> kafka_setting_specs() {
 
 Result<KafkaSettings> parse_kafka_settings(const BrokerTarget& target) {
   KafkaSettings settings;
-  const auto path = read_server(target, {"kafka", "kafkas", "kafka://localhost:9092"}, settings);
+  const auto path = read_server(target, kafka_server, settings);
   if (!path) return path.error();
-  if (!path->empty()) return bad("the URL takes no path; topics are those of the rows");
+  if (!path->empty())
+    return kafka_server.misconfigured("the URL takes no path; topics are those of the rows");
   settings.servers = server_list(settings.hosts);
-  if (settings.user.empty() && settings.has_login()) return bad("the URL has a password but no user");
+  if (settings.user.empty() && settings.has_login())
+    return kafka_server.misconfigured("the URL has a password but no user");
   settings.sasl_mechanism = setting<std::string>(target.settings, "sasl_mechanism");
   settings.compression = setting<std::string>(target.settings, "compression");
   settings.batch_bytes = setting<std::int64_t>(target.settings, "batch_bytes");

@@ -11,6 +11,14 @@
 
 namespace outbox {
 
+inline constexpr ServerKind kafka_server{.name = "kafka",
+                                         .scheme = "kafka",
+                                         .tls_scheme = "kafkas",
+                                         .example_url = "kafka://localhost:9092",
+                                         .port = 9092,
+                                         .tls_port = 9092,
+                                         .has_own_tls = true};
+
 struct KafkaSettings : ServerSettings {
   std::string servers;  ///< "host:port,host:port"
   std::string sasl_mechanism;

@@ -4,31 +4,22 @@
 
 #include <cstddef>
 #include <deque>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "adapters/brokers/mqtt/mqtt_connection.h"
 #include "adapters/brokers/mqtt/mqtt_encoder.h"
 #include "adapters/brokers/mqtt/mqtt_settings.h"
-#include "base/wakeup.h"
-#include "core/broker.h"
+#include "adapters/common/server_broker.h"
 
 namespace outbox {
 
-class MqttBroker final : public Broker {
+class MqttBroker final : public ServerBroker {
  public:
   MqttBroker(MqttSettings settings, const BrokerTarget& target);
 
-  void connect() override;
-  /// Writes to the socket at once as much as that and the server's window take.
-  void submit(std::span<const Submission> messages) override;
-  void poll(Duration timeout, Answers& answers) override;
-  void wake() noexcept override { wakeup_.ring(); }
-
  private:
-  enum class Phase { closed, connecting, up };
-
   /// A message that the library has, until its acknowledgement. All but the last have left the process.
   struct InFlight {
     Ticket ticket;
@@ -36,29 +27,33 @@ class MqttBroker final : public Broker {
     int id;
   };
 
-  bool step(Duration wait);
-  void advance_connecting();
-  void exchange(short ready);
+  void begin() override { connection_.begin(); }
+  void take(std::span<const Submission> messages) override;
+  void advance() override;
+  void step(Duration wait) override;
+  [[nodiscard]] Instant tick_at() const override;
+  void tick() override;
+  [[nodiscard]] bool awaits_answers() const override { return !in_flight_.empty() || !waiting_.empty(); }
+  void end(const std::string& reason) override;
+  [[nodiscard]] std::string endpoint() const override { return connection_.endpoint(); }
+
   void publish_waiting();
   bool publish(const Submission& submission);
   void take_acknowledgements();
-  void deliver(const InFlight& message, const MqttAcknowledgement& answer);
+  void settle(const InFlight& message, const MqttAcknowledgement& answer);
   void lose_connection();
-  void check_deadline();
-  [[nodiscard]] std::optional<Instant> deadline() const;
-  void end_session(Session::State state, std::string what);
 
   const MqttSettings settings_;
   MqttEncoder encoder_;
   MqttConnection connection_;
-  Wakeup wakeup_;
-  Phase phase_ = Phase::closed;
   std::size_t window_ = 1;  ///< messages that the library may have
-  Instant progress_{};      ///< connecting began, or the last answer came
   Instant kept_alive_{};
   std::deque<Submission> waiting_;  ///< submitted, not yet handed to the library
   std::deque<InFlight> in_flight_;
-  Answers pending_;  ///< for the next poll()
 };
+
+/// As server_adapter() has it.
+std::vector<Finding> check_mqtt(const MqttSettings& settings, const BrokerTarget& target,
+                                std::span<const std::string> topics, Duration limit);
 
 }  // namespace outbox

@@ -3,7 +3,6 @@
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -31,11 +30,6 @@ std::string reason_text(const mosquitto_property* properties) {
 
 std::string error_text(int result) {
   return result == MOSQ_ERR_ERRNO && errno != 0 ? std::strerror(errno) : mosquitto_strerror(result);
-}
-
-bool is_ready(int descriptor, short events) {
-  pollfd socket{descriptor, events, 0};
-  return ::poll(&socket, 1, 0) > 0;
 }
 
 }  // namespace
@@ -90,22 +84,17 @@ void MqttConnection::close() {
 
 void MqttConnection::begin() {
   close();
-  phase_ = Phase::resolving;
-  addresses_.clear();
-  next_address_ = 0;
+  phase_ = Phase::connecting;
+  addresses_.begin();
 }
 
-MqttConnection::Progress MqttConnection::failed(Fault fault, std::string what) {
+Progress MqttConnection::failed(Fault fault, std::string what) {
   fault_ = fault;
   what_ = std::move(what);
   return Progress::failed;
 }
 
-MqttConnection::Progress MqttConnection::advance() {
-  if (phase_ == Phase::resolving) {
-    if (!resolve()) return Progress::failed;
-    phase_ = Phase::connecting;
-  }
+Progress MqttConnection::advance() {
   while (phase_ == Phase::connecting) {
     if (!client_ && !try_next_address()) return Progress::failed;
     if (!client_) continue;
@@ -115,41 +104,20 @@ MqttConnection::Progress MqttConnection::advance() {
   return phase_ == Phase::greeting ? take_greeting() : Progress::ready;
 }
 
-/// The library would try only the first of a host's addresses: it is given each as a number. May
-/// block while a name is looked up: poll() is where an adapter may.
-bool MqttConnection::resolve() {
-  for (const Url::Host& host : settings_.hosts) {
-    const int port = host.port.value_or(settings_.default_port());
-    endpoint_ = endpoint_of(host, settings_.default_port());
-    const auto found = look_up(host.name.c_str(), port);
-    if (!found) {
-      failed(Fault::unavailable, "the host's name cannot be resolved: " + found.error().text);
-      continue;
-    }
-    for (const SocketAddress& address : *found)
-      addresses_.push_back({host.name, endpoint_, address.host(), port});
-  }
-  if (addresses_.empty()) return false;
-  // A host that swallows connections must not be the first one for ever.
-  const auto first = static_cast<std::ptrdiff_t>(attempts_++ % addresses_.size());
-  std::rotate(addresses_.begin(), addresses_.begin() + first, addresses_.end());
-  return true;
-}
-
 /// False: there is none left, or none would be better; the error is the last one's.
 bool MqttConnection::try_next_address() {
-  if (next_address_ == addresses_.size()) return false;
-  const Address& address = addresses_[next_address_++];
-  endpoint_ = address.endpoint;
+  fault_ = Fault::unavailable;
+  const Address* const address = addresses_.next(what_);
+  if (!address) return false;
   if (settings_.is_tls) {
-    auto tls = MqttTls::make(settings_, address.host);
+    auto tls = TlsContext::make(settings_, address->host);
     if (!tls) {
       failed(tls.error().fault, tls.error().text);
       return false;
     }
     tls_ = std::move(tls).value();
   }
-  if (open_client(address)) return true;
+  if (open_client(*address)) return true;
   // It begins the handshake, and where the server is quick it has gone through all of it.
   const std::string refusal = tls_ ? tls_->refusal() : "";
   client_.reset();
@@ -159,6 +127,7 @@ bool MqttConnection::try_next_address() {
   return false;
 }
 
+/// The library would try only the first of a host's addresses: it is given each as a number.
 bool MqttConnection::open_client(const Address& address) {
   initialise_library();
   client_.reset(mosquitto_new(settings_.client_id.c_str(), true, this));
@@ -174,7 +143,7 @@ bool MqttConnection::open_client(const Address& address) {
   mosquitto_int_option(client, MOSQ_OPT_SEND_MAXIMUM, 65535);  // until the server says less
   if (tls_) {
     mosquitto_int_option(client, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);  // or it wants a ca_file of its own
-    mosquitto_void_option(client, MOSQ_OPT_SSL_CTX, tls_->context());
+    mosquitto_void_option(client, MOSQ_OPT_SSL_CTX, tls_->handle());
   }
   const auto text_or_none = [](const std::string& text) { return text.empty() ? nullptr : text.c_str(); };
   mosquitto_username_pw_set(client, text_or_none(settings_.user), text_or_none(settings_.password));
@@ -184,7 +153,7 @@ bool MqttConnection::open_client(const Address& address) {
   mosquitto_log_callback_set(client, Callbacks::logged);
   const auto keepalive = std::chrono::duration_cast<std::chrono::seconds>(settings_.keepalive).count();
   errno = 0;
-  const int result = mosquitto_connect_bind_async(client, address.number.c_str(), address.port,
+  const int result = mosquitto_connect_bind_async(client, address.socket.host().c_str(), address.port,
                                                   static_cast<int>(keepalive), nullptr);
   if (result == MOSQ_ERR_SUCCESS) return true;
   failed(Fault::unavailable, error_text(result));
@@ -192,11 +161,9 @@ bool MqttConnection::open_client(const Address& address) {
 }
 
 bool MqttConnection::finish_connecting() {
-  int error = 0;
-  socklen_t size = sizeof error;
-  ::getsockopt(descriptor(), SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error == 0) return true;
-  failed(Fault::unavailable, std::strerror(error));
+  std::string error = connect_error(descriptor());
+  if (error.empty()) return true;
+  failed(Fault::unavailable, std::move(error));
   client_.reset();
   tls_.reset();
   return false;
@@ -204,7 +171,7 @@ bool MqttConnection::finish_connecting() {
 
 /// Goes on with TLS, sends CONNECT, reads CONNACK. In this phase the library's wish to write cannot be relied
 /// upon: it stays set through the handshake.
-MqttConnection::Progress MqttConnection::take_greeting() {
+Progress MqttConnection::take_greeting() {
   const bool is_closed = is_ready(descriptor(), POLLRDHUP);
   const bool is_alive =
       check(mosquitto_loop_read(client_.get(), 1)) && check(mosquitto_loop_write(client_.get(), 1));
@@ -245,8 +212,6 @@ int MqttConnection::descriptor() const {
 
 short MqttConnection::events() const {
   switch (phase_) {
-    case Phase::resolving:
-      return 0;
     case Phase::connecting:
       return POLLOUT;
     case Phase::greeting:

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "adapters/brokers/mqtt/mqtt_settings.h"
-#include "adapters/brokers/mqtt/mqtt_tls.h"
-#include "base/result.h"
+#include "adapters/common/tcp_connector.h"
+#include "adapters/common/tls.h"
 #include "core/broker.h"
 
 struct mosquitto;
@@ -35,11 +35,11 @@ struct MqttAcknowledgement {
 
 class MqttConnection {
  public:
-  enum class Progress { waiting, ready, failed };
   enum class Handover { done, refused, broken };
 
   /// `settings` must outlive the connection.
-  explicit MqttConnection(const MqttSettings& settings) : settings_(settings) {}
+  explicit MqttConnection(const MqttSettings& settings)
+      : settings_(settings), addresses_(settings.hosts, settings.default_port) {}
   MqttConnection(const MqttConnection&) = delete;
   MqttConnection& operator=(const MqttConnection&) = delete;
   ~MqttConnection() { close(); }
@@ -78,26 +78,21 @@ class MqttConnection {
   std::vector<MqttAcknowledgement>& acknowledgements() { return acknowledgements_; }
 
   /// Why it failed or broke, with the server's address.
-  [[nodiscard]] Error error() const { return {fault_, endpoint_ + ": " + what_}; }
+  [[nodiscard]] Error error() const { return {fault_, endpoint() + ": " + what_}; }
   /// The reason code with which the server ended the session; 0: without one.
   [[nodiscard]] int end_reason() const { return end_reason_; }
   /// "host:port" of the server in use.
-  [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+  [[nodiscard]] const std::string& endpoint() const { return addresses_.endpoint(); }
 
   void close();
 
  private:
-  struct Address {
-    std::string host, endpoint, number;
-    int port = 0;
-  };
   struct Callbacks;
   struct Destroy {
     void operator()(mosquitto* client) const;
   };
-  enum class Phase { resolving, connecting, greeting, ready };
+  enum class Phase { connecting, greeting, ready };
 
-  bool resolve();
   bool try_next_address();
   bool open_client(const Address& address);
   bool finish_connecting();
@@ -106,13 +101,10 @@ class MqttConnection {
   bool check(int result);
 
   const MqttSettings& settings_;
-  Phase phase_ = Phase::resolving;
-  std::vector<Address> addresses_;
-  std::size_t next_address_ = 0;
-  unsigned attempts_ = 0;
-  std::string endpoint_;
+  Phase phase_ = Phase::connecting;
+  Addresses addresses_;
 
-  std::unique_ptr<MqttTls> tls_;
+  std::unique_ptr<TlsContext> tls_;
   std::unique_ptr<mosquitto, Destroy> client_;
 
   // Filled by the library's callbacks.

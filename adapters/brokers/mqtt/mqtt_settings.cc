@@ -36,10 +36,6 @@ constexpr std::array specs = {
     server_name_spec,
 };
 
-Error bad(const std::string& what) {
-  return {Fault::misconfigured, "mqtt: " + what};
-}
-
 /// Every MQTT server has to take 23 letters and digits.
 std::string drawn_client_id() {
   std::random_device random;
@@ -53,8 +49,8 @@ Result<std::string> choose_client_id(const BrokerTarget& target) {
   if (wanted.empty()) return drawn_client_id();
   // A server ends the session that has an id when another one comes with it.
   if (target.sessions > 1)
-    return bad("client_id names one session, and the route has " + std::to_string(target.sessions) +
-               " shards; leave it empty");
+    return mqtt_server.misconfigured("client_id names one session, and the route has " +
+                                     std::to_string(target.sessions) + " shards; leave it empty");
   return target.probe ? wanted + "-check" : wanted;
 }
 
@@ -66,16 +62,17 @@ std::span<const SettingSpec> mqtt_setting_specs() {
 
 Result<MqttSettings> parse_mqtt_settings(const BrokerTarget& target) {
   MqttSettings settings;
-  const auto path = read_server(target, {"mqtt", "mqtts", "mqtt://localhost:1883"}, settings);
+  const auto path = read_server(target, mqtt_server, settings);
   if (!path) return path.error();
-  if (!path->empty()) return bad("the URL takes no path; the row's topic is the MQTT topic");
+  if (!path->empty())
+    return mqtt_server.misconfigured("the URL takes no path; the row's topic is the MQTT topic");
   auto client_id = choose_client_id(target);
   if (!client_id) return client_id.error();
   settings.client_id = std::move(client_id).value();
   settings.accepts_no_subscribers = setting<std::string>(target.settings, "no_subscribers") == "accepted";
   settings.keepalive = setting<Duration>(target.settings, "keepalive");
   if (settings.keepalive < std::chrono::seconds(5) || settings.keepalive > std::chrono::seconds(65535))
-    return bad("keepalive must be 5s to 65535s");
+    return mqtt_server.misconfigured("keepalive must be 5s to 65535s");
   return settings;
 }
 

@@ -10,12 +10,18 @@
 
 namespace outbox {
 
+inline constexpr ServerKind mqtt_server{.name = "mqtt",
+                                        .scheme = "mqtt",
+                                        .tls_scheme = "mqtts",
+                                        .example_url = "mqtt://localhost:1883",
+                                        .port = 1883,
+                                        .tls_port = 8883,
+                                        .publishing = "PUBLISH to"};
+
 struct MqttSettings : ServerSettings {
   std::string client_id;
   bool accepts_no_subscribers = false;  ///< a message that nobody has subscribed to counts as accepted
   Duration keepalive{};                 ///< whole seconds, 5 or more
-
-  [[nodiscard]] int default_port() const { return is_tls ? 8883 : 1883; }
 };
 
 std::span<const SettingSpec> mqtt_setting_specs();

@@ -1,14 +1,10 @@
 #include "adapters/brokers/nats/nats_broker.h"
 
-#include <poll.h>
-
-#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "adapters/brokers/brokers.h"
-#include "adapters/brokers/nats/nats_check.h"
-#include "adapters/common/polling.h"
+#include "adapters/common/server_adapter.h"
 #include "base/text.h"
 
 namespace outbox {
@@ -21,83 +17,61 @@ constexpr std::size_t slice = 128 << 10;
 }  // namespace
 
 NatsBroker::NatsBroker(NatsSettings settings, const BrokerTarget& target)
-    : settings_(std::move(settings)), maker_(target.source, target.attributes), connector_(settings_) {
-  ignore_write_signals();  // OpenSSL writes without MSG_NOSIGNAL
-}
+    : ServerBroker(nats_server, settings),
+      settings_(std::move(settings)),
+      maker_(target.source, target.attributes),
+      connector_(settings_) {}
 
 Traits NatsBroker::traits() const {
   return {.deduplicates = true};
 }
 
-void NatsBroker::connect() {
-  if (phase_ != Phase::closed) end_session(Session::State::down, "a new session was asked for");
-  pending_.session.reset();
-  ending_.clear();
+std::string NatsBroker::endpoint() const {
+  return is_up() ? connection_->endpoint() : connector_.endpoints();
+}
+
+void NatsBroker::begin() {
   last_error_.clear();
   mailbox_ = NatsMailbox::make();
   connector_.begin(mailbox_);
-  phase_ = Phase::connecting;
-  progress_ = now();
 }
 
-void NatsBroker::submit(std::span<const Submission> messages) {
-  if (in_flight_.empty()) progress_ = now();
+void NatsBroker::take(std::span<const Submission> messages) {
   for (const Submission& submission : messages) {
-    if (phase_ != Phase::up || !ending_.empty())
-      pending_.deliveries.push_back(
-          {submission.ticket, Verdict::unavailable, ending_.empty() ? "nats: not connected" : ending_});
-    else if (std::string fault = NatsMessageMaker::fault(*submission.message); !fault.empty())
-      pending_.deliveries.push_back({submission.ticket, Verdict::rejected, std::move(fault)});
+    if (std::string fault = NatsMessageMaker::fault(*submission.message); !fault.empty())
+      deliver(submission.ticket, Verdict::rejected, std::move(fault));
     else
       in_flight_.push_back({submission.ticket, submission.message});
   }
 }
 
-void NatsBroker::poll(Duration timeout, Answers& answers) {
-  Instant at = now();
-  const Instant end = at + std::min<Duration>(timeout, std::chrono::hours(1));
-  for (;; at = now()) {
-    const bool has_answers = !pending_.deliveries.empty() || pending_.session;
-    const Instant until = std::min(end, deadline().value_or(end));
-    const bool is_woken = step(has_answers ? Duration::zero() : until - at);
-    check_deadline();
-    if (hand_over(pending_, answers) || is_woken || now() >= end) return;
-  }
-}
-
-/// Waits for the socket and the library's threads, and does what there is to do. True: woken.
-bool NatsBroker::step(Duration wait) {
-  std::array<pollfd, 3> sources{{{-1, 0, 0}, {wakeup_.descriptor(), POLLIN, 0}, {-1, POLLIN, 0}}};
-  if (mailbox_) sources[2].fd = mailbox_->bell.descriptor();
+/// Waits for the socket and the library's threads.
+void NatsBroker::step(Duration wait) {
+  std::array<pollfd, 2> sources{{{-1, 0, 0}, {mailbox_->bell.descriptor(), POLLIN, 0}}};
   if (connection_) {
     sources[0].fd = connection_->descriptor();
     sources[0].events = connection_->events();
     if (handed_ < in_flight_.size()) sources[0].events |= POLLOUT;
   }
-  if (::poll(sources.data(), sources.size(), poll_milliseconds(wait)) <= 0) return false;
-  if (sources[2].revents != 0) take_mail();
-  if (connection_ && (sources[0].revents & POLLOUT)) send_more();
-  if (connection_ && (sources[0].revents & (POLLIN | POLLHUP | POLLERR))) connection_->read();
-  if (connection_ && connection_->is_closed()) lose_connection();
-  if (sources[1].revents == 0) return false;
-  wakeup_.clear();
-  return true;
+  await(sources, wait);
+  const short ready = sources[0].revents;
+  if (sources[1].revents != 0) take_mail();
+  if (!connection_ || has_failed()) return;
+  if (ready & POLLOUT) send_more();
+  if (ready & (POLLIN | POLLHUP | POLLERR)) connection_->read();
+  if (connection_->is_closed()) lose_connection();
 }
 
 void NatsBroker::lose_connection() {
   take_mail();  // answers that came before
-  if (!connection_) return;
-  const std::string why = last_error_.empty() ? connection_->error() : last_error_;
-  end_session(Session::State::down, connection_->endpoint() + ": " + why);
+  fail(Session::State::down,
+       connection_->endpoint() + ": " + (last_error_.empty() ? connection_->error() : last_error_));
 }
 
-void NatsBroker::advance_connecting() {
+void NatsBroker::finish_connecting() {
   auto outcome = connector_.take();
   if (!outcome) return;
-  if (!*outcome)
-    return end_session(
-        outcome->error().fault == Fault::misconfigured ? Session::State::misconfigured : Session::State::down,
-        outcome->error().text);
+  if (!*outcome) return fail(outcome->error());
   connection_ = std::move(*outcome).value();
   greet();
 }
@@ -105,7 +79,6 @@ void NatsBroker::advance_connecting() {
 /// A message to the own inbox: when it comes back, or the server refuses it, the server has seen the
 /// subscription, and would have refused that before.
 void NatsBroker::greet() {
-  phase_ = Phase::greeting;
   natsMsg* greeting = nullptr;
   natsMsg_Create(&greeting, (connection_->inbox() + ".0").c_str(), nullptr, nullptr, 0);
   const NatsMsg owner(greeting);
@@ -131,11 +104,11 @@ bool NatsBroker::hand_to_library(std::size_t index) {
     const natsStatus status = connection_->publish(made.get());
     if (status == NATS_CONNECTION_CLOSED) return false;
     if (status == NATS_MAX_PAYLOAD)
-      deliver(message, Verdict::rejected,
-              "payload and headers have more bytes than the server's max_payload of " +
-                  std::to_string(connection_->payload_max()));
+      settle(message, Verdict::rejected,
+             "payload and headers have more bytes than the server's max_payload of " +
+                 std::to_string(connection_->payload_max()));
     else if (status != NATS_OK)
-      deliver(message, Verdict::retry, natsStatus_GetText(status));
+      settle(message, Verdict::retry, natsStatus_GetText(status));
   }
   ++handed_;
   return true;
@@ -143,31 +116,26 @@ bool NatsBroker::hand_to_library(std::size_t index) {
 
 void NatsBroker::take_mail() {
   mailbox_->bell.clear();
-  if (phase_ == Phase::connecting) advance_connecting();
-  if (!mailbox_) return;
+  if (is_connecting() && !connection_) finish_connecting();
   mailbox_->take(mail_);
   for (const std::uint64_t number : mail_.accepted) take_answer(number, Verdict::accepted, {});
-  for (auto& [number, answer] : mail_.others) take_answer(number, answer.verdict, std::move(answer.text));
+  for (const auto& [number, answer] : mail_.others) take_answer(number, answer.verdict, answer.text);
   for (const std::string& error : mail_.errors)
     if (connection_) take_error(error);
   drop_done();
-  if (mail_.is_leaving && connection_ && ending_.empty())
-    ending_ = "nats: " + connection_->endpoint() + ": the server is about to stop (lame duck mode)";
-  if (phase_ == Phase::up && !ending_.empty() && in_flight_.empty())
-    end_session(Session::State::down, ending_);
+  if (mail_.is_leaving && connection_)
+    end_after_answers(Session::State::down,
+                      connection_->endpoint() + ": the server is about to stop (lame duck mode)");
 }
 
-void NatsBroker::become_up() {
-  if (phase_ != Phase::greeting) return;
-  phase_ = Phase::up;
-  pending_.session = Session{Session::State::up, {}};
+void NatsBroker::take_greeting() {
+  if (is_connecting()) come_up();
 }
 
-void NatsBroker::take_answer(std::uint64_t number, Verdict verdict, std::string text) {
-  if (number == 0) return become_up();
+void NatsBroker::take_answer(std::uint64_t number, Verdict verdict, const std::string& text) {
+  if (number == 0) return take_greeting();
   const std::uint64_t index = number - first_number_;
-  if (number >= first_number_ && index < in_flight_.size())
-    deliver(in_flight_[index], verdict, std::move(text));
+  if (number >= first_number_ && index < in_flight_.size()) settle(in_flight_[index], verdict, text);
 }
 
 void NatsBroker::take_error(const std::string& error) {
@@ -175,22 +143,20 @@ void NatsBroker::take_error(const std::string& error) {
   const auto denial = nats_denial_in(error);
   if (!denial) return;
   if (!denial->is_publish)
-    return end_session(Session::State::misconfigured,
-                       connection_->endpoint() + ": the user must be allowed to subscribe to " +
-                           settings_.inbox_prefix + ".>, where acknowledgements come; see inbox_prefix");
-  if (denial->subject.starts_with(connection_->inbox())) return become_up();
+    return fail(Session::State::misconfigured,
+                connection_->endpoint() + ": the user must be allowed to subscribe to " +
+                    settings_.inbox_prefix + ".>, where acknowledgements come; see inbox_prefix");
+  if (denial->subject.starts_with(connection_->inbox())) return take_greeting();
   for (InFlight& message : in_flight_) {
     const std::string_view topic = message.message->topic;
     if (denial->is_cut ? topic.starts_with(denial->subject) : topic == denial->subject)
-      deliver(message, Verdict::misconfigured, "the user may not publish to it: " + printable(error, 120));
+      settle(message, Verdict::misconfigured, "the user may not publish to it: " + printable(error, 120));
   }
 }
 
-void NatsBroker::deliver(InFlight& message, Verdict verdict, std::string reason) {
+void NatsBroker::settle(InFlight& message, Verdict verdict, const std::string& reason) {
   if (std::exchange(message.is_done, true)) return;
-  if (verdict != Verdict::accepted)
-    reason = "nats: publish to '" + printable(message.message->topic, 60) + "': " + reason;
-  pending_.deliveries.push_back({message.ticket, verdict, std::move(reason)});
+  deliver(message.ticket, verdict, verdict == Verdict::accepted ? "" : about(*message.message) + reason);
 }
 
 void NatsBroker::drop_done() {
@@ -198,65 +164,25 @@ void NatsBroker::drop_done() {
     in_flight_.pop_front();
     ++first_number_;
     if (handed_ > 0) --handed_;
-    progress_ = now();
+    alive();
   }
 }
 
-std::optional<Instant> NatsBroker::deadline() const {
-  switch (phase_) {
-    case Phase::closed:
-      return std::nullopt;
-    case Phase::connecting:
-    case Phase::greeting:
-      return progress_ + settings_.connect_timeout;
-    case Phase::up:
-      break;
-  }
-  if (in_flight_.empty()) return std::nullopt;
-  return progress_ + settings_.timeout;
-}
-
-void NatsBroker::check_deadline() {
-  const auto limit = deadline();
-  if (!limit || now() < *limit) return;
-  if (phase_ == Phase::up)
-    return end_session(Session::State::down, connection_->endpoint() + ": no acknowledgement within " +
-                                                 milliseconds_text(settings_.timeout));
-  end_session(Session::State::down, connector_.endpoints() + ": no connection within " +
-                                        milliseconds_text(settings_.connect_timeout));
-}
-
-void NatsBroker::end_session(Session::State state, const std::string& what) {
-  const std::string reason = what.starts_with("nats: ") ? what : "nats: " + what;
+void NatsBroker::end(const std::string& reason) {
   const std::uint64_t sent = connection_ ? connection_->sent_bytes() : 0;
-  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
-    const InFlight& message = in_flight_[i];
-    if (message.is_done) continue;
-    const bool has_left = i < handed_ && message.begin < sent;
-    pending_.deliveries.push_back({message.ticket, has_left ? Verdict::in_doubt : Verdict::unavailable,
-                                   reason + (has_left ? " (sent, not acknowledged)" : " (not sent)")});
-  }
+  for (std::size_t i = 0; i < in_flight_.size(); ++i)
+    if (const InFlight& message = in_flight_[i]; !message.is_done)
+      give_up(message.ticket, i < handed_ && message.begin < sent, reason);
   first_number_ += in_flight_.size();
   in_flight_.clear();
   handed_ = 0;
-  phase_ = Phase::closed;
   connector_.give_up();
   connection_.reset();
   mailbox_.reset();
-  pending_.session = Session{state, reason};
 }
 
 BrokerAdapter nats_adapter() {
-  const auto open = [](const BrokerTarget& target) -> Result<std::unique_ptr<Broker>> {
-    auto settings = parse_nats_settings(target);
-    if (!settings) return settings.error();
-    return std::unique_ptr<Broker>(std::make_unique<NatsBroker>(std::move(*settings), target));
-  };
-  return {.name = "nats",
-          .schemes = {"nats", "tls"},
-          .settings = nats_setting_specs(),
-          .open = open,
-          .check = check_nats};
+  return server_adapter<NatsBroker>(nats_server, nats_setting_specs(), parse_nats_settings, check_nats);
 }
 
 }  // namespace outbox

@@ -1,21 +1,19 @@
-#include "adapters/brokers/nats/nats_check.h"
-
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string_view>
 
+#include "adapters/brokers/nats/nats_broker.h"
 #include "adapters/brokers/nats/nats_handles.h"
 #include "adapters/brokers/nats/nats_options.h"
-#include "adapters/brokers/nats/nats_settings.h"
 #include "adapters/brokers/nats/nats_subject.h"
+#include "adapters/common/server_check.h"
 #include "base/text.h"
 
 namespace outbox {
 namespace {
 
 using Json = nlohmann::json;
-using Level = Finding::Level;
 
 std::string shown(std::string_view text) {
   return "'" + printable(text, 60) + "'";
@@ -37,20 +35,16 @@ class Check {
   Check(const NatsSettings& settings, Duration limit) : settings_(settings), limit_(limit) {}
 
   std::vector<Finding> run(std::span<const std::string> topics) {
-    if (!connect()) return std::move(findings_);
-    say(Level::ok, "the server takes messages of up to " +
-                       std::to_string(natsConnection_GetMaxPayload(connection_.get())) +
-                       " bytes, headers included (max_payload)");
+    if (!connect()) return findings_.take();
+    findings_.ok("the server takes messages of up to " +
+                 std::to_string(natsConnection_GetMaxPayload(connection_.get())) +
+                 " bytes, headers included (max_payload)");
     if (check_account())
       for (const std::string& topic : topics) check_topic(topic);
-    return std::move(findings_);
+    return findings_.take();
   }
 
  private:
-  void say(Level level, std::string what, std::string fix = {}) {
-    findings_.push_back({level, "nats: " + std::move(what), std::move(fix)});
-  }
-
   bool connect() {
     std::string reasons;
     for (const Url::Host& host : settings_.hosts) {
@@ -67,7 +61,7 @@ class Check {
       }
       reasons += (reasons.empty() ? "" : "; ") + nats_endpoint(host) + ": " + reason;
     }
-    say(Level::fault, reasons, "see that the server runs and takes this login");
+    findings_.fault(reasons, "see that the server runs and takes this login");
     return false;
   }
 
@@ -89,40 +83,42 @@ class Check {
   bool check_account() {
     const auto info = ask("$JS.API.INFO");
     if (!info && has_nobody_) {
-      say(Level::fault, "JetStream does not answer: it is off on the server, or for this account",
+      findings_.fault(
+          "JetStream does not answer: it is off on the server, or for this account",
           "add jetstream { store_dir: ... } to the server's configuration, and enable it for the account");
       return false;
     }
     if (!info) {
-      say(Level::warning, "the streams cannot be checked: the user may not publish to $JS.API.INFO",
+      findings_.warning(
+          "the streams cannot be checked: the user may not publish to $JS.API.INFO",
           "to have them checked, allow $JS.API.INFO, $JS.API.STREAM.NAMES and $JS.API.STREAM.INFO.*");
       return false;
     }
     if (const auto error = info->find("error"); error != info->end()) {
-      say(Level::fault,
+      findings_.fault(
           "JetStream refuses: " + printable(value_of<std::string>(*error, "description", "?"), 200),
           "enable JetStream for the account");
       return false;
     }
-    say(Level::ok, "JetStream is on for this account");
+    findings_.ok("JetStream is on for this account");
     return true;
   }
 
   void check_topic(const std::string& topic) {
     if (const std::string fault = nats_topic_fault(topic); !fault.empty())
-      return say(Level::fault, "topic " + fault, "choose a name that NATS takes as a subject");
+      return findings_.fault("topic " + fault, "choose a name that NATS takes as a subject");
     const auto names = ask("$JS.API.STREAM.NAMES", Json{{"subject", topic}}.dump());
     if (!names)
-      return say(Level::warning,
-                 "topic " + shown(topic) + " cannot be checked: the server does not name its stream",
-                 "allow the user $JS.API.STREAM.NAMES and $JS.API.STREAM.INFO.*");
+      return findings_.warning(
+          "topic " + shown(topic) + " cannot be checked: the server does not name its stream",
+          "allow the user $JS.API.STREAM.NAMES and $JS.API.STREAM.INFO.*");
     const auto list = value_of<std::vector<std::string>>(*names, "streams", {});
     if (list.empty())
-      return say(
-          Level::fault, "no stream takes topic " + shown(topic),
+      return findings_.fault(
+          "no stream takes topic " + shown(topic),
           "nats stream add ORDERS --subjects '" + printable(topic, 60) + "' --storage file --replicas 3");
     for (const std::string& name : list) {
-      say(Level::ok, "topic " + shown(topic) + " goes to stream " + shown(name));
+      findings_.ok("topic " + shown(topic) + " goes to stream " + shown(name));
       if (checked_.insert(name).second) check_stream(name);
     }
   }
@@ -131,29 +127,29 @@ class Check {
     const auto info = ask("$JS.API.STREAM.INFO." + name);
     const auto config = info ? info->find("config") : Json::const_iterator();
     if (!info || config == info->end())
-      return say(Level::warning, "stream " + shown(name) + " cannot be checked",
-                 "allow the user $JS.API.STREAM.INFO." + name);
+      return findings_.warning("stream " + shown(name) + " cannot be checked",
+                               "allow the user $JS.API.STREAM.INFO." + name);
     check_durability(name, *config);
     check_limits(name, *config);
     const auto window = std::chrono::nanoseconds(value_of<std::int64_t>(*config, "duplicate_window", 0));
-    say(Level::ok, "stream " + shown(name) + " knows a message again for " +
-                       std::to_string(std::chrono::duration_cast<std::chrono::seconds>(window).count()) +
-                       " s (duplicate_window); what is repeated later is stored twice, with the same ce-id");
+    findings_.ok("stream " + shown(name) + " knows a message again for " +
+                 std::to_string(std::chrono::duration_cast<std::chrono::seconds>(window).count()) +
+                 " s (duplicate_window); what is repeated later is stored twice, with the same ce-id");
   }
 
   void check_durability(const std::string& name, const Json& config) {
     if (value_of<std::string>(config, "storage", "") == "memory")
-      say(Level::warning,
+      findings_.warning(
           "stream " + shown(name) + " is kept in memory: what it acknowledged is gone after a restart",
           "make it again with --storage file");
     if (value_of<bool>(config, "no_ack", false))
-      say(Level::fault,
+      findings_.fault(
           "stream " + shown(name) + " acknowledges nothing (no_ack): every message would time out",
           "nats stream edit " + name + " --ack");
     if (value_of<bool>(config, "sealed", false))
-      say(Level::fault, "stream " + shown(name) + " is sealed and takes nothing", "use another stream");
+      findings_.fault("stream " + shown(name) + " is sealed and takes nothing", "use another stream");
     if (value_of<int>(config, "num_replicas", 1) == 1)
-      say(Level::warning,
+      findings_.warning(
           "stream " + shown(name) +
               " has 1 replica, and the server acknowledges before it syncs to disk (sync_interval, 2m by "
               "default): "
@@ -163,19 +159,18 @@ class Check {
 
   void check_limits(const std::string& name, const Json& config) {
     if (const int size = value_of<int>(config, "max_msg_size", -1); size >= 0)
-      say(Level::warning,
-          "stream " + shown(name) + " refuses messages of more than " + std::to_string(size) +
-              " bytes: they become dead letters",
-          "nats stream edit " + name + " --max-msg-size=-1, if larger ones are to pass");
+      findings_.warning("stream " + shown(name) + " refuses messages of more than " + std::to_string(size) +
+                            " bytes: they become dead letters",
+                        "nats stream edit " + name + " --max-msg-size=-1, if larger ones are to pass");
     std::string limits;
     for (const char* limit : {"max_msgs", "max_bytes", "max_age", "max_msgs_per_subject"})
       if (const auto value = value_of<std::int64_t>(config, limit, -1); value > 0)
         limits += (limits.empty() ? "" : ", ") + std::string(limit) + " " + std::to_string(value);
     if (limits.empty()) return;
     const bool refuses = value_of<std::string>(config, "discard", "old") == "new";
-    say(Level::ok,
+    findings_.ok(
         "stream " + shown(name) + " has limits (" + limits + "): when they are reached " +
-            (refuses ? "it takes nothing more, and the route waits" : "the oldest messages go, read or not"));
+        (refuses ? "it takes nothing more, and the route waits" : "the oldest messages go, read or not"));
   }
 
   const NatsSettings& settings_;
@@ -183,16 +178,14 @@ class Check {
   NatsHandle connection_;
   bool has_nobody_ = false;  ///< the last request found nobody to answer it
   std::set<std::string> checked_;
-  std::vector<Finding> findings_;
+  Findings findings_{"nats: "};
 };
 
 }  // namespace
 
-std::vector<Finding> check_nats(const BrokerTarget& target, std::span<const std::string> topics,
-                                Duration limit) {
-  const auto settings = parse_nats_settings(target);
-  if (!settings) return {{Level::fault, settings.error().text, "correct the route's `to` or settings"}};
-  return Check(*settings, limit).run(topics);
+std::vector<Finding> check_nats(const NatsSettings& settings, const BrokerTarget&,
+                                std::span<const std::string> topics, Duration limit) {
+  return Check(settings, limit).run(topics);
 }
 
 }  // namespace outbox

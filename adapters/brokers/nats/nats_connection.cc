@@ -1,7 +1,5 @@
 #include "adapters/brokers/nats/nats_connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -10,22 +8,11 @@
 #include <utility>
 
 #include "adapters/brokers/nats/nats_options.h"
+#include "adapters/common/tcp_connector.h"
 #include "base/text.h"
 
 namespace outbox {
 namespace {
-
-void set_option(int descriptor, int level, int name, int value) {
-  ::setsockopt(descriptor, level, name, &value, sizeof value);
-}
-
-/// An idle session to a host that has vanished is noticed within a minute.
-void keep_alive(int descriptor) {
-  set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, 30);
-  set_option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-  set_option(descriptor, IPPROTO_TCP, TCP_KEEPCNT, 3);
-}
 
 // The callbacks below run in threads of nats.c's.
 

@@ -37,10 +37,6 @@ constexpr std::array specs = {
     server_name_spec,
 };
 
-Error bad(const std::string& what) {
-  return {Fault::misconfigured, "nats: " + what};
-}
-
 }  // namespace
 
 std::span<const SettingSpec> nats_setting_specs() {
@@ -48,23 +44,24 @@ std::span<const SettingSpec> nats_setting_specs() {
 }
 
 std::string nats_endpoint(const Url::Host& host) {
-  return endpoint_of(host, 4222);
+  return endpoint_of(host, nats_server.port);
 }
 
 Result<NatsSettings> parse_nats_settings(const BrokerTarget& target) {
   NatsSettings settings;
-  const auto path = read_server(target, {"nats", "tls", "nats://localhost:4222"}, settings);
+  const auto path = read_server(target, nats_server, settings);
   if (!path) return path.error();
-  if (!path->empty()) return bad("the URL takes no path: a row's topic is its subject");
+  if (!path->empty()) return nats_server.misconfigured("the URL takes no path: a row's topic is its subject");
   settings.creds_file = setting<std::string>(target.settings, "creds_file");
   settings.inbox_prefix = setting<std::string>(target.settings, "inbox_prefix");
   if (settings.user.empty() && !settings.password.empty())
-    return bad("the URL has a password but no user; a token is written nats://token@host");
+    return nats_server.misconfigured(
+        "the URL has a password but no user; a token is written nats://token@host");
   if (!settings.user.empty() && !settings.creds_file.empty())
-    return bad("the URL has a user and creds_file another: give one of them");
+    return nats_server.misconfigured("the URL has a user and creds_file another: give one of them");
   if (const std::string fault = nats_subject_fault(settings.inbox_prefix + ".x");
       !fault.empty() || settings.inbox_prefix.size() > 200)
-    return bad("inbox_prefix is no subject, or longer than 200 bytes");
+    return nats_server.misconfigured("inbox_prefix is no subject, or longer than 200 bytes");
   return settings;
 }
 

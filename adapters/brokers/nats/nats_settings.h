@@ -11,6 +11,16 @@
 namespace outbox {
 
 /// A user without a password is a token.
+inline constexpr ServerKind nats_server{.name = "nats",
+                                        .scheme = "nats",
+                                        .tls_scheme = "tls",
+                                        .example_url = "nats://localhost:4222",
+                                        .port = 4222,
+                                        .tls_port = 4222,
+                                        .has_own_tls = true,
+                                        .answer = "acknowledgement",
+                                        .answered = "acknowledged"};
+
 struct NatsSettings : ServerSettings {
   std::string creds_file;
   std::string inbox_prefix;

@@ -1,64 +1,50 @@
-#include "adapters/brokers/redis/redis_check.h"
-
-#include <poll.h>
-
 #include <optional>
 #include <string_view>
 
-#include "adapters/brokers/redis/redis_connection.h"
+#include "adapters/brokers/redis/redis_broker.h"
 #include "adapters/brokers/redis/redis_errors.h"
-#include "adapters/brokers/redis/redis_settings.h"
 #include "adapters/brokers/redis/resp.h"
+#include "adapters/common/server_check.h"
 #include "base/text.h"
-#include "base/wakeup.h"
 
 namespace outbox {
 namespace {
 
-using Level = Finding::Level;
-
 /// Asks one question after the other. After a failure every answer is an error.
 class Questions {
  public:
-  Questions(const RedisSettings& settings, Duration limit)
-      : connection_(settings), end_(std::chrono::steady_clock::now() + limit) {
-    connection_.keep_texts();
+  Questions(const RedisSettings& settings, Instant end) : stream_(settings), end_(end) {
+    replies_.keep_texts();
+    replies_.reset();
   }
 
-  /// Empty: connected and logged in; else why not.
-  std::string connect(const RedisSettings& settings) {
-    connection_.begin();
-    for (;;) {
-      const auto progress = connection_.advance();
-      if (progress == RedisConnection::Progress::failed) return connection_.error().text;
-      if (progress == RedisConnection::Progress::ready) break;
-      if (!wait()) return connection_.endpoint() + ": no connection in time";
-    }
+  /// Connects and logs in.
+  Result<void> connect(const RedisSettings& settings) {
+    if (auto reached = reach(stream_, end_); !reached) return reached;
     if (settings.has_login()) {
       const RedisReply reply = settings.user.empty() ? ask("AUTH", settings.password)
                                                      : ask("AUTH", settings.user, settings.password);
       if (reply.kind == RedisReply::Kind::error)
-        return endpoint() + ": AUTH was refused: " + shown_error(reply.text, settings.password);
+        return refused("AUTH", shown_error(reply.text, settings.password));
     }
-    if (settings.database != 0) {
-      const RedisReply reply = ask("SELECT", std::to_string(settings.database));
-      if (reply.kind == RedisReply::Kind::error)
-        return endpoint() + ": SELECT was refused: " + shown_error(reply.text, {});
-    }
+    if (settings.database == 0) return {};
+    const RedisReply reply = ask("SELECT", std::to_string(settings.database));
+    if (reply.kind == RedisReply::Kind::error) return refused("SELECT", shown_error(reply.text, {}));
     return {};
   }
 
   template <class... Words>
   RedisReply ask(const Words&... words) {
-    append_command(connection_.output(), words...);
+    append_command(stream_.output(), words...);
     std::optional<RedisReply> answer;
     const auto keep = [&](const RedisReply& reply) {
       answer = reply;
       return false;
     };
-    while (is_alive_ && !answer) {
-      is_alive_ = connection_.flush() && wait() && connection_.receive(keep);
-    }
+    const auto feed = [&](std::string_view bytes) { return replies_.feed(bytes, keep) && !answer; };
+    while (is_alive_ && !answer)
+      is_alive_ =
+          stream_.flush() && wait_for(stream_, end_) && stream_.receive(feed) && replies_.error().empty();
     if (answer) return *answer;
     RedisReply none;
     none.kind = RedisReply::Kind::error;
@@ -66,27 +52,28 @@ class Questions {
     return none;
   }
 
-  [[nodiscard]] const std::string& endpoint() const { return connection_.endpoint(); }
+  [[nodiscard]] const std::string& endpoint() const { return stream_.endpoint(); }
 
  private:
-  bool wait() {
-    pollfd socket{connection_.descriptor(), connection_.events(), 0};
-    const Duration left = end_ - std::chrono::steady_clock::now();
-    return left > Duration::zero() && ::poll(&socket, 1, poll_milliseconds(left)) > 0;
+  [[nodiscard]] Error refused(const std::string& command, const std::string& why) const {
+    return {Fault::misconfigured, endpoint() + ": " + command + " was refused: " + why};
   }
 
-  RedisConnection connection_;
-  Instant end_;
+  ServerStream stream_;
+  RedisReplies replies_;
+  const Instant end_;
   bool is_alive_ = true;
 };
 
 class Check {
  public:
-  Check(const RedisSettings& settings, Duration limit) : settings_(settings), questions_(settings, limit) {}
+  Check(const RedisSettings& settings, Instant end) : settings_(settings), questions_(settings, end) {}
 
   std::vector<Finding> run(std::span<const std::string> topics) {
-    if (const std::string why = questions_.connect(settings_); !why.empty())
-      return {{Level::fault, "redis: " + why, "see that the server runs and takes the login"}};
+    if (const auto connected = questions_.connect(settings_); !connected) {
+      findings_.fault(connected.error().text, "see that the server runs and takes the login");
+      return findings_.take();
+    }
     check_role();
     check_durability();
     check_replicas();
@@ -96,7 +83,7 @@ class Check {
       warning("the user may not ask for " + unseen_ + ", so this was not checked",
               "give the user the right for the check (+role +type +config|get), or compare with the table in "
               "the adapter's README");
-    return std::move(findings_);
+    return findings_.take();
   }
 
  private:
@@ -182,28 +169,23 @@ class Check {
     return true;
   }
 
-  void ok(const std::string& what) { add(Level::ok, what, ""); }
-  void warning(const std::string& what, const std::string& fix) { add(Level::warning, what, fix); }
-  void fault(const std::string& what, const std::string& fix) { add(Level::fault, what, fix); }
-  void add(Level level, const std::string& what, const std::string& fix) {
-    findings_.push_back({level, "redis: " + questions_.endpoint() + ": " + what, fix});
-  }
+  void ok(const std::string& what) { findings_.ok(where() + what); }
+  void warning(const std::string& what, const std::string& fix) { findings_.warning(where() + what, fix); }
+  void fault(const std::string& what, const std::string& fix) { findings_.fault(where() + what, fix); }
+  [[nodiscard]] std::string where() const { return questions_.endpoint() + ": "; }
 
   const RedisSettings& settings_;
   Questions questions_;
-  std::vector<Finding> findings_;
+  Findings findings_{"redis: "};
   std::optional<std::int64_t> replicas_;
   std::string unseen_;  ///< what the user may not ask
 };
 
 }  // namespace
 
-std::vector<Finding> check_redis(const BrokerTarget& target, std::span<const std::string> topics,
-                                 Duration limit) {
-  const auto settings = parse_redis_settings(target);
-  if (!settings) return {{Level::fault, settings.error().text, "change the route"}};
-  ignore_write_signals();
-  return Check(*settings, limit).run(topics);
+std::vector<Finding> check_redis(const RedisSettings& settings, const BrokerTarget&,
+                                 std::span<const std::string> topics, Duration limit) {
+  return Check(settings, now() + limit).run(topics);
 }
 
 }  // namespace outbox

@@ -40,16 +40,13 @@ constexpr std::array specs = {
     server_name_spec,
 };
 
-Error bad(const std::string& what) {
-  return {Fault::misconfigured, "redis: " + what};
-}
-
 Result<int> parse_database(std::string_view path) {
   int database = 0;
   if (path.empty()) return database;
   const auto [end, error] = std::from_chars(path.data(), path.data() + path.size(), database);
   if (error != std::errc{} || end != path.data() + path.size() || database < 0)
-    return bad("the URL's path must be the number of a database, as in redis://localhost:6379/0");
+    return redis_server.misconfigured(
+        "the URL's path must be the number of a database, as in redis://localhost:6379/0");
   return database;
 }
 
@@ -61,7 +58,7 @@ std::span<const SettingSpec> redis_setting_specs() {
 
 Result<RedisSettings> parse_redis_settings(const BrokerTarget& target) {
   RedisSettings settings;
-  const auto path = read_server(target, {"redis", "rediss", "redis://localhost:6379"}, settings);
+  const auto path = read_server(target, redis_server, settings);
   if (!path) return path.error();
   const auto database = parse_database(*path);
   if (!database) return database.error();
@@ -72,7 +69,7 @@ Result<RedisSettings> parse_redis_settings(const BrokerTarget& target) {
   settings.wait_timeout = setting<Duration>(target.settings, "wait_timeout");
   if (settings.wait_replicas > 0 &&
       (settings.wait_timeout < std::chrono::milliseconds(1) || settings.wait_timeout >= settings.timeout))
-    return bad("wait_timeout must be 1ms or more, and less than timeout");
+    return redis_server.misconfigured("wait_timeout must be 1ms or more, and less than timeout");
   return settings;
 }
 

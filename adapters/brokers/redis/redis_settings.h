@@ -11,6 +11,14 @@
 
 namespace outbox {
 
+inline constexpr ServerKind redis_server{.name = "redis",
+                                         .scheme = "redis",
+                                         .tls_scheme = "rediss",
+                                         .example_url = "redis://localhost:6379",
+                                         .port = 6379,
+                                         .tls_port = 6379,
+                                         .publishing = "XADD to"};
+
 struct RedisSettings : ServerSettings {
   int database = 0;
 

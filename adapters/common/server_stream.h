@@ -1,5 +1,5 @@
-// Bytes to and from a RabbitMQ server, over TCP or TLS: connects, writes, reads, never blocks but to look up
-// a host's name. Belongs to one connection and its thread.
+// Bytes to and from a server, over TCP or TLS: connects, writes, reads, never blocks but to look up a host's
+// name. Belongs to one broker and its thread.
 #pragma once
 
 #include <cstddef>
@@ -9,22 +9,20 @@
 #include <string>
 #include <string_view>
 
-#include "adapters/brokers/amqp/amqp_settings.h"
-#include "adapters/brokers/amqp/amqp_tls.h"
 #include "adapters/common/output_buffer.h"
+#include "adapters/common/server_settings.h"
 #include "adapters/common/tcp_connector.h"
+#include "adapters/common/tls.h"
 
 namespace outbox {
 
-class AmqpStream {
+class ServerStream {
  public:
-  enum class Progress { waiting, ready, failed };
-
   /// `settings` must outlive the stream.
-  explicit AmqpStream(const AmqpSettings& settings);
-  AmqpStream(const AmqpStream&) = delete;
-  AmqpStream& operator=(const AmqpStream&) = delete;
-  ~AmqpStream();
+  explicit ServerStream(const ServerSettings& settings);
+  ServerStream(const ServerStream&) = delete;
+  ServerStream& operator=(const ServerStream&) = delete;
+  ~ServerStream();
 
   /// Begins anew with the next of the hosts and their addresses; all are tried before it fails.
   void begin();
@@ -48,7 +46,8 @@ class AmqpStream {
   /// Sends what the socket takes. False: the stream is broken.
   bool flush();
 
-  /// Reads all that is there, block by block, until `use` returns false. False: the stream is broken.
+  /// Reads all that is there, block by block, until `use` returns false. False: the stream is broken; what
+  /// came before it broke is given to `use` all the same, also after flush() has failed.
   bool receive(const std::function<bool(std::string_view)>& use);
 
   /// Why it failed or broke, with the server's address.
@@ -65,16 +64,16 @@ class AmqpStream {
   Progress secure();
   Io read(char* to, std::size_t size_max, std::size_t& size);
   Io write(std::string_view bytes, std::size_t& size);
-  Io progress_of(AmqpTls::Progress progress);
+  Io progress_of(TlsSession::Progress progress);
   Io broken(const char* what);
   Progress failed(Fault fault, std::string what);
 
-  const AmqpSettings& settings_;
+  const ServerSettings& settings_;
   TcpConnector connector_;
   Phase phase_ = Phase::connecting;
 
   int descriptor_ = -1;
-  std::unique_ptr<AmqpTls> tls_;
+  std::unique_ptr<TlsSession> tls_;
   bool tls_wants_write_ = false;  ///< to go on with the handshake or with reading
   bool tls_wants_read_ = false;   ///< to go on with writing
   OutputBuffer output_;

@@ -1,4 +1,4 @@
-#include "adapters/brokers/amqp/amqp_stream.h"
+#include "adapters/common/server_stream.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -10,21 +10,22 @@
 #include <utility>
 
 namespace outbox {
-AmqpStream::AmqpStream(const AmqpSettings& settings)
-    : settings_(settings), connector_(settings.hosts, settings.is_tls ? 5671 : 5672) {}
 
-AmqpStream::~AmqpStream() {
+ServerStream::ServerStream(const ServerSettings& settings)
+    : settings_(settings), connector_(settings.hosts, settings.default_port) {}
+
+ServerStream::~ServerStream() {
   close();
 }
 
-void AmqpStream::close() {
+void ServerStream::close() {
   connector_.close();
   tls_.reset();
   if (descriptor_ >= 0) ::close(descriptor_);
   descriptor_ = -1;
 }
 
-void AmqpStream::begin() {
+void ServerStream::begin() {
   close();
   connector_.begin();
   phase_ = Phase::connecting;
@@ -33,14 +34,14 @@ void AmqpStream::begin() {
   sent_ = 0;
 }
 
-AmqpStream::Progress AmqpStream::advance() {
+Progress ServerStream::advance() {
   if (phase_ == Phase::connecting) {
     switch (connector_.advance()) {
-      case TcpConnector::Progress::waiting:
+      case Progress::waiting:
         return Progress::waiting;
-      case TcpConnector::Progress::failed:
+      case Progress::failed:
         return failed(Fault::unavailable, connector_.error());
-      case TcpConnector::Progress::connected:
+      case Progress::ready:
         break;
     }
     descriptor_ = connector_.take();
@@ -48,7 +49,7 @@ AmqpStream::Progress AmqpStream::advance() {
       phase_ = Phase::ready;
       return Progress::ready;
     }
-    auto tls = AmqpTls::start(descriptor_, settings_, connector_.host());
+    auto tls = TlsSession::start(descriptor_, settings_, connector_.host());
     if (!tls) return failed(tls.error().fault, tls.error().text);
     tls_ = std::move(tls).value();
     phase_ = Phase::securing;
@@ -56,25 +57,25 @@ AmqpStream::Progress AmqpStream::advance() {
   return phase_ == Phase::securing ? secure() : Progress::ready;
 }
 
-AmqpStream::Progress AmqpStream::secure() {
-  const AmqpTls::Progress progress = tls_->handshake();
-  tls_wants_write_ = progress == AmqpTls::Progress::wants_write;
+Progress ServerStream::secure() {
+  const TlsSession::Progress progress = tls_->handshake();
+  tls_wants_write_ = progress == TlsSession::Progress::wants_write;
   switch (progress) {
-    case AmqpTls::Progress::done:
+    case TlsSession::Progress::done:
       phase_ = Phase::ready;
       return Progress::ready;
-    case AmqpTls::Progress::wants_read:
-    case AmqpTls::Progress::wants_write:
+    case TlsSession::Progress::wants_read:
+    case TlsSession::Progress::wants_write:
       return Progress::waiting;
-    case AmqpTls::Progress::closed:
+    case TlsSession::Progress::closed:
       return failed(Fault::unavailable, "the server closed the connection in the TLS handshake");
-    case AmqpTls::Progress::failed:
+    case TlsSession::Progress::failed:
       return failed(tls_->error().fault, tls_->error().text);
   }
   return Progress::failed;
 }
 
-short AmqpStream::events() const {
+short ServerStream::events() const {
   switch (phase_) {
     case Phase::connecting:
       return POLLOUT;
@@ -87,7 +88,7 @@ short AmqpStream::events() const {
   return tls_wants_write_ || can_write ? POLLIN | POLLOUT : POLLIN;
 }
 
-bool AmqpStream::flush() {
+bool ServerStream::flush() {
   while (!output_.view().empty()) {
     std::size_t size = 0;
     switch (write(output_.view(), size)) {
@@ -104,13 +105,14 @@ bool AmqpStream::flush() {
   return true;
 }
 
-bool AmqpStream::receive(const std::function<bool(std::string_view)>& use) {
+bool ServerStream::receive(const std::function<bool(std::string_view)>& use) {
   char block[64 << 10];
   for (;;) {
     std::size_t size = 0;
     switch (read(block, sizeof block, size)) {
       case Io::done:
-        if (!use({block, size})) return true;
+        // Less than there was room for is all there is. TLS may hold back more.
+        if (!use({block, size}) || (!tls_ && size < sizeof block)) return true;
         break;
       case Io::later:
         return true;
@@ -120,10 +122,10 @@ bool AmqpStream::receive(const std::function<bool(std::string_view)>& use) {
   }
 }
 
-AmqpStream::Io AmqpStream::read(char* to, std::size_t size_max, std::size_t& size) {
+ServerStream::Io ServerStream::read(char* to, std::size_t size_max, std::size_t& size) {
   if (tls_) {
-    const AmqpTls::Progress progress = tls_->read(to, size_max, size);
-    tls_wants_write_ = progress == AmqpTls::Progress::wants_write;
+    const TlsSession::Progress progress = tls_->read(to, size_max, size);
+    tls_wants_write_ = progress == TlsSession::Progress::wants_write;
     tls_wants_read_ = false;
     return progress_of(progress);
   }
@@ -135,10 +137,10 @@ AmqpStream::Io AmqpStream::read(char* to, std::size_t size_max, std::size_t& siz
   return Io::done;
 }
 
-AmqpStream::Io AmqpStream::write(std::string_view bytes, std::size_t& size) {
+ServerStream::Io ServerStream::write(std::string_view bytes, std::size_t& size) {
   if (tls_) {
-    const AmqpTls::Progress progress = tls_->write(bytes, size);
-    tls_wants_read_ = progress == AmqpTls::Progress::wants_read;
+    const TlsSession::Progress progress = tls_->write(bytes, size);
+    tls_wants_read_ = progress == TlsSession::Progress::wants_read;
     return progress_of(progress);
   }
   const ssize_t result = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -148,27 +150,27 @@ AmqpStream::Io AmqpStream::write(std::string_view bytes, std::size_t& size) {
   return Io::done;
 }
 
-AmqpStream::Io AmqpStream::progress_of(AmqpTls::Progress progress) {
+ServerStream::Io ServerStream::progress_of(TlsSession::Progress progress) {
   switch (progress) {
-    case AmqpTls::Progress::done:
+    case TlsSession::Progress::done:
       return Io::done;
-    case AmqpTls::Progress::wants_read:
-    case AmqpTls::Progress::wants_write:
+    case TlsSession::Progress::wants_read:
+    case TlsSession::Progress::wants_write:
       return Io::later;
-    case AmqpTls::Progress::closed:
+    case TlsSession::Progress::closed:
       return broken("the server closed the connection");
-    case AmqpTls::Progress::failed:
+    case TlsSession::Progress::failed:
       return broken(tls_->error().text.c_str());
   }
   return Io::broken;
 }
 
-AmqpStream::Io AmqpStream::broken(const char* what) {
+ServerStream::Io ServerStream::broken(const char* what) {
   failed(Fault::unavailable, what);
   return Io::broken;
 }
 
-AmqpStream::Progress AmqpStream::failed(Fault fault, std::string what) {
+Progress ServerStream::failed(Fault fault, std::string what) {
   fault_ = fault;
   what_ = std::move(what);
   return Progress::failed;
