@@ -125,26 +125,25 @@ int check(const Context& context, const CheckOptions& options) {
   return report.code();
 }
 
-std::string check_duration(std::string& text) {
+std::string check_duration(const std::string& text) {
   return parse_duration(text) ? "" : "a duration is written as in 500ms, 5s, 1m";
 }
 
 }  // namespace
 
-void add_check(CLI::App& app, Context& context) {
-  auto* command =
-      app.add_subcommand("check", "Validates the configuration, tries the database and every broker");
+void add_check(Command app, Context& context) {
+  auto command = app.add_command("check", "Validates the configuration, tries the database and every broker");
   auto options = std::make_shared<CheckOptions>();
-  add_config_options(*command, *options);
-  add_database_option(*command, *options);
-  command->add_option("--to", options->to, "Broker of the one route")->type_name("URL");
-  command->add_option("--timeout", options->timeout, "How long each broker may take")
-      ->type_name("DURATION")
-      ->capture_default_str()
-      ->check(CLI::Validator(check_duration, ""));
-  command->add_flag("--defaults", options->defaults,
-                    "Print every key with its default and what it means, and do nothing else");
-  on_run(*command, context, options, check);
+  add_config_options(command, *options);
+  add_database_option(command, *options);
+  command.add_option("--to", options->to, "Broker of the one route").type_name("URL");
+  command.add_option("--timeout", options->timeout, "How long each broker may take")
+      .type_name("DURATION")
+      .shows_default()
+      .check(check_duration);
+  command.add_flag("--defaults", options->defaults,
+                   "Print every key with its default and what it means, and do nothing else");
+  on_run(command, context, options, check);
 }
 
 }  // namespace outbox::cli

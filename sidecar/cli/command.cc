@@ -8,32 +8,31 @@
 namespace outbox::cli {
 namespace {
 
-std::string key_and_value(std::string& text) {
+std::string key_and_value(const std::string& text) {
   const auto equals = text.find('=');
   return equals == 0 || equals == std::string::npos ? "write it as key=value, as in relay.window=1000" : "";
 }
 
 }  // namespace
 
-void add_config_options(CLI::App& command, CommonOptions& options) {
+void add_config_options(Command command, CommonOptions& options) {
   command.add_option("--config", options.file, "Configuration file, TOML or JSON (also: OUTBOXD_CONFIG)")
-      ->type_name("FILE");
+      .type_name("FILE");
   command.add_option("--set", options.set, "Overrides one key of the configuration, as in relay.window=1000")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false)
-      ->check(CLI::Validator(key_and_value, ""));
+      .type_name("KEY=VALUE")
+      .check(key_and_value);
 }
 
-void add_database_option(CLI::App& command, CommonOptions& options) {
+void add_database_option(Command command, CommonOptions& options) {
   command
       .add_option("--db", options.database_url,
                   "Database (overrides database.url): postgresql://... or sqlite:path")
-      ->type_name("URL");
+      .type_name("URL");
 }
 
-void add_listen_option(CLI::App& command, CommonOptions& options) {
+void add_listen_option(Command command, CommonOptions& options) {
   command.add_option("--listen", options.listen, "The relay's HTTP address (overrides http.listen)")
-      ->type_name("HOST:PORT");
+      .type_name("HOST:PORT");
 }
 
 Loaded load(const Context& context, const CommonOptions& options, Need need) {

@@ -2,7 +2,6 @@
 // thread.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "cli/cli.h"
+#include "cli/parser.h"
 #include "cli/text.h"
 #include "config/load.h"
 #include "core/admin.h"
@@ -61,15 +61,15 @@ struct Context {
 
 /// Adds --config and --set. The structure must live until the action has run: commands keep it in a
 /// shared_ptr.
-void add_config_options(CLI::App& command, CommonOptions& options);
-void add_database_option(CLI::App& command, CommonOptions& options);
-void add_listen_option(CLI::App& command, CommonOptions& options);
+void add_config_options(Command command, CommonOptions& options);
+void add_database_option(Command command, CommonOptions& options);
+void add_listen_option(Command command, CommonOptions& options);
 
 /// The command runs `action` after all arguments were read.
 template <class Options>
-void on_run(CLI::App& command, Context& context, const std::shared_ptr<Options>& options,
+void on_run(Command command, Context& context, const std::shared_ptr<Options>& options,
             std::type_identity_t<std::function<int(const Context&, const Options&)>> action) {
-  command.callback([&context, options, action = std::move(action)] {
+  command.on_named([&context, options, action = std::move(action)] {
     context.action = [&context, options, action] { return action(context, *options); };
   });
 }
@@ -99,19 +99,19 @@ std::string this_actor();
 int fail(const Context& context, const Error& error);
 
 // Each adds one of the subcommands.
-void add_run(CLI::App& app, Context& context);
-void add_migrate(CLI::App& app, Context& context);
-void add_check(CLI::App& app, Context& context);
-void add_send(CLI::App& app, Context& context);
-void add_status(CLI::App& app, Context& context);
-void add_healthcheck(CLI::App& app, Context& context);
-void add_pause(CLI::App& app, Context& context);
-void add_resume(CLI::App& app, Context& context);
-void add_held(CLI::App& app, Context& context);
-void add_replay(CLI::App& app, Context& context);
-void add_mark(CLI::App& app, Context& context);
-void add_demo(CLI::App& app, Context& context);
-void add_bench(CLI::App& app, Context& context);
-void add_version(CLI::App& app, Context& context);
+void add_run(Command app, Context& context);
+void add_migrate(Command app, Context& context);
+void add_check(Command app, Context& context);
+void add_send(Command app, Context& context);
+void add_status(Command app, Context& context);
+void add_healthcheck(Command app, Context& context);
+void add_pause(Command app, Context& context);
+void add_resume(Command app, Context& context);
+void add_held(Command app, Context& context);
+void add_replay(Command app, Context& context);
+void add_mark(Command app, Context& context);
+void add_demo(Command app, Context& context);
+void add_bench(Command app, Context& context);
+void add_version(Command app, Context& context);
 
 }  // namespace outbox::cli

@@ -34,25 +34,24 @@ std::vector<std::string> state_names() {
 }
 
 /// --config, --db, and --route, --state, --key, --topic, --seq.
-void add_filter_options(CLI::App& command, HeldOptions& options) {
+void add_filter_options(Command command, HeldOptions& options) {
   add_config_options(command, options);
   add_database_option(command, options);
-  command.add_option("--route", options.route, "Of this route")->type_name("NAME");
+  command.add_option("--route", options.route, "Of this route").type_name("NAME");
   command
       .add_option(
           "--state", options.state,
           "In this state: retrying (waits for its next attempt), blocked (waits behind an earlier row of "
           "its key), scheduled (waits for its deliver_at), dead (given up), unrouted (no route takes its "
           "topic)")
-      ->type_name("STATE")
-      ->check(CLI::IsMember(state_names()));
-  command.add_option("--key", options.key, "With this message_key")->type_name("KEY");
-  command.add_option("--topic", options.topic, "With this topic")->type_name("TOPIC");
+      .type_name("STATE")
+      .one_of(state_names());
+  command.add_option("--key", options.key, "With this message_key").type_name("KEY");
+  command.add_option("--topic", options.topic, "With this topic").type_name("TOPIC");
   command.add_option("--seq", options.seqs, "With this seq; may be repeated, or be a list: 17,18")
-      ->type_name("N")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(CLI::NonNegativeNumber);
+      .type_name("N")
+      .splits_at(',')
+      .not_negative();
 }
 
 HeldFilter filter_of(const HeldOptions& options) {
@@ -91,13 +90,12 @@ struct ListOptions : HeldOptions {
   std::string after;
 };
 
-std::string check_after(std::string& text) {
+std::string check_after(const std::string& text) {
   return parse_place_of_row(text) ? "" : "a place in the list is written as ROUTE:SEQ, as in orders:17";
 }
 
 /// Page by page until `rows_max` rows are there, and one more to know whether there are others.
-Result<std::vector<HeldEntry>> read_rows(Admin& database, const ListOptions& options,
-                                         std::size_t rows_max) {
+Result<std::vector<HeldEntry>> read_rows(Admin& database, const ListOptions& options, std::size_t rows_max) {
   std::vector<HeldEntry> entries;
   std::optional<HeldPlace> after = parse_place_of_row(options.after);
   while (entries.size() <= rows_max) {
@@ -149,20 +147,20 @@ int list(const Context& context, const ListOptions& options) {
   return exit_code::done;
 }
 
-void add_list(CLI::App& held, Context& context) {
-  auto* command = held.add_subcommand("list", "The held rows, in the order of route and seq");
+void add_list(Command held, Context& context) {
+  auto command = held.add_command("list", "The held rows, in the order of route and seq");
   auto options = std::make_shared<ListOptions>();
-  add_filter_options(*command, *options);
-  command->add_option("--limit", options->limit, "At most so many rows")
-      ->type_name("N")
-      ->capture_default_str()
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}));
-  command->add_option("--after", options->after, "Only what comes behind this row")
-      ->type_name("ROUTE:SEQ")
-      ->check(CLI::Validator(check_after, ""));
-  command->add_flag("--all", options->all, "Every row, whatever --limit says");
-  command->add_flag("--json", options->json, "As JSON; next_after is null at the end, else for --after");
-  on_run(*command, context, options, list);
+  add_filter_options(command, *options);
+  command.add_option("--limit", options->limit, "At most so many rows")
+      .type_name("N")
+      .shows_default()
+      .range(std::size_t{1}, std::size_t{1'000'000});
+  command.add_option("--after", options->after, "Only what comes behind this row")
+      .type_name("ROUTE:SEQ")
+      .check(check_after);
+  command.add_flag("--all", options->all, "Every row, whatever --limit says");
+  command.add_flag("--json", options->json, "As JSON; next_after is null at the end, else for --after");
+  on_run(command, context, options, list);
 }
 
 // ---- requeue, discard ----
@@ -236,21 +234,20 @@ int change(const Context& context, const ChangeOptions& options) {
   return exit_code::done;
 }
 
-void add_change(CLI::App& held, Context& context, HeldAction action, const std::string& name,
+void add_change(Command held, Context& context, HeldAction action, const std::string& name,
                 const std::string& description, const std::string& footer) {
-  auto* command = held.add_subcommand(name, description);
+  auto command = held.add_command(name, description);
   auto options = std::make_shared<ChangeOptions>();
   options->action = action;
-  add_filter_options(*command, *options);
-  command->add_flag("--all", options->all,
-                    "Every held row that the filters let through, or simply every one");
-  command->add_option("--limit", options->limit, "At most so many rows, the oldest first (default: no limit)")
-      ->type_name("N")
-      ->check(CLI::Range(std::int64_t{1}, INT64_MAX));
-  command->add_flag("--dry-run", options->dry_run, "Only show which rows it would be");
-  command->add_flag("--json", options->json, "As JSON: matched and changed");
-  command->footer(footer);
-  on_run(*command, context, options, change);
+  add_filter_options(command, *options);
+  command.add_flag("--all", options->all, "Every held row that the filters let through, or simply every one");
+  command.add_option("--limit", options->limit, "At most so many rows, the oldest first (default: no limit)")
+      .type_name("N")
+      .range(std::int64_t{1}, INT64_MAX);
+  command.add_flag("--dry-run", options->dry_run, "Only show which rows it would be");
+  command.add_flag("--json", options->json, "As JSON: matched and changed");
+  command.footer(footer);
+  on_run(command, context, options, change);
 }
 
 }  // namespace
@@ -262,21 +259,21 @@ std::optional<HeldPlace> parse_place_of_row(const std::string& text) {
   return seq ? std::optional(HeldPlace{text.substr(0, colon), *seq}) : std::nullopt;
 }
 
-void add_held(CLI::App& app, Context& context) {
-  auto* held = app.add_subcommand(
+void add_held(Command app, Context& context) {
+  auto held = app.add_command(
       "held", "Rows that were read and are not sent: shows them, tries them again, gives them up");
-  held->require_subcommand(1);
-  held->footer("Works on the database alone: no relay has to run.");
-  add_list(*held, context);
-  add_held_show(*held, context);
+  held.require_command();
+  held.footer("Works on the database alone: no relay has to run.");
+  add_list(held, context);
+  add_held_show(held, context);
   add_change(
-      *held, context, HeldAction::requeue, "requeue",
+      held, context, HeldAction::requeue, "requeue",
       "Tries held rows again at once, with attempts that begin anew",
       "The message keeps its id; rows of one key go out in their order. Without a filter it needs --all. The "
       "change "
       "is recorded in outbox_audit.");
   add_change(
-      *held, context, HeldAction::discard, "discard", "Gives held rows up: they are never delivered",
+      held, context, HeldAction::discard, "discard", "Gives held rows up: they are never delivered",
       "Look first: --dry-run shows the rows. What waits behind a discarded row of its key goes on. Without a "
       "filter "
       "it needs --all. The change is recorded in outbox_audit.");

@@ -12,6 +12,6 @@ namespace outbox::cli {
 /// "orders:17"; nullopt for any other text.
 [[nodiscard]] std::optional<HeldPlace> parse_place_of_row(const std::string& text);
 
-void add_held_show(CLI::App& held, Context& context);
+void add_held_show(Command held, Context& context);
 
 }  // namespace outbox::cli

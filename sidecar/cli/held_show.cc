@@ -22,7 +22,7 @@ struct ShowOptions : CommonOptions {
   bool json = false;
 };
 
-std::string check_row(std::string& text) {
+std::string check_row(const std::string& text) {
   const bool right = parse_place_of_row(text) || canonical_uuid(text) ||
                      (!text.empty() && std::ranges::all_of(text, is_digit));
   return right ? "" : "write a seq as in 17, a route and its seq as in orders:17, or a message's id";
@@ -151,18 +151,16 @@ int show(const Context& context, const ShowOptions& options) {
 
 }  // namespace
 
-void add_held_show(CLI::App& held, Context& context) {
-  auto* command = held.add_subcommand("show", "One row: what happened to it, its message, its headers");
+void add_held_show(Command held, Context& context) {
+  auto command = held.add_command("show", "One row: what happened to it, its message, its headers");
   auto options = std::make_shared<ShowOptions>();
-  add_config_options(*command, *options);
-  add_database_option(*command, *options);
-  command->add_option("row", options->row, "SEQ, ROUTE:SEQ, or the message's id")
-      ->required()
-      ->check(CLI::Validator(check_row, ""));
-  command->add_option("--route", options->route, "Only as this route holds it")->type_name("NAME");
-  command->add_flag("--payload", options->payload, "The payload too; in base64 when it is not text");
-  command->add_flag("--json", options->json, "As JSON");
-  on_run(*command, context, options, show);
+  add_config_options(command, *options);
+  add_database_option(command, *options);
+  command.add_option("row", options->row, "SEQ, ROUTE:SEQ, or the message's id").required().check(check_row);
+  command.add_option("--route", options->route, "Only as this route holds it").type_name("NAME");
+  command.add_flag("--payload", options->payload, "The payload too; in base64 when it is not text");
+  command.add_flag("--json", options->json, "As JSON");
+  on_run(command, context, options, show);
 }
 
 }  // namespace outbox::cli

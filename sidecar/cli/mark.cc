@@ -15,7 +15,7 @@ struct RebaseOptions : CommonOptions {
   bool dry_run = false;
 };
 
-std::string check_rebase_from(std::string& text) {
+std::string check_rebase_from(const std::string& text) {
   return parse_mark_place(text) ? "" : "write oldest, now, a seq, or a time as in 2026-01-31T10:00:00Z";
 }
 
@@ -38,27 +38,27 @@ int rebase(const Context& context, const RebaseOptions& options) {
   return exit_code::done;
 }
 
-void add_rebase(CLI::App& mark, Context& context) {
-  auto* command = mark.add_subcommand("rebase", "Puts the mark where you say and vouches for this database");
+void add_rebase(Command mark, Context& context) {
+  auto command = mark.add_command("rebase", "Puts the mark where you say and vouches for this database");
   auto options = std::make_shared<RebaseOptions>();
-  add_config_options(*command, *options);
-  add_database_option(*command, *options);
+  add_config_options(command, *options);
+  add_database_option(command, *options);
   command
-      ->add_option(
+      .add_option(
           "--from", options->from,
           "oldest: all retained rows go out, again too; now: none of those that are there; a seq or a "
           "time (created_at, RFC 3339): that row and what follows")
-      ->type_name("oldest|now|SEQ|TIME")
-      ->required()
-      ->check(CLI::Validator(check_rebase_from, ""));
-  command->add_option("--route", options->route, "The route (default: every route)")->type_name("NAME");
-  command->add_flag("--dry-run", options->dry_run, "Only count the rows");
-  command->footer(
+      .type_name("oldest|now|SEQ|TIME")
+      .required()
+      .check(check_rebase_from);
+  command.add_option("--route", options->route, "The route (default: every route)").type_name("NAME");
+  command.add_flag("--dry-run", options->dry_run, "Only count the rows");
+  command.footer(
       "For a database that was restored from a backup or moved to another server: the relay does not know "
       "what "
       "its brokers have got meanwhile, and waits for this decision. oldest repeats rather than loses; now "
       "skips what was not sent. The change is recorded in outbox_audit.");
-  on_run(*command, context, options, rebase);
+  on_run(command, context, options, rebase);
 }
 
 struct ReplayOptions : CommonOptions {
@@ -67,7 +67,7 @@ struct ReplayOptions : CommonOptions {
   bool dry_run = false;
 };
 
-std::string check_replay_from(std::string& text) {
+std::string check_replay_from(const std::string& text) {
   const auto place = parse_mark_place(text);
   if (place && place->kind != MarkPlace::Kind::now) return "";
   return "write a seq, a time as in 2026-01-31T10:00:00Z, or oldest";
@@ -118,32 +118,30 @@ std::string described(const MarkPlace& place) {
   return "";
 }
 
-void add_mark(CLI::App& app, Context& context) {
-  auto* mark =
-      app.add_subcommand("mark", "Where a route stands in the outbox: decides after a restore or a move");
-  mark->require_subcommand(1);
-  add_rebase(*mark, context);
+void add_mark(Command app, Context& context) {
+  auto mark =
+      app.add_command("mark", "Where a route stands in the outbox: decides after a restore or a move");
+  mark.require_command();
+  add_rebase(mark, context);
 }
 
-void add_replay(CLI::App& app, Context& context) {
-  auto* command =
-      app.add_subcommand("replay", "Delivers again what a route has sent, as far as it is retained");
+void add_replay(Command app, Context& context) {
+  auto command = app.add_command("replay", "Delivers again what a route has sent, as far as it is retained");
   auto options = std::make_shared<ReplayOptions>();
-  add_config_options(*command, *options);
-  add_database_option(*command, *options);
-  command->add_option("--route", options->route, "The route")->type_name("NAME")->required();
+  add_config_options(command, *options);
+  add_database_option(command, *options);
+  command.add_option("--route", options->route, "The route").type_name("NAME").required();
   command
-      ->add_option("--from", options->from,
-                   "The first row: its seq, a time (created_at, RFC 3339), or oldest")
-      ->type_name("SEQ|TIME|oldest")
-      ->required()
-      ->check(CLI::Validator(check_replay_from, ""));
-  command->add_flag("--dry-run", options->dry_run, "Only count the rows");
-  command->footer(
+      .add_option("--from", options->from, "The first row: its seq, a time (created_at, RFC 3339), or oldest")
+      .type_name("SEQ|TIME|oldest")
+      .required()
+      .check(check_replay_from);
+  command.add_flag("--dry-run", options->dry_run, "Only count the rows");
+  command.footer(
       "Rows that the route has not sent yet are never skipped. Consumers see the ids again that they have "
       "seen. "
       "How far back it can go: outbox.retention. The change is recorded in outbox_audit.");
-  on_run(*command, context, options, replay);
+  on_run(command, context, options, replay);
 }
 
 }  // namespace outbox::cli

@@ -155,44 +155,44 @@ int print(const Context& context, const MigrateOptions& options) {
 
 using Options = std::shared_ptr<MigrateOptions>;
 
-CLI::App* add_step(CLI::App& migrate, Context& context, const Options& options, const std::string& name,
-                   const std::string& description, int (*act)(const Context&, const MigrateOptions&)) {
-  auto* command = migrate.add_subcommand(name, description);
-  add_config_options(*command, *options);
-  add_database_option(*command, *options);
-  on_run(*command, context, options, act);
+Command add_step(Command migrate, Context& context, const Options& options, const std::string& name,
+                 const std::string& description, int (*act)(const Context&, const MigrateOptions&)) {
+  auto command = migrate.add_command(name, description);
+  add_config_options(command, *options);
+  add_database_option(command, *options);
+  on_run(command, context, options, act);
   return command;
 }
 
 }  // namespace
 
-void add_migrate(CLI::App& app, Context& context) {
-  auto* migrate = app.add_subcommand("migrate", "Creates and changes the tables of the outbox");
-  migrate->require_subcommand(1);
+void add_migrate(Command app, Context& context) {
+  auto migrate = app.add_command("migrate", "Creates and changes the tables of the outbox");
+  migrate.require_command();
   auto options = std::make_shared<MigrateOptions>();
-  add_step(*migrate, context, options, "up",
+  add_step(migrate, context, options, "up",
            "Applies what is not applied yet; safe from several processes at once",
            [](const Context& at, const MigrateOptions& with) {
              return with_session(at, with, [&](const Session& session) { return up(at, session); });
            });
-  add_step(*migrate, context, options, "down",
+  add_step(migrate, context, options, "down",
            "Reverts the last one; refused while rows would be lost that are not sent",
            [](const Context& at, const MigrateOptions& with) {
              return with_session(at, with,
                                  [&](const Session& session) { return down(at, session, with.force); });
            })
-      ->add_flag("--force", options->force, "Revert even if unsent rows are lost");
-  add_step(*migrate, context, options, "status", "Shows what is applied, pending or changed",
+      .add_flag("--force", options->force, "Revert even if unsent rows are lost");
+  add_step(migrate, context, options, "status", "Shows what is applied, pending or changed",
            [](const Context& at, const MigrateOptions& with) {
              return with_session(at, with, [&](const Session& session) { return status(at, session); });
            });
-  auto* printing =
-      add_step(*migrate, context, options, "print", "Prints the SQL, for your own migration tool", print);
+  auto printing =
+      add_step(migrate, context, options, "print", "Prints the SQL, for your own migration tool", print);
   std::vector<std::string> dialects;
   for (const StoreAdapter& adapter : context.wiring.adapters.stores) dialects.emplace_back(adapter.name);
-  printing->add_option("--dialect", options->dialect, "Of which database (default: that of --db)")
-      ->check(CLI::IsMember(dialects));
-  printing->add_flag("--down", options->down, "What reverts instead of what applies");
+  printing.add_option("--dialect", options->dialect, "Of which database (default: that of --db)")
+      .one_of(dialects);
+  printing.add_flag("--down", options->down, "What reverts instead of what applies");
 }
 
 }  // namespace outbox::cli

@@ -45,24 +45,24 @@ int set_paused(const Context& context, const PauseOptions& options, bool paused)
   return exit_code::done;
 }
 
-void add(CLI::App& app, Context& context, const std::string& name, const std::string& description,
+void add(Command app, Context& context, const std::string& name, const std::string& description,
          bool paused) {
-  auto* command = app.add_subcommand(name, description);
+  auto command = app.add_command(name, description);
   auto options = std::make_shared<PauseOptions>();
-  add_config_options(*command, *options);
-  add_database_option(*command, *options);
-  command->add_option("--route", options->route, "The route (default: every route)")->type_name("NAME");
-  on_run(*command, context, options,
+  add_config_options(command, *options);
+  add_database_option(command, *options);
+  command.add_option("--route", options->route, "The route (default: every route)").type_name("NAME");
+  on_run(command, context, options,
          [paused](const Context& at, const PauseOptions& with) { return set_paused(at, with, paused); });
 }
 
 }  // namespace
 
-void add_pause(CLI::App& app, Context& context) {
+void add_pause(Command app, Context& context) {
   add(app, context, "pause", "Stops publishing; kept in the database, survives a restart", true);
 }
 
-void add_resume(CLI::App& app, Context& context) {
+void add_resume(Command app, Context& context) {
   add(app, context, "resume", "Publishes again after a pause", false);
 }
 

@@ -22,20 +22,20 @@ int run(const Context& context, const RunOptions& options) {
 
 }  // namespace
 
-void add_run(CLI::App& app, Context& context) {
-  auto* command = app.add_subcommand("run", "Relays until SIGTERM or SIGINT; a second signal exits at once");
+void add_run(Command app, Context& context) {
+  auto command = app.add_command("run", "Relays until SIGTERM or SIGINT; a second signal exits at once");
   auto options = std::make_shared<RunOptions>();
-  add_config_options(*command, *options);
-  add_database_option(*command, *options);
-  command->add_option("--to", options->to, "Broker of the one route: redis://..., file:path, stdout:, null:")
-      ->type_name("URL");
-  add_listen_option(*command, *options);
-  command->add_flag("--once", options->once,
-                    "Relay all that is committed by now, then exit: 0, or 1 if anything stays unsent");
-  command->footer(
+  add_config_options(command, *options);
+  add_database_option(command, *options);
+  command.add_option("--to", options->to, "Broker of the one route: redis://..., file:path, stdout:, null:")
+      .type_name("URL");
+  add_listen_option(command, *options);
+  command.add_flag("--once", options->once,
+                   "Relay all that is committed by now, then exit: 0, or 1 if anything stays unsent");
+  command.footer(
       "Without a file, --db and --to make one route named main. `outboxd check --defaults` prints every "
       "key.");
-  on_run(*command, context, options, run);
+  on_run(command, context, options, run);
 }
 
 }  // namespace outbox::cli

@@ -20,16 +20,16 @@ struct SendOptions : CommonOptions {
   std::string standard_input;
 };
 
-std::string check_header(std::string& text) {
+std::string check_header(const std::string& text) {
   const auto equals = text.find('=');
   return equals == 0 || equals == std::string::npos ? "write a header as name=value" : "";
 }
 
-std::string check_id(std::string& text) {
+std::string check_id(const std::string& text) {
   return canonical_uuid(text) ? "" : "an id is a UUID, as in 9f1c2b7e-5d3a-4c1b-8e2f-0a1b2c3d4e5f";
 }
 
-std::string check_time(std::string& text) {
+std::string check_time(const std::string& text) {
   static const std::regex form(
       R"(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2}))");
   return std::regex_match(text, form) ? "" : "a time is written as in 2026-01-31T10:00:00Z (RFC 3339)";
@@ -76,36 +76,35 @@ int send(const Context& context, const SendOptions& options) {
 
 }  // namespace
 
-void add_send(CLI::App& app, Context& context) {
-  auto* command = app.add_subcommand("send", "Inserts one row into the outbox and prints its id");
+void add_send(Command app, Context& context) {
+  auto command = app.add_command("send", "Inserts one row into the outbox and prints its id");
   auto options = std::make_shared<SendOptions>();
-  add_config_options(*command, *options);
-  add_database_option(*command, *options);
+  add_config_options(command, *options);
+  add_database_option(command, *options);
   NewRow& row = options->row;
-  command->add_option("--topic", row.topic, "Where it goes")->required()->check([](const std::string& text) {
+  command.add_option("--topic", row.topic, "Where it goes").required().check([](const std::string& text) {
     return text.empty() ? std::string("a topic is not empty") : std::string();
   });
-  command->add_option("--key", row.key, "Rows with the same key keep their order");
-  command->add_option("--type", row.type, "Event type (default: the topic)");
-  command->add_option("--header", options->headers, "A header, may be repeated")
-      ->type_name("NAME=VALUE")
-      ->allow_extra_args(false)
-      ->check(CLI::Validator(check_header, ""));
-  command->add_option("--id", row.id, "The message's id (default: a new one)")
-      ->type_name("UUID")
-      ->check(CLI::Validator(check_id, ""));
-  command->add_option("--deliver-at", row.deliver_at, "Not before this time, RFC 3339")
-      ->type_name("TIME")
-      ->check(CLI::Validator(check_time, ""));
-  command->add_option("--content-type", row.content_type, "What the payload is")->capture_default_str();
-  auto* source = command->add_option_group("payload", "One of these gives the payload");
-  source->add_option("--payload", options->payload, "The payload itself");
-  source->add_option("--payload-file", options->payload_file, "A file that holds it")->type_name("FILE");
-  source->add_option("stdin", options->standard_input, "A lone '-': read it from standard input")
-      ->type_name("-")
-      ->check(CLI::IsMember({"-"}, [](const std::string& text) { return text; }));
-  source->require_option(1);
-  on_run(*command, context, options, send);
+  command.add_option("--key", row.key, "Rows with the same key keep their order");
+  command.add_option("--type", row.type, "Event type (default: the topic)");
+  command.add_option("--header", options->headers, "A header, may be repeated")
+      .type_name("NAME=VALUE")
+      .check(check_header);
+  command.add_option("--id", row.id, "The message's id (default: a new one)")
+      .type_name("UUID")
+      .check(check_id);
+  command.add_option("--deliver-at", row.deliver_at, "Not before this time, RFC 3339")
+      .type_name("TIME")
+      .check(check_time);
+  command.add_option("--content-type", row.content_type, "What the payload is").shows_default();
+  auto source = command.add_option_group("payload", "One of these gives the payload");
+  source.add_option("--payload", options->payload, "The payload itself");
+  source.add_option("--payload-file", options->payload_file, "A file that holds it").type_name("FILE");
+  source.add_option("stdin", options->standard_input, "A lone '-': read it from standard input")
+      .type_name("-")
+      .one_of({"-"});
+  source.require_option();
+  on_run(command, context, options, send);
 }
 
 }  // namespace outbox::cli

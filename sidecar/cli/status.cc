@@ -160,26 +160,26 @@ int healthcheck(const Context& context, const HealthcheckOptions& options) {
 
 }  // namespace
 
-void add_status(CLI::App& app, Context& context) {
-  auto* command =
-      app.add_subcommand("status", "What the relay says of itself; without one, what the database says");
+void add_status(Command app, Context& context) {
+  auto command =
+      app.add_command("status", "What the relay says of itself; without one, what the database says");
   auto options = std::make_shared<StatusOptions>();
-  add_config_options(*command, *options);
-  add_database_option(*command, *options);
-  add_listen_option(*command, *options);
-  command->add_flag("--json", options->json, "As JSON");
-  command->footer("Exit code: 0 healthy, 1 degraded, 69 neither relay nor database can be reached.");
-  on_run(*command, context, options, status);
+  add_config_options(command, *options);
+  add_database_option(command, *options);
+  add_listen_option(command, *options);
+  command.add_flag("--json", options->json, "As JSON");
+  command.footer("Exit code: 0 healthy, 1 degraded, 69 neither relay nor database can be reached.");
+  on_run(command, context, options, status);
 }
 
-void add_healthcheck(CLI::App& app, Context& context) {
-  auto* command = app.add_subcommand(
+void add_healthcheck(Command app, Context& context) {
+  auto command = app.add_command(
       "healthcheck", "Whether the relay of this machine is alive: for container images without curl");
   auto options = std::make_shared<HealthcheckOptions>();
-  add_config_options(*command, *options);
-  add_listen_option(*command, *options);
-  command->add_flag("--ready", options->ready, "Whether it is ready, instead of alive");
-  on_run(*command, context, options, healthcheck);
+  add_config_options(command, *options);
+  add_listen_option(command, *options);
+  command.add_flag("--ready", options->ready, "Whether it is ready, instead of alive");
+  on_run(command, context, options, healthcheck);
 }
 
 }  // namespace outbox::cli

@@ -32,12 +32,12 @@ std::string version_line() {
   return "outboxd " + std::string(version());
 }
 
-void add_version(CLI::App& app, Context& context) {
-  auto* command =
-      app.add_subcommand("version", "Prints the version, the databases and the brokers of this build");
+void add_version(Command app, Context& context) {
+  auto command =
+      app.add_command("version", "Prints the version, the databases and the brokers of this build");
   auto json = std::make_shared<bool>(false);
-  command->add_flag("--json", *json, "As JSON");
-  on_run(*command, context, json, [](const Context& at, bool as_json) {
+  command.add_flag("--json", *json, "As JSON");
+  on_run(command, context, json, [](const Context& at, bool as_json) {
     const Wiring& wiring = at.wiring;
     if (as_json)
       wiring.out << nlohmann::ordered_json{{"version", version()},
