@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "base/text.h"
@@ -11,8 +10,6 @@
 
 namespace outbox::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // ---- which rows a command is about ----
 
@@ -111,14 +108,6 @@ Result<std::vector<HeldEntry>> read_rows(Admin& database, const ListOptions& opt
   return entries;
 }
 
-void show_json(std::ostream& out, const std::vector<HeldEntry>& entries, bool more) {
-  Json rows = Json::array();
-  for (const HeldEntry& entry : entries) rows.push_back(held_json(entry));
-  const Json next =
-      more ? Json(entries.back().route + ":" + std::to_string(entries.back().seq)) : Json(nullptr);
-  out << json_text({{"held", rows}, {"next_after", next}});
-}
-
 void show_text(std::ostream& out, const std::vector<HeldEntry>& entries, bool more) {
   if (entries.empty()) {
     out << "no held row matches\n";
@@ -141,7 +130,7 @@ int list(const Context& context, const ListOptions& options) {
   const bool more = entries->size() > rows_max;
   if (more) entries->resize(rows_max);
   if (options.json)
-    show_json(context.wiring.out, *entries, more);
+    context.wiring.out << held_page_text(*entries, more);
   else
     show_text(context.wiring.out, *entries, more);
   return exit_code::done;
@@ -226,7 +215,7 @@ int change(const Context& context, const ChangeOptions& options) {
                                              options.dry_run, this_actor());
   if (!done) return fail(context, done.error());
   if (options.json) {
-    context.wiring.out << json_text(matched_json(*done));
+    context.wiring.out << matched_text(*done);
     return exit_code::done;
   }
   if (options.dry_run) return show_dry_run(context, options, **database, *done);

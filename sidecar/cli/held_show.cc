@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "base/encoding.h"
@@ -10,8 +9,6 @@
 
 namespace outbox::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::size_t routes_max = 1000;
 
@@ -101,14 +98,6 @@ void show_message(std::ostream& out, const MessageDetails& message, bool with_pa
   show_payload(out, message, with_payload);
 }
 
-void show_json(std::ostream& out, const std::vector<HeldEntry>& entries,
-               const std::optional<MessageDetails>& message, bool with_payload) {
-  Json held = Json::array();
-  for (const HeldEntry& entry : entries) held.push_back(held_json(entry));
-  out << json_text(
-      {{"held", held}, {"message", message ? message_json(*message, with_payload) : Json(nullptr)}});
-}
-
 int show(const Context& context, const ShowOptions& options) {
   const auto config = configure(context, options, Need::database);
   if (!config) return exit_code::configuration;
@@ -134,7 +123,7 @@ int show(const Context& context, const ShowOptions& options) {
                                      ", neither held nor in the outbox; `outboxd held list` shows what "
                                      "is held"});
   if (options.json) {
-    show_json(context.wiring.out, entries, *message, options.payload);
+    context.wiring.out << held_row_text(entries, *message, options.payload);
     return exit_code::done;
   }
   for (const HeldEntry& entry : entries) show_entry(context.wiring.out, entry);

@@ -87,8 +87,12 @@ ApiAnswer fault_answer(const Error& error, int refused = 409) {
   return api_error(500, error.text);
 }
 
+ApiAnswer answer(std::string text) {
+  return {200, std::move(text), ""};
+}
+
 ApiAnswer json_answer(const Json& json) {
-  return {200, json_text(json), ""};
+  return answer(json_text(json));
 }
 
 ApiAnswer list_held(Admin& database, const HeldQuestion& question) {
@@ -96,11 +100,7 @@ ApiAnswer list_held(Admin& database, const HeldQuestion& question) {
   if (!entries) return fault_answer(entries.error());
   const bool more = entries->size() > question.rows_max;
   if (more) entries->resize(question.rows_max);
-  Json held = Json::array();
-  for (const HeldEntry& entry : *entries) held.push_back(held_json(entry));
-  const Json next =
-      more ? Json(entries->back().route + ":" + std::to_string(entries->back().seq)) : Json(nullptr);
-  return json_answer({{"held", held}, {"next_after", next}});
+  return answer(held_page_text(*entries, more));
 }
 
 /// The message as JSON, null when there is none; the payload is read only when it is small enough.
@@ -181,8 +181,7 @@ Outcome OperatorApi::read(const ApiRequest& request, const Path& path) const {
   if (path.size() == 1) {
     const auto question = read_held_question(request.query);
     if (!question) return api_error(400, question.error().text);
-    return with_operator(
-        [question = *question](Admin& database) { return list_held(database, question); });
+    return with_operator([question = *question](Admin& database) { return list_held(database, question); });
   }
   const auto payload = read_wants_payload(request.query);
   if (!payload) return api_error(400, payload.error().text);
@@ -211,7 +210,7 @@ Outcome OperatorApi::change(const ApiRequest& request, const Path& path) const {
     const HeldAction action = path[1] == "requeue" ? HeldAction::requeue : HeldAction::discard;
     return with_operator([action, order = *order, actor](Admin& database) {
       const auto done = database.change_held(action, order.filter, order.rows_max, order.dry_run, actor);
-      return done ? json_answer(matched_json(*done)) : fault_answer(done.error());
+      return done ? answer(matched_text(*done)) : fault_answer(done.error());
     });
   }
   if (path.back() == "replay") {
@@ -219,7 +218,7 @@ Outcome OperatorApi::change(const ApiRequest& request, const Path& path) const {
     if (!order) return api_error(400, order.error().text);
     return with_operator([route = path[1], order = *order, actor](Admin& database) {
       const auto done = database.replay(route, order.from, order.dry_run, actor);
-      return done ? json_answer(matched_json(*done)) : fault_answer(done.error());
+      return done ? answer(matched_text(*done)) : fault_answer(done.error());
     });
   }
   if (const auto empty = read_empty_order(request.body); !empty) return api_error(400, empty.error().text);

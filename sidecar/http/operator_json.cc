@@ -18,6 +18,12 @@ Json text_or_null(const std::optional<std::string>& text) {
   return text ? Json(*text) : Json(nullptr);
 }
 
+Json held_array(const std::vector<HeldEntry>& entries) {
+  Json array = Json::array();
+  for (const HeldEntry& entry : entries) array.push_back(held_json(entry));
+  return array;
+}
+
 Json headers_of(const MessageDetails& message) {
   Json headers = Json::parse(message.headers, nullptr, false);
   return headers.is_discarded() ? Json(message.headers) : headers;
@@ -77,8 +83,19 @@ Json message_json(const MessageDetails& message, bool with_payload) {
   return json;
 }
 
-Json matched_json(const Matched& matched) {
-  return {{"matched", matched.matched}, {"changed", matched.changed}};
+std::string held_page_text(const std::vector<HeldEntry>& page, bool more) {
+  const Json next = more ? Json(page.back().route + ":" + std::to_string(page.back().seq)) : Json(nullptr);
+  return json_text({{"held", held_array(page)}, {"next_after", next}});
+}
+
+std::string held_row_text(const std::vector<HeldEntry>& entries, const std::optional<MessageDetails>& message,
+                          bool with_payload) {
+  return json_text({{"held", held_array(entries)},
+                    {"message", message ? message_json(*message, with_payload) : Json(nullptr)}});
+}
+
+std::string matched_text(const Matched& matched) {
+  return json_text({{"matched", matched.matched}, {"changed", matched.changed}});
 }
 
 std::string json_text(const Json& json) {

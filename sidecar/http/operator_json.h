@@ -3,7 +3,9 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "core/admin.h"
 #include "core/status.h"
@@ -19,7 +21,14 @@ namespace outbox {
 /// Headers that are no JSON are shown as text.
 [[nodiscard]] nlohmann::ordered_json message_json(const MessageDetails& message, bool with_payload);
 
-[[nodiscard]] nlohmann::ordered_json matched_json(const Matched& matched);
+/// One page of held rows as text; when there is `more` behind it, it names the place to go on from.
+[[nodiscard]] std::string held_page_text(const std::vector<HeldEntry>& page, bool more);
+
+/// What the routes hold of one row, and its message if it is still there, as text.
+[[nodiscard]] std::string held_row_text(const std::vector<HeldEntry>& entries,
+                                        const std::optional<MessageDetails>& message, bool with_payload);
+
+[[nodiscard]] std::string matched_text(const Matched& matched);
 
 /// Two spaces deep, ending with a line end; bytes that are not UTF-8 are replaced.
 [[nodiscard]] std::string json_text(const nlohmann::ordered_json& json);
