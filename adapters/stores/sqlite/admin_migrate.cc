@@ -71,9 +71,9 @@ Error refused(std::string text) {
 }  // namespace
 
 Result<std::vector<AppliedMigration>> SqliteAdmin::migrations() {
+  // Asked first: another process may make the database right after.
+  if (!sqlite::file_exists(files_.path())) return std::vector<AppliedMigration>();
   auto connection = files_.to_read();
-  if (!connection && connection.error().fault == Fault::unavailable && !sqlite::file_exists(files_.path()))
-    return std::vector<AppliedMigration>();
   if (!connection) return connection.error();
   return applied_in(*connection);
 }
