@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "assembly/assemble.h"
 #include "core/url.h"
 #include "http/server.h"
 #include "runtime/log.h"

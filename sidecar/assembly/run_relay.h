@@ -4,8 +4,9 @@
 #include <functional>
 #include <optional>
 
-#include "assembly/assemble.h"
+#include "base/result.h"
 #include "config/config.h"
+#include "core/adapter.h"
 
 namespace outbox {
 
