@@ -25,6 +25,7 @@ constexpr Fragment fragments[] = {
     {"since", "%1 >= %2::timestamptz"},
     {"lock", " FOR UPDATE"},
     {"in_query", "= ANY (ARRAY(%*))"},
+    {"in_rows", "= ANY (ARRAY(%*))"},
     {"one_of", "= ANY (%1::bigint[])"},
     {"by", ""},
     {"blocks", "%1.blocks"},

@@ -46,7 +46,7 @@ std::string hold_text(const std::string& condition) {
 const std::string promote_text =
     "UPDATE {held} SET state = CASE WHEN next_attempt_at > {now} THEN 'scheduled' ELSE 'retrying' END, "
     "next_attempt_at = {later next_attempt_at}{timed_set} WHERE route = $1 AND state = 'blocked' AND seq "
-    "{in_query SELECT " +
+    "{in_rows SELECT " +
     head() + " FROM {rows}}";
 
 const std::string written_columns =
@@ -60,7 +60,7 @@ const Statement change_rows = {
     written_columns};
 const Statement remove_rows = {
     "outbox_held_remove", 3,
-    "DELETE FROM {held} WHERE route = $1 AND seq {in_query SELECT {r.seq} FROM {rows}} AND {ours}",
+    "DELETE FROM {held} WHERE route = $1 AND seq {in_rows SELECT {r.seq} FROM {rows}} AND {ours}",
     "seq bigint"};
 const Statement promote = {"outbox_held_promote", 3, promote_text + " AND {ours}", "message_key text"};
 const Statement freed = {"outbox_held_freed", 3,
@@ -92,7 +92,7 @@ const Statement page = {
     "$3::bigint"};
 const Statement move_shard = {
     "outbox_held_move", 2,
-    "UPDATE {held} SET shard = $2::integer WHERE route = $1 AND seq {in_query SELECT {r.seq} FROM {rows}}",
+    "UPDATE {held} SET shard = $2::integer WHERE route = $1 AND seq {in_rows SELECT {r.seq} FROM {rows}}",
     "seq bigint"};
 
 const Statement blocked = {"outbox_held_keys", 2,

@@ -36,7 +36,7 @@ const Statement old_dead = {
     "message_key IS NOT NULL) AND coalesce(last_failed_at, held_at) <= {ago $1::bigint} LIMIT $2::bigint"};
 const Statement forget_dead = {
     "outbox_held_forget_dead", 1,
-    "DELETE FROM {held} WHERE route = $1 AND state = 'dead' AND seq {in_query SELECT {r.seq} FROM {rows}}",
+    "DELETE FROM {held} WHERE route = $1 AND state = 'dead' AND seq {in_rows SELECT {r.seq} FROM {rows}}",
     "seq bigint"};
 
 const Statement topics_unrouted = {
@@ -52,7 +52,7 @@ const Statement holders_unrouted = {
     "SELECT DISTINCT route FROM {held} h {by outbox_held_state} WHERE state = 'unrouted'"};
 const Statement let_go = {
     "outbox_unrouted_let_go", 0,
-    "DELETE FROM {held} WHERE state = 'unrouted' AND seq {in_query SELECT {r.seq} FROM {rows}}",
+    "DELETE FROM {held} WHERE state = 'unrouted' AND seq {in_rows SELECT {r.seq} FROM {rows}}",
     "seq bigint"};
 // what the mark of its shard has passed; nobody would come across it again. What the route holds already is
 // left as it is.

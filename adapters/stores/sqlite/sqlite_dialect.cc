@@ -28,6 +28,7 @@ constexpr Fragment fragments[] = {
     {"ours", "true"},  // asked once, by the statement before
     {"lock", ""},      // a transaction that writes has the whole file
     {"in_query", "IN (%*)"},
+    {"in_rows", "= (%*)"},  // run row by row; IN would make a table of its own each time
     {"one_of", "IN (SELECT value FROM json_each(%1))"},
     {"by", "INDEXED BY %1"},
     {"blocks", "%1.blocks = 1"},
