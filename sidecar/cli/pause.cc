@@ -12,11 +12,8 @@ struct PauseOptions : CommonOptions {
 };
 
 /// The routes to change: the one that is named, or all that have a mark.
-Result<std::set<std::string>> chosen_routes(const Context& context, const Config& config,
-                                            const PauseOptions& options) {
-  const auto admin = open_admin(context, config);
-  if (!admin) return admin.error();
-  const auto marks = (*admin)->routes();
+Result<std::set<std::string>> chosen_routes(Admin& admin, const PauseOptions& options) {
+  const auto marks = admin.routes();
   if (!marks) return marks.error();
   std::set<std::string> routes;
   for (const RouteShard& mark : *marks) routes.insert(mark.route);
@@ -33,10 +30,10 @@ Result<std::set<std::string>> chosen_routes(const Context& context, const Config
 int set_paused(const Context& context, const PauseOptions& options, bool paused) {
   const auto config = configure(context, options, Need::database);
   if (!config) return exit_code::configuration;
-  const auto routes = chosen_routes(context, *config, options);
-  if (!routes) return fail(context, routes.error());
   const auto database = open_admin(context, *config);
   if (!database) return fail(context, database.error());
+  const auto routes = chosen_routes(**database, options);
+  if (!routes) return fail(context, routes.error());
   for (const std::string& route : *routes) {
     if (const auto done = (*database)->set_paused(route, paused, this_actor()); !done)
       return fail(context, done.error());

@@ -138,9 +138,8 @@ void check_holds(StoreFixture& fixture) {
 
 void check_routes(StoreFixture& fixture) {
   const auto admin = fixture.admin();
-  const auto database = fixture.admin();
   CHECK(admin->routes()->empty());
-  CHECK(database->set_paused("orders", true, "tester").error().fault == Fault::refused);
+  CHECK(admin->set_paused("orders", true, "tester").error().fault == Fault::refused);
   Holder holder = holder_of(fixture, "relay-1");
   auto routes = admin->routes();
   REQUIRE(routes);
@@ -149,10 +148,10 @@ void check_routes(StoreFixture& fixture) {
   CHECK(routes->front().owner == "relay-1");
   CHECK(routes->front().epoch == holder.lease.epoch);
   CHECK_FALSE(routes->front().paused);
-  REQUIRE(database->set_paused("orders", true, "tester"));
+  REQUIRE(admin->set_paused("orders", true, "tester"));
   CHECK(grant_of(*holder.store, request_of("relay-1")).paused);
   CHECK(admin->routes()->front().paused);
-  REQUIRE(database->set_paused("orders", false, "tester"));
+  REQUIRE(admin->set_paused("orders", false, "tester"));
   CHECK_FALSE(grant_of(*holder.store, request_of("relay-1")).paused);
 }
 

@@ -13,8 +13,6 @@ StoreAdapter postgresql_adapter() {
   const Error error{Fault::misconfigured, std::string(adapter.missing)};
   adapter.open_store = [error](const StoreTarget&) -> Result<std::unique_ptr<Store>> { return error; };
   adapter.open_admin = [error](const StoreTarget&) -> Result<std::unique_ptr<Admin>> { return error; };
-  adapter.open_operator = [error](const StoreTarget&) -> Result<std::unique_ptr<Operator>> { return error; };
-  adapter.open_upkeep = [error](const StoreTarget&) -> Result<std::unique_ptr<Upkeep>> { return error; };
   return adapter;
 }
 
