@@ -50,7 +50,7 @@ class BatchBuilder {
   /// The seq of the row added last; 0 before the first.
   [[nodiscard]] std::int64_t last_seq() const { return last_seq_; }
 
-  /// The batch; its window, end and more are the caller's to set. The builder is done with.
+  /// The batch; its cursor, end and more are the caller's to set. The builder is done with.
   Batch take();
 
  private:

@@ -111,18 +111,18 @@ void LineQueue::add(std::span<const Submission> messages) {
     waiting.end = text_.size();
     waiting_.push_back(std::move(waiting));
   }
-  settle();
+  conclude();
 }
 
 void LineQueue::written(std::size_t bytes) {
   written_ += bytes;
   assert(written_ <= text_.size());
-  settle();
+  conclude();
   if (written_ == text_.size()) clear_text();
 }
 
 /// The messages whose lines are complete, up to the first that is not, get their deliveries.
-void LineQueue::settle() {
+void LineQueue::conclude() {
   while (!waiting_.empty() && waiting_.front().end <= written_) {
     Waiting& done = waiting_.front();
     deliveries_.push_back({done.ticket, done.verdict, std::move(done.refusal)});

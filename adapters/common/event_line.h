@@ -61,7 +61,7 @@ class LineQueue {
     Verdict verdict = Verdict::accepted;
   };
 
-  void settle();
+  void conclude();
   void clear_text();
   void drop_written();
 

@@ -12,7 +12,7 @@ namespace outbox {
 namespace {
 
 /// Moves what waits for a poll() to the end of `answers`. False: nothing did.
-bool hand_over(Answers& pending, Answers& answers) {
+bool move_to(Answers& pending, Answers& answers) {
   const bool has_answers = !pending.deliveries.empty() || pending.session;
   if (answers.deliveries.empty())
     answers.deliveries.swap(pending.deliveries);
@@ -74,7 +74,7 @@ void ServerBroker::poll(Duration timeout, Answers& answers) {
       end_if_over();
       check_deadline();
     }
-    if (hand_over(pending_, answers)) return told();
+    if (move_to(pending_, answers)) return told();
     if (is_woken_ || now() >= end) return;
   }
 }

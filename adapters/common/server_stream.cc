@@ -49,7 +49,7 @@ Progress ServerStream::advance() {
       phase_ = Phase::ready;
       return Progress::ready;
     }
-    auto tls = TlsSession::start(descriptor_, settings_, connector_.host());
+    auto tls = TlsStream::start(descriptor_, settings_, connector_.host());
     if (!tls) return failed(tls.error().fault, tls.error().text);
     tls_ = std::move(tls).value();
     phase_ = Phase::securing;
@@ -58,18 +58,18 @@ Progress ServerStream::advance() {
 }
 
 Progress ServerStream::secure() {
-  const TlsSession::Progress progress = tls_->handshake();
-  tls_wants_write_ = progress == TlsSession::Progress::wants_write;
+  const TlsStream::Progress progress = tls_->handshake();
+  tls_wants_write_ = progress == TlsStream::Progress::wants_write;
   switch (progress) {
-    case TlsSession::Progress::done:
+    case TlsStream::Progress::done:
       phase_ = Phase::ready;
       return Progress::ready;
-    case TlsSession::Progress::wants_read:
-    case TlsSession::Progress::wants_write:
+    case TlsStream::Progress::wants_read:
+    case TlsStream::Progress::wants_write:
       return Progress::waiting;
-    case TlsSession::Progress::closed:
+    case TlsStream::Progress::closed:
       return failed(Fault::unavailable, "the server closed the connection in the TLS handshake");
-    case TlsSession::Progress::failed:
+    case TlsStream::Progress::failed:
       return failed(tls_->error().fault, tls_->error().text);
   }
   return Progress::failed;
@@ -124,8 +124,8 @@ bool ServerStream::receive(const std::function<bool(std::string_view)>& use) {
 
 ServerStream::Io ServerStream::read(char* to, std::size_t size_max, std::size_t& size) {
   if (tls_) {
-    const TlsSession::Progress progress = tls_->read(to, size_max, size);
-    tls_wants_write_ = progress == TlsSession::Progress::wants_write;
+    const TlsStream::Progress progress = tls_->read(to, size_max, size);
+    tls_wants_write_ = progress == TlsStream::Progress::wants_write;
     tls_wants_read_ = false;
     return progress_of(progress);
   }
@@ -139,8 +139,8 @@ ServerStream::Io ServerStream::read(char* to, std::size_t size_max, std::size_t&
 
 ServerStream::Io ServerStream::write(std::string_view bytes, std::size_t& size) {
   if (tls_) {
-    const TlsSession::Progress progress = tls_->write(bytes, size);
-    tls_wants_read_ = progress == TlsSession::Progress::wants_read;
+    const TlsStream::Progress progress = tls_->write(bytes, size);
+    tls_wants_read_ = progress == TlsStream::Progress::wants_read;
     return progress_of(progress);
   }
   const ssize_t result = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -150,16 +150,16 @@ ServerStream::Io ServerStream::write(std::string_view bytes, std::size_t& size) 
   return Io::done;
 }
 
-ServerStream::Io ServerStream::progress_of(TlsSession::Progress progress) {
+ServerStream::Io ServerStream::progress_of(TlsStream::Progress progress) {
   switch (progress) {
-    case TlsSession::Progress::done:
+    case TlsStream::Progress::done:
       return Io::done;
-    case TlsSession::Progress::wants_read:
-    case TlsSession::Progress::wants_write:
+    case TlsStream::Progress::wants_read:
+    case TlsStream::Progress::wants_write:
       return Io::later;
-    case TlsSession::Progress::closed:
+    case TlsStream::Progress::closed:
       return broken("the server closed the connection");
-    case TlsSession::Progress::failed:
+    case TlsStream::Progress::failed:
       return broken(tls_->error().text.c_str());
   }
   return Io::broken;

@@ -64,7 +64,7 @@ class ServerStream {
   Progress secure();
   Io read(char* to, std::size_t size_max, std::size_t& size);
   Io write(std::string_view bytes, std::size_t& size);
-  Io progress_of(TlsSession::Progress progress);
+  Io progress_of(TlsStream::Progress progress);
   Io broken(const char* what);
   Progress failed(Fault fault, std::string what);
 
@@ -73,7 +73,7 @@ class ServerStream {
   Phase phase_ = Phase::connecting;
 
   int descriptor_ = -1;
-  std::unique_ptr<TlsSession> tls_;
+  std::unique_ptr<TlsStream> tls_;
   bool tls_wants_write_ = false;  ///< to go on with the handshake or with reading
   bool tls_wants_read_ = false;   ///< to go on with writing
   OutputBuffer output_;

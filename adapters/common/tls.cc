@@ -47,24 +47,24 @@ struct Handshake {
   int verified = X509_V_OK;
 };
 
-Handshake& handshake_of(const SSL* session) {
-  return *static_cast<Handshake*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(session)));
+Handshake& handshake_of(const SSL* state) {
+  return *static_cast<Handshake*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(state)));
 }
 
 int keep_refusal(int is_good, X509_STORE_CTX* store) {
   if (is_good == 1) return 1;
-  const auto* session =
+  const auto* state =
       static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  handshake_of(session).verified = X509_STORE_CTX_get_error(store);
+  handshake_of(state).verified = X509_STORE_CTX_get_error(store);
   return 0;
 }
 
 /// A library may ask for what it has connected to, which is an address.
-void ask_for_host(const SSL* session, int where, int) {
+void ask_for_host(const SSL* state, int where, int) {
   if ((where & SSL_CB_HANDSHAKE_START) == 0) return;
-  const std::string& host = handshake_of(session).host;
+  const std::string& host = handshake_of(state).host;
   const char* const name = host.empty() ? nullptr : host.c_str();
-  SSL_set_tlsext_host_name(const_cast<SSL*>(session), name);
+  SSL_set_tlsext_host_name(const_cast<SSL*>(state), name);
 }
 
 /// The certificate must be for this host name or address.
@@ -116,31 +116,31 @@ std::string TlsContext::refusal() const {
          "; see ca_file and server_name";
 }
 
-struct TlsSession::Session {
+struct TlsStream::State {
   std::unique_ptr<TlsContext> context;
   Owned<SSL, SSL_free> ssl;
 };
 
-TlsSession::TlsSession(std::unique_ptr<Session> session) : session_(std::move(session)) {}
-TlsSession::~TlsSession() = default;
+TlsStream::TlsStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TlsStream::~TlsStream() = default;
 
-Result<std::unique_ptr<TlsSession>> TlsSession::start(int descriptor, const ServerSettings& settings,
-                                                      const std::string& host) {
+Result<std::unique_ptr<TlsStream>> TlsStream::start(int descriptor, const ServerSettings& settings,
+                                                    const std::string& host) {
   auto context = TlsContext::make(settings, host);
   if (!context) return context.error();
-  auto session = std::make_unique<Session>();
-  session->context = std::move(context).value();
-  session->ssl.reset(SSL_new(static_cast<SSL_CTX*>(session->context->handle())));
-  SSL* const ssl = session->ssl.get();
+  auto state = std::make_unique<State>();
+  state->context = std::move(context).value();
+  state->ssl.reset(SSL_new(static_cast<SSL_CTX*>(state->context->handle())));
+  SSL* const ssl = state->ssl.get();
   if (!ssl || SSL_set_fd(ssl, descriptor) != 1) return no_tls();
   SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_set_connect_state(ssl);
-  return std::unique_ptr<TlsSession>(new TlsSession(std::move(session)));
+  return std::unique_ptr<TlsStream>(new TlsStream(std::move(state)));
 }
 
-TlsSession::Progress TlsSession::progress_of(int result) {
+TlsStream::Progress TlsStream::progress_of(int result) {
   if (result > 0) return Progress::done;
-  switch (SSL_get_error(session_->ssl.get(), result)) {
+  switch (SSL_get_error(state_->ssl.get(), result)) {
     case SSL_ERROR_WANT_READ:
       return Progress::wants_read;
     case SSL_ERROR_WANT_WRITE:
@@ -154,23 +154,23 @@ TlsSession::Progress TlsSession::progress_of(int result) {
   return Progress::failed;
 }
 
-TlsSession::Progress TlsSession::handshake() {
+TlsStream::Progress TlsStream::handshake() {
   ERR_clear_error();
-  const Progress progress = progress_of(SSL_do_handshake(session_->ssl.get()));
+  const Progress progress = progress_of(SSL_do_handshake(state_->ssl.get()));
   if (progress != Progress::failed) return progress;
-  if (std::string refusal = session_->context->refusal(); !refusal.empty())
+  if (std::string refusal = state_->context->refusal(); !refusal.empty())
     error_ = {Fault::misconfigured, std::move(refusal)};
   return progress;
 }
 
-TlsSession::Progress TlsSession::read(char* to, std::size_t size_max, std::size_t& size) {
+TlsStream::Progress TlsStream::read(char* to, std::size_t size_max, std::size_t& size) {
   ERR_clear_error();
-  return progress_of(SSL_read_ex(session_->ssl.get(), to, size_max, &size));
+  return progress_of(SSL_read_ex(state_->ssl.get(), to, size_max, &size));
 }
 
-TlsSession::Progress TlsSession::write(std::string_view bytes, std::size_t& size) {
+TlsStream::Progress TlsStream::write(std::string_view bytes, std::size_t& size) {
   ERR_clear_error();
-  return progress_of(SSL_write_ex(session_->ssl.get(), bytes.data(), bytes.size(), &size));
+  return progress_of(SSL_write_ex(state_->ssl.get(), bytes.data(), bytes.size(), &size));
 }
 
 }  // namespace outbox

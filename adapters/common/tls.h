@@ -39,14 +39,14 @@ class TlsContext {
   std::unique_ptr<State> state_;
 };
 
-class TlsSession {
+class TlsStream {
  public:
   enum class Progress { done, wants_read, wants_write, closed, failed };
 
   /// For a connected, non-blocking socket, which stays the caller's. As TlsContext::make().
-  static Result<std::unique_ptr<TlsSession>> start(int descriptor, const ServerSettings& settings,
-                                                   const std::string& host);
-  ~TlsSession();
+  static Result<std::unique_ptr<TlsStream>> start(int descriptor, const ServerSettings& settings,
+                                                  const std::string& host);
+  ~TlsStream();
 
   /// Goes on with the handshake; call it when the socket is ready for what was wanted.
   Progress handshake();
@@ -60,11 +60,11 @@ class TlsSession {
   [[nodiscard]] const Error& error() const { return error_; }
 
  private:
-  struct Session;
-  explicit TlsSession(std::unique_ptr<Session> session);
+  struct State;
+  explicit TlsStream(std::unique_ptr<State> state);
   Progress progress_of(int result);
 
-  std::unique_ptr<Session> session_;
+  std::unique_ptr<State> state_;
   Error error_;
 };
 

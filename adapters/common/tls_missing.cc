@@ -13,12 +13,12 @@ std::string tls_missing(const ServerKind& kind) {
 }
 
 struct TlsContext::State {};
-struct TlsSession::Session {};
+struct TlsStream::State {};
 
 TlsContext::TlsContext(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TlsContext::~TlsContext() = default;
-TlsSession::TlsSession(std::unique_ptr<Session> session) : session_(std::move(session)) {}
-TlsSession::~TlsSession() = default;
+TlsStream::TlsStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TlsStream::~TlsStream() = default;
 
 Result<std::unique_ptr<TlsContext>> TlsContext::make(const ServerSettings&, const std::string&) {
   return Error{Fault::misconfigured, "this build has no OpenSSL"};
@@ -30,16 +30,16 @@ std::string TlsContext::refusal() const {
   return {};
 }
 
-Result<std::unique_ptr<TlsSession>> TlsSession::start(int, const ServerSettings&, const std::string&) {
+Result<std::unique_ptr<TlsStream>> TlsStream::start(int, const ServerSettings&, const std::string&) {
   return Error{Fault::misconfigured, "this build has no OpenSSL"};
 }
-TlsSession::Progress TlsSession::handshake() {
+TlsStream::Progress TlsStream::handshake() {
   return Progress::failed;
 }
-TlsSession::Progress TlsSession::read(char*, std::size_t, std::size_t&) {
+TlsStream::Progress TlsStream::read(char*, std::size_t, std::size_t&) {
   return Progress::failed;
 }
-TlsSession::Progress TlsSession::write(std::string_view, std::size_t&) {
+TlsStream::Progress TlsStream::write(std::string_view, std::size_t&) {
   return Progress::failed;
 }
 

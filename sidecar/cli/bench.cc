@@ -3,7 +3,7 @@
 #include <ostream>
 #include <utility>
 
-#include "cli/command.h"
+#include "cli/subcommand.h"
 #include "runtime/log.h"
 
 namespace outbox::cli {
@@ -36,8 +36,8 @@ int measure(const Context& context, BenchOptions options, Need need, Mode mode) 
 
 using Options = std::shared_ptr<BenchOptions>;
 
-Command add_mode(Command bench, Context& context, const std::string& name, const std::string& description,
-                 Need need, Mode mode, Options& options) {
+Subcommand add_mode(Subcommand bench, Context& context, const std::string& name,
+                    const std::string& description, Need need, Mode mode, Options& options) {
   auto command = bench.add_command(name, description);
   options = std::make_shared<BenchOptions>();
   add_config_options(command, *options);
@@ -55,7 +55,7 @@ Command add_mode(Command bench, Context& context, const std::string& name, const
   return command;
 }
 
-void add_rows_option(Command command, BenchOptions& options, const std::string& description) {
+void add_rows_option(Subcommand command, BenchOptions& options, const std::string& description) {
   command.add_option("--rows", options.rows, description)
       .range(std::int64_t{0}, std::int64_t{1} << 40)
       .shows_default();
@@ -63,7 +63,7 @@ void add_rows_option(Command command, BenchOptions& options, const std::string& 
 
 }  // namespace
 
-void add_bench(Command app, Context& context) {
+void add_bench(Subcommand app, Context& context) {
   auto bench = app.add_command("bench", "Measures the relay: speed, latency, CPU, memory");
   bench.require_command();
   bench.footer(

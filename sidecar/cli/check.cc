@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <ostream>
 
-#include "cli/command.h"
+#include "cli/subcommand.h"
 #include "config/value.h"
 #include "core/url.h"
 
@@ -131,7 +131,7 @@ std::string check_duration(const std::string& text) {
 
 }  // namespace
 
-void add_check(Command app, Context& context) {
+void add_check(Subcommand app, Context& context) {
   auto command = app.add_command("check", "Validates the configuration, tries the database and every broker");
   auto options = std::make_shared<CheckOptions>();
   add_config_options(command, *options);

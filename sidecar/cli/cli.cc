@@ -2,7 +2,7 @@
 
 #include <ostream>
 
-#include "cli/command.h"
+#include "cli/subcommand.h"
 
 namespace outbox {
 namespace {
@@ -10,7 +10,7 @@ namespace {
 using cli::Context;
 
 /// Every subcommand, in the order of the help. One line each.
-constexpr void (*commands[])(cli::Command, Context&) = {
+constexpr void (*commands[])(cli::Subcommand, Context&) = {
     cli::add_run,         cli::add_migrate, cli::add_check,  cli::add_send,    cli::add_status,
     cli::add_held,        cli::add_pause,   cli::add_resume, cli::add_replay,  cli::add_mark,
     cli::add_healthcheck, cli::add_demo,    cli::add_bench,  cli::add_version,
@@ -26,7 +26,7 @@ constexpr auto footer =
 int run_cli(int argc, const char* const* argv, const Wiring& wiring) {
   cli::CommandLine line("outboxd", "Relays rows of a database's outbox table to a message broker.",
                         cli::version_line());
-  cli::Command root = line.root();
+  cli::Subcommand root = line.root();
   root.require_command();
   root.footer(footer);
   Context context{wiring, {}};

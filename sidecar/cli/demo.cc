@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <ostream>
 
-#include "cli/command.h"
+#include "cli/subcommand.h"
 #include "demo/narrator.h"
 
 namespace outbox::cli {
@@ -41,7 +41,7 @@ int ended(const Context& context, const Result<void>& service) {
 }
 
 /// The processes of the story, started by `outboxd demo`; not for people, so the help does not list them.
-void add_services(Command app, Context& context) {
+void add_services(Subcommand app, Context& context) {
   auto services = app.add_command("demo-service", "A process of outboxd demo");
   services.hide();
   services.require_command();
@@ -69,7 +69,7 @@ void add_services(Command app, Context& context) {
 
 }  // namespace
 
-void add_demo(Command app, Context& context) {
+void add_demo(Subcommand app, Context& context) {
   auto options = std::make_shared<demo::Options>();
   auto command = app.add_command("demo", "A shop, its carts and a relay that is killed: no server needed");
   command.add_option("--orders", options->orders, "How many orders the customers place")

@@ -13,7 +13,7 @@ namespace {
 
 // ---- which rows a command is about ----
 
-struct HeldOptions : CommonOptions {
+struct Options : CommonOptions {
   std::string route, state;
   std::optional<std::string> key, topic;
   std::vector<std::int64_t> seqs;
@@ -31,7 +31,7 @@ std::vector<std::string> state_names() {
 }
 
 /// --config, --db, and --route, --state, --key, --topic, --seq.
-void add_filter_options(Command command, HeldOptions& options) {
+void add_filter_options(Subcommand command, Options& options) {
   add_config_options(command, options);
   add_database_option(command, options);
   command.add_option("--route", options.route, "Of this route").type_name("NAME");
@@ -51,7 +51,7 @@ void add_filter_options(Command command, HeldOptions& options) {
       .not_negative();
 }
 
-HeldFilter filter_of(const HeldOptions& options) {
+HeldFilter filter_of(const Options& options) {
   HeldFilter filter;
   if (!options.route.empty()) filter.route = options.route;
   for (const HeldState state : states)
@@ -62,7 +62,7 @@ HeldFilter filter_of(const HeldOptions& options) {
   return filter;
 }
 
-bool has_filter(const HeldOptions& options) {
+bool has_filter(const Options& options) {
   return !options.route.empty() || !options.state.empty() || options.key || options.topic ||
          !options.seqs.empty();
 }
@@ -82,7 +82,7 @@ std::string held_table(const std::vector<HeldEntry>& entries) {
 
 constexpr std::size_t page = 500;
 
-struct ListOptions : HeldOptions {
+struct ListOptions : Options {
   std::size_t limit = 50;
   std::string after;
 };
@@ -94,13 +94,13 @@ std::string check_after(const std::string& text) {
 /// Page by page until `rows_max` rows are there, and one more to know whether there are others.
 Result<std::vector<HeldEntry>> read_rows(Admin& database, const ListOptions& options, std::size_t rows_max) {
   std::vector<HeldEntry> entries;
-  std::optional<HeldPlace> after = parse_place_of_row(options.after);
+  std::optional<ListPlace> after = parse_place_of_row(options.after);
   while (entries.size() <= rows_max) {
     const std::size_t wanted = std::min(page, rows_max - entries.size() + (rows_max < SIZE_MAX ? 1 : 0));
     auto more = database.held(filter_of(options), after, wanted);
     if (!more) return more.error();
     if (more->empty()) break;
-    after = HeldPlace{more->back().route, more->back().seq};
+    after = ListPlace{more->back().route, more->back().seq};
     const bool last = more->size() < wanted;
     std::ranges::move(*more, std::back_inserter(entries));
     if (last) break;
@@ -136,7 +136,7 @@ int list(const Context& context, const ListOptions& options) {
   return exit_code::done;
 }
 
-void add_list(Command held, Context& context) {
+void add_list(Subcommand held, Context& context) {
   auto command = held.add_command("list", "The held rows, in the order of route and seq");
   auto options = std::make_shared<ListOptions>();
   add_filter_options(command, *options);
@@ -156,7 +156,7 @@ void add_list(Command held, Context& context) {
 
 constexpr std::size_t shown_max = 20;
 
-struct ChangeOptions : HeldOptions {
+struct ChangeOptions : Options {
   HeldAction action = HeldAction::requeue;
   std::int64_t limit = INT64_MAX;
   bool dry_run = false;
@@ -223,7 +223,7 @@ int change(const Context& context, const ChangeOptions& options) {
   return exit_code::done;
 }
 
-void add_change(Command held, Context& context, HeldAction action, const std::string& name,
+void add_change(Subcommand held, Context& context, HeldAction action, const std::string& name,
                 const std::string& description, const std::string& footer) {
   auto command = held.add_command(name, description);
   auto options = std::make_shared<ChangeOptions>();
@@ -241,14 +241,14 @@ void add_change(Command held, Context& context, HeldAction action, const std::st
 
 }  // namespace
 
-std::optional<HeldPlace> parse_place_of_row(const std::string& text) {
+std::optional<ListPlace> parse_place_of_row(const std::string& text) {
   const auto colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0) return std::nullopt;
   const auto seq = parse_number<std::int64_t>(std::string_view(text).substr(colon + 1));
-  return seq ? std::optional(HeldPlace{text.substr(0, colon), *seq}) : std::nullopt;
+  return seq ? std::optional(ListPlace{text.substr(0, colon), *seq}) : std::nullopt;
 }
 
-void add_held(Command app, Context& context) {
+void add_held(Subcommand app, Context& context) {
   auto held = app.add_command(
       "held", "Rows that were read and are not sent: shows them, tries them again, gives them up");
   held.require_command();

@@ -4,14 +4,14 @@
 #include <optional>
 #include <string>
 
-#include "cli/command.h"
+#include "cli/subcommand.h"
 #include "core/admin.h"
 
 namespace outbox::cli {
 
 /// "orders:17"; nullopt for any other text.
-[[nodiscard]] std::optional<HeldPlace> parse_place_of_row(const std::string& text);
+[[nodiscard]] std::optional<ListPlace> parse_place_of_row(const std::string& text);
 
-void add_held_show(Command held, Context& context);
+void add_held_show(Subcommand held, Context& context);
 
 }  // namespace outbox::cli

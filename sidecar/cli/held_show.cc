@@ -140,7 +140,7 @@ int show(const Context& context, const ShowOptions& options) {
 
 }  // namespace
 
-void add_held_show(Command held, Context& context) {
+void add_held_show(Subcommand held, Context& context) {
   auto command = held.add_command("show", "One row: what happened to it, its message, its headers");
   auto options = std::make_shared<ShowOptions>();
   add_config_options(command, *options);

@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "base/timestamp.h"
-#include "cli/command.h"
+#include "cli/subcommand.h"
 
 namespace outbox::cli {
 namespace {
@@ -38,7 +38,7 @@ int rebase(const Context& context, const RebaseOptions& options) {
   return exit_code::done;
 }
 
-void add_rebase(Command mark, Context& context) {
+void add_rebase(Subcommand mark, Context& context) {
   auto command = mark.add_command("rebase", "Puts the mark where you say and vouches for this database");
   auto options = std::make_shared<RebaseOptions>();
   add_config_options(command, *options);
@@ -118,14 +118,14 @@ std::string described(const MarkPlace& place) {
   return "";
 }
 
-void add_mark(Command app, Context& context) {
+void add_mark(Subcommand app, Context& context) {
   auto mark =
       app.add_command("mark", "Where a route stands in the outbox: decides after a restore or a move");
   mark.require_command();
   add_rebase(mark, context);
 }
 
-void add_replay(Command app, Context& context) {
+void add_replay(Subcommand app, Context& context) {
   auto command = app.add_command("replay", "Delivers again what a route has sent, as far as it is retained");
   auto options = std::make_shared<ReplayOptions>();
   add_config_options(command, *options);

@@ -3,7 +3,7 @@
 #include <ostream>
 #include <sstream>
 
-#include "cli/command.h"
+#include "cli/subcommand.h"
 
 namespace outbox::cli {
 namespace {
@@ -15,7 +15,7 @@ struct MigrateOptions : CommonOptions {
 };
 
 /// A database with what this program and what the database knows of migrations.
-struct Session {
+struct History {
   std::span<const Migration> known;
   std::unique_ptr<Admin> admin;
   std::vector<AppliedMigration> applied;
@@ -36,24 +36,24 @@ std::string label(int version, const std::string& name) {
   return text.str();
 }
 
-Result<Session> connect(const Context& context, const Config& config) {
-  Session session;
-  session.known = store_adapter(context, config).migrations;
+Result<History> connect(const Context& context, const Config& config) {
+  History history;
+  history.known = store_adapter(context, config).migrations;
   auto admin = open_admin(context, config);
   if (!admin) return admin.error();
-  session.admin = std::move(*admin);
-  auto applied = session.admin->migrations();
+  history.admin = std::move(*admin);
+  auto applied = history.admin->migrations();
   if (!applied) return applied.error();
-  session.applied = std::move(*applied);
-  std::ranges::sort(session.applied, {}, &AppliedMigration::version);
-  return session;
+  history.applied = std::move(*applied);
+  std::ranges::sort(history.applied, {}, &AppliedMigration::version);
+  return history;
 }
 
 /// Files of another content than those that were applied, and files that this program does not have.
-std::vector<std::string> differences(const Session& session) {
+std::vector<std::string> differences(const History& history) {
   std::vector<std::string> result;
-  for (const AppliedMigration& applied : session.applied) {
-    const Migration* known = session.known_one(applied.version);
+  for (const AppliedMigration& applied : history.applied) {
+    const Migration* known = history.known_one(applied.version);
     const std::string name = label(applied.version, applied.name);
     if (!known)
       result.push_back(name + " was applied by a newer outboxd; use that version");
@@ -71,64 +71,64 @@ int refuse(const Context& context, const std::vector<std::string>& reasons) {
   return exit_code::failed;
 }
 
-int up(const Context& context, const Session& session) {
-  if (const auto reasons = differences(session); !reasons.empty()) return refuse(context, reasons);
+int up(const Context& context, const History& history) {
+  if (const auto reasons = differences(history); !reasons.empty()) return refuse(context, reasons);
   int count = 0;
-  for (const Migration& migration : session.known) {
-    if (session.applied_one(migration.version)) continue;
-    const auto applied = session.admin->apply(migration);
+  for (const Migration& migration : history.known) {
+    if (history.applied_one(migration.version)) continue;
+    const auto applied = history.admin->apply(migration);
     if (!applied) return fail(context, applied.error());
     context.wiring.out << label(migration.version, migration.name)
                        << (*applied ? " applied\n" : " was applied by another process meanwhile\n");
     ++count;
   }
   if (count == 0)
-    context.wiring.out << "nothing to do: " << session.applied.size() << " of " << session.known.size()
+    context.wiring.out << "nothing to do: " << history.applied.size() << " of " << history.known.size()
                        << " applied\n";
   return exit_code::done;
 }
 
-int down(const Context& context, const Session& session, bool force) {
-  if (session.applied.empty()) {
+int down(const Context& context, const History& history, bool force) {
+  if (history.applied.empty()) {
     context.wiring.out << "nothing to do: none applied\n";
     return exit_code::done;
   }
-  if (const auto reasons = differences(session); !reasons.empty() && !force) return refuse(context, reasons);
-  const AppliedMigration& last = session.applied.back();
-  const Migration* migration = session.known_one(last.version);
+  if (const auto reasons = differences(history); !reasons.empty() && !force) return refuse(context, reasons);
+  const AppliedMigration& last = history.applied.back();
+  const Migration* migration = history.known_one(last.version);
   if (!migration)
     return refuse(context,
                   {label(last.version, last.name) + " is not known to this outboxd: it cannot revert it"});
-  if (const auto reverted = session.admin->revert(*migration, force); !reverted)
+  if (const auto reverted = history.admin->revert(*migration, force); !reverted)
     return fail(context, reverted.error());
   context.wiring.out << label(migration->version, migration->name) << " reverted\n";
   return exit_code::done;
 }
 
-int status(const Context& context, const Session& session) {
+int status(const Context& context, const History& history) {
   std::vector<std::vector<std::string>> rows;
-  for (const Migration& migration : session.known) {
-    const AppliedMigration* applied = session.applied_one(migration.version);
+  for (const Migration& migration : history.known) {
+    const AppliedMigration* applied = history.applied_one(migration.version);
     const std::string state = !applied                                  ? "pending"
                               : applied->checksum == migration.checksum ? "applied"
                                                                         : "changed";
     rows.push_back({label(migration.version, migration.name), state, applied ? applied->applied_at : ""});
   }
-  for (const AppliedMigration& applied : session.applied)
-    if (!session.known_one(applied.version))
+  for (const AppliedMigration& applied : history.applied)
+    if (!history.known_one(applied.version))
       rows.push_back({label(applied.version, applied.name), "unknown", applied.applied_at});
   context.wiring.out << table({"MIGRATION", "STATE", "APPLIED AT"}, rows);
-  const auto reasons = differences(session);
+  const auto reasons = differences(history);
   for (const std::string& reason : reasons) context.wiring.err << "outboxd: " << printable(reason) << "\n";
   return reasons.empty() ? exit_code::done : exit_code::failed;
 }
 
 template <class Action>
-int with_session(const Context& context, const MigrateOptions& options, Action action) {
+int with_history(const Context& context, const MigrateOptions& options, Action action) {
   const auto config = configure(context, options, Need::database);
   if (!config) return exit_code::configuration;
-  const auto session = connect(context, *config);
-  return session ? action(*session) : fail(context, session.error());
+  const auto history = connect(context, *config);
+  return history ? action(*history) : fail(context, history.error());
 }
 
 /// The dialect asked for, else that of the configured database.
@@ -155,8 +155,8 @@ int print(const Context& context, const MigrateOptions& options) {
 
 using Options = std::shared_ptr<MigrateOptions>;
 
-Command add_step(Command migrate, Context& context, const Options& options, const std::string& name,
-                 const std::string& description, int (*act)(const Context&, const MigrateOptions&)) {
+Subcommand add_step(Subcommand migrate, Context& context, const Options& options, const std::string& name,
+                    const std::string& description, int (*act)(const Context&, const MigrateOptions&)) {
   auto command = migrate.add_command(name, description);
   add_config_options(command, *options);
   add_database_option(command, *options);
@@ -166,25 +166,25 @@ Command add_step(Command migrate, Context& context, const Options& options, cons
 
 }  // namespace
 
-void add_migrate(Command app, Context& context) {
+void add_migrate(Subcommand app, Context& context) {
   auto migrate = app.add_command("migrate", "Creates and changes the tables of the outbox");
   migrate.require_command();
   auto options = std::make_shared<MigrateOptions>();
   add_step(migrate, context, options, "up",
            "Applies what is not applied yet; safe from several processes at once",
            [](const Context& at, const MigrateOptions& with) {
-             return with_session(at, with, [&](const Session& session) { return up(at, session); });
+             return with_history(at, with, [&](const History& history) { return up(at, history); });
            });
   add_step(migrate, context, options, "down",
            "Reverts the last one; refused while rows would be lost that are not sent",
            [](const Context& at, const MigrateOptions& with) {
-             return with_session(at, with,
-                                 [&](const Session& session) { return down(at, session, with.force); });
+             return with_history(at, with,
+                                 [&](const History& history) { return down(at, history, with.force); });
            })
       .add_flag("--force", options->force, "Revert even if unsent rows are lost");
   add_step(migrate, context, options, "status", "Shows what is applied, pending or changed",
            [](const Context& at, const MigrateOptions& with) {
-             return with_session(at, with, [&](const Session& session) { return status(at, session); });
+             return with_history(at, with, [&](const History& history) { return status(at, history); });
            });
   auto printing =
       add_step(migrate, context, options, "print", "Prints the SQL, for your own migration tool", print);

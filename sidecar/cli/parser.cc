@@ -114,51 +114,51 @@ Option& Option::needs(Option other) {
   return *this;
 }
 
-Command Command::add_command(const std::string& name, const std::string& description) {
-  return Command(*app_->add_subcommand(name, description));
+Subcommand Subcommand::add_command(const std::string& name, const std::string& description) {
+  return Subcommand(*app_->add_subcommand(name, description));
 }
 
-Command Command::add_option_group(const std::string& name, const std::string& description) {
-  return Command(*app_->add_option_group(name, description));
+Subcommand Subcommand::add_option_group(const std::string& name, const std::string& description) {
+  return Subcommand(*app_->add_option_group(name, description));
 }
 
 template <class Value>
-Option Command::add_option(const std::string& name, Value& value, const std::string& description) {
+Option Subcommand::add_option(const std::string& name, Value& value, const std::string& description) {
   CLI::Option* option = app_->add_option(name, value, description);
   if constexpr (is_list<Value>) option->allow_extra_args(false);
   return Option(*option);
 }
 
-template Option Command::add_option(const std::string&, int&, const std::string&);
-template Option Command::add_option(const std::string&, std::int64_t&, const std::string&);
-template Option Command::add_option(const std::string&, std::uint64_t&, const std::string&);
-template Option Command::add_option(const std::string&, std::string&, const std::string&);
-template Option Command::add_option(const std::string&, std::optional<int>&, const std::string&);
-template Option Command::add_option(const std::string&, std::optional<std::string>&, const std::string&);
-template Option Command::add_option(const std::string&, std::vector<std::int64_t>&, const std::string&);
-template Option Command::add_option(const std::string&, std::vector<std::string>&, const std::string&);
+template Option Subcommand::add_option(const std::string&, int&, const std::string&);
+template Option Subcommand::add_option(const std::string&, std::int64_t&, const std::string&);
+template Option Subcommand::add_option(const std::string&, std::uint64_t&, const std::string&);
+template Option Subcommand::add_option(const std::string&, std::string&, const std::string&);
+template Option Subcommand::add_option(const std::string&, std::optional<int>&, const std::string&);
+template Option Subcommand::add_option(const std::string&, std::optional<std::string>&, const std::string&);
+template Option Subcommand::add_option(const std::string&, std::vector<std::int64_t>&, const std::string&);
+template Option Subcommand::add_option(const std::string&, std::vector<std::string>&, const std::string&);
 
-Option Command::add_flag(const std::string& name, bool& value, const std::string& description) {
+Option Subcommand::add_flag(const std::string& name, bool& value, const std::string& description) {
   return Option(*app_->add_flag(name, value, description));
 }
 
-void Command::require_command() {
+void Subcommand::require_command() {
   app_->require_subcommand(1);
 }
 
-void Command::require_option() {
+void Subcommand::require_option() {
   app_->require_option(1);
 }
 
-void Command::footer(const std::string& text) {
+void Subcommand::footer(const std::string& text) {
   app_->footer(text);
 }
 
-void Command::hide() {
+void Subcommand::hide() {
   app_->group("");
 }
 
-void Command::on_named(std::function<void()> call) {
+void Subcommand::on_named(std::function<void()> call) {
   app_->callback(std::move(call));
 }
 
@@ -169,8 +169,8 @@ CommandLine::CommandLine(const std::string& name, const std::string& description
 
 CommandLine::~CommandLine() = default;
 
-Command CommandLine::root() {
-  return Command(*app_);
+Subcommand CommandLine::root() {
+  return Subcommand(*app_);
 }
 
 CommandLine::Outcome CommandLine::read(int argc, const char* const* argv, std::ostream& out,

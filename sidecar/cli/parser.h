@@ -42,12 +42,12 @@ class Option {
 };
 
 /// A command, or a group of its options; lives as long as its CommandLine.
-class Command {
+class Subcommand {
  public:
-  explicit Command(CLI::App& app) : app_(&app) {}
+  explicit Subcommand(CLI::App& app) : app_(&app) {}
 
-  Command add_command(const std::string& name, const std::string& description);
-  Command add_option_group(const std::string& name, const std::string& description);
+  Subcommand add_command(const std::string& name, const std::string& description);
+  Subcommand add_option_group(const std::string& name, const std::string& description);
 
   /// `value` must outlive the reading. A vector takes one value each time the option is named. parser.cc
   /// lists the types of values.
@@ -75,7 +75,7 @@ class CommandLine {
   CommandLine(const std::string& name, const std::string& description, const std::string& version);
   ~CommandLine();
 
-  Command root();
+  Subcommand root();
 
   enum class Outcome { complete, answered, wrong };
 

@@ -1,7 +1,7 @@
 #include <ostream>
 #include <set>
 
-#include "cli/command.h"
+#include "cli/subcommand.h"
 #include "config/checks.h"
 
 namespace outbox::cli {
@@ -42,7 +42,7 @@ int set_paused(const Context& context, const PauseOptions& options, bool paused)
   return exit_code::done;
 }
 
-void add(Command app, Context& context, const std::string& name, const std::string& description,
+void add(Subcommand app, Context& context, const std::string& name, const std::string& description,
          bool paused) {
   auto command = app.add_command(name, description);
   auto options = std::make_shared<PauseOptions>();
@@ -55,11 +55,11 @@ void add(Command app, Context& context, const std::string& name, const std::stri
 
 }  // namespace
 
-void add_pause(Command app, Context& context) {
+void add_pause(Subcommand app, Context& context) {
   add(app, context, "pause", "Stops publishing; kept in the database, survives a restart", true);
 }
 
-void add_resume(Command app, Context& context) {
+void add_resume(Subcommand app, Context& context) {
   add(app, context, "resume", "Publishes again after a pause", false);
 }
 

@@ -1,4 +1,4 @@
-#include "cli/command.h"
+#include "cli/subcommand.h"
 #include "runtime/log.h"
 
 namespace outbox::cli {
@@ -22,7 +22,7 @@ int run(const Context& context, const RunOptions& options) {
 
 }  // namespace
 
-void add_run(Command app, Context& context) {
+void add_run(Subcommand app, Context& context) {
   auto command = app.add_command("run", "Relays until SIGTERM or SIGINT; a second signal exits at once");
   auto options = std::make_shared<RunOptions>();
   add_config_options(command, *options);

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "base/uuid.h"
-#include "cli/command.h"
+#include "cli/subcommand.h"
 
 namespace outbox::cli {
 namespace {
@@ -76,7 +76,7 @@ int send(const Context& context, const SendOptions& options) {
 
 }  // namespace
 
-void add_send(Command app, Context& context) {
+void add_send(Subcommand app, Context& context) {
   auto command = app.add_command("send", "Inserts one row into the outbox and prints its id");
   auto options = std::make_shared<SendOptions>();
   add_config_options(command, *options);

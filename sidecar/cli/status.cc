@@ -4,7 +4,7 @@
 #include <set>
 
 #include "base/address.h"
-#include "cli/command.h"
+#include "cli/subcommand.h"
 #include "core/url.h"
 #include "http/client.h"
 #include "http/operator_json.h"
@@ -160,7 +160,7 @@ int healthcheck(const Context& context, const HealthcheckOptions& options) {
 
 }  // namespace
 
-void add_status(Command app, Context& context) {
+void add_status(Subcommand app, Context& context) {
   auto command =
       app.add_command("status", "What the relay says of itself; without one, what the database says");
   auto options = std::make_shared<StatusOptions>();
@@ -172,7 +172,7 @@ void add_status(Command app, Context& context) {
   on_run(command, context, options, status);
 }
 
-void add_healthcheck(Command app, Context& context) {
+void add_healthcheck(Subcommand app, Context& context) {
   auto command = app.add_command(
       "healthcheck", "Whether the relay of this machine is alive: for container images without curl");
   auto options = std::make_shared<HealthcheckOptions>();

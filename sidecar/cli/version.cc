@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "cli/command.h"
+#include "cli/subcommand.h"
 
 namespace outbox::cli {
 namespace {
@@ -32,7 +32,7 @@ std::string version_line() {
   return "outboxd " + std::string(version());
 }
 
-void add_version(Command app, Context& context) {
+void add_version(Subcommand app, Context& context) {
   auto command =
       app.add_command("version", "Prints the version, the databases and the brokers of this build");
   auto json = std::make_shared<bool>(false);

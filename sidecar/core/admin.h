@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "core/message.h"
 #include "core/admin.h"
+#include "core/message.h"
 #include "core/store.h"
 
 namespace outbox {
@@ -84,7 +84,7 @@ struct HeldEntry {
 };
 
 /// Where the next page of a list begins: behind this row.
-struct HeldPlace {
+struct ListPlace {
   std::string route;
   std::int64_t seq = 0;
 };
@@ -198,7 +198,7 @@ class Admin {
   // ---- operators ----
 
   /// In the order of route and seq, from behind `after`.
-  virtual Result<std::vector<HeldEntry>> held(const HeldFilter& filter, const std::optional<HeldPlace>& after,
+  virtual Result<std::vector<HeldEntry>> held(const HeldFilter& filter, const std::optional<ListPlace>& after,
                                               std::size_t rows_max) = 0;
 
   /// nullopt: there is no such row. `id` or `seq`, whichever is set.

@@ -49,21 +49,21 @@ inline std::uint64_t key_hash(std::string_view key) {
   return std::hash<std::string_view>{}(key);
 }
 
-/// A place in a route's log: everything before it is settled. `window` belongs to the store and is opaque to
+/// A place in a route's log: everything before it is settled. `cursor` belongs to the store and is opaque to
 /// all others.
 struct Mark {
-  std::string window;
+  std::string cursor;
   std::int64_t seq = 0;
 
   friend bool operator==(const Mark&, const Mark&) = default;
 };
 
-/// Rows in the order in which they are to be published. The mark after message i is {window,
+/// Rows in the order in which they are to be published. The mark after message i is {cursor,
 /// messages[i].seq}.
 struct Batch {
   std::vector<Message> messages;
   std::shared_ptr<const void> memory;  ///< what the views look into
-  std::string window;
+  std::string cursor;
   Mark end;           ///< the mark once every message of the batch is settled
   bool more = false;  ///< rows beyond this batch were there at the time of the read
   std::size_t bytes = 0;

@@ -192,7 +192,7 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
   ++counted_.failures[static_cast<std::size_t>(delivery.verdict)];
   counted_.last_error = delivery.reason;
 
-  const bool was_held = HeldWindow::owns(ticket);
+  const bool was_held = HeldQueue::owns(ticket);
   // An ordered pipeline turned it away for the row before it, which says nothing of this one.
   if (!was_held && rows_.is_behind_held(ticket)) return hold(ticket, HeldState::blocked, 0, "", {});
 
@@ -224,7 +224,7 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
 }
 
 void Relay::accepted(Instant now, Ticket ticket) {
-  const bool was_held = HeldWindow::owns(ticket);
+  const bool was_held = HeldQueue::owns(ticket);
   const Message& message = was_held ? held_.message(ticket) : *rows_.at(ticket).message;
   const Instant submitted = was_held ? held_.submitted_at(ticket) : rows_.at(ticket).submitted;
   ++counted_.sent_total;
@@ -241,7 +241,7 @@ void Relay::accepted(Instant now, Ticket ticket) {
 }
 
 void Relay::put_back(Ticket ticket) {
-  if (HeldWindow::owns(ticket)) return held_.put_back(ticket);
+  if (HeldQueue::owns(ticket)) return held_.put_back(ticket);
   rows_.put_back(ticket);
   if (options_.traits.ordered_pipeline && connected()) session_ = BrokerSession::recovering;
 }
@@ -249,7 +249,7 @@ void Relay::put_back(Ticket ticket) {
 /// Its fate is written with the next settle; until then nothing of its key goes out.
 void Relay::hold(Ticket ticket, HeldState state, int attempts, const std::string& reason,
                  std::optional<Instant> due) {
-  const bool was_held = HeldWindow::owns(ticket);
+  const bool was_held = HeldQueue::owns(ticket);
   const Message& message = was_held ? held_.message(ticket) : *rows_.at(ticket).message;
   Hold hold = hold_of(message, state, state != HeldState::dead || options_.dead_blocks);
   hold.attempts = attempts;

@@ -9,9 +9,9 @@
 #include <random>
 #include <string>
 
-#include "core/held_window.h"
+#include "core/held_queue.h"
 #include "core/relay_io.h"
-#include "core/row_window.h"
+#include "core/row_queue.h"
 #include "core/status.h"
 
 namespace outbox {
@@ -189,8 +189,8 @@ class Relay {
 
   const RelayOptions options_;
   std::mt19937_64 random_;
-  RowWindow rows_;
-  HeldWindow held_;
+  RowQueue rows_;
+  HeldQueue held_;
 
   Phase phase_ = Phase::apart;
   Intent intent_ = Intent::hold;
@@ -214,7 +214,7 @@ class Relay {
   std::int64_t held_total_ = 0;
   std::optional<Instant> held_due_;     ///< when held rows are worth looking for
   Instant held_look_at_{};              ///< not before: so that what falls due one by one is read together
-  std::vector<KeyHold> settling_keys_;  ///< of the holds in the outstanding settle
+  std::vector<HeldKey> settling_keys_;  ///< of the holds in the outstanding settle
   std::optional<Instant> settling_due_;
   std::int64_t settling_held_ = 0;  ///< by how many rows it changes the total
 

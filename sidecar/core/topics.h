@@ -25,7 +25,7 @@ class Topics {
 };
 
 struct RowFilter {
-  enum class Verdict {
+  enum class Decision {
     pass,      ///< another route's or another shard's
     take,      ///< to be published
     unrouted,  ///< no route takes it: to be held, so that it is not forgotten
@@ -37,11 +37,11 @@ struct RowFilter {
   int shard = 0;
   int shards = 1;
 
-  [[nodiscard]] Verdict judge(const Message& message) const {
-    if (shards > 1 && shard_of(message.key, message.seq, shards) != shard) return Verdict::pass;
-    if (topics.take(message.topic)) return Verdict::take;
-    if (holds_unrouted && !all_topics.take(message.topic)) return Verdict::unrouted;
-    return Verdict::pass;
+  [[nodiscard]] Decision decide(const Message& message) const {
+    if (shards > 1 && shard_of(message.key, message.seq, shards) != shard) return Decision::pass;
+    if (topics.take(message.topic)) return Decision::take;
+    if (holds_unrouted && !all_topics.take(message.topic)) return Decision::unrouted;
+    return Decision::pass;
   }
 };
 

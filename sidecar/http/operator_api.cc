@@ -95,7 +95,7 @@ ApiAnswer json_answer(const Json& json) {
   return answer(json_text(json));
 }
 
-ApiAnswer list_held(Admin& database, const HeldQuestion& question) {
+ApiAnswer list_held(Admin& database, const ListRequest& question) {
   auto entries = database.held(question.filter, question.after, question.rows_max + 1);
   if (!entries) return fault_answer(entries.error());
   const bool more = entries->size() > question.rows_max;
@@ -121,7 +121,7 @@ Result<Json> read_message(Admin& database, const std::optional<std::string>& id,
   return json;
 }
 
-ApiAnswer show_held(Admin& database, const HeldPlace& place, bool with_payload) {
+ApiAnswer show_held(Admin& database, const ListPlace& place, bool with_payload) {
   HeldFilter filter;
   filter.route = place.route;
   filter.seqs = {place.seq};
@@ -179,7 +179,7 @@ Outcome OperatorApi::take(const ApiRequest& request) const {
 
 Outcome OperatorApi::read(const ApiRequest& request, const Path& path) const {
   if (path.size() == 1) {
-    const auto question = read_held_question(request.query);
+    const auto question = read_list_request(request.query);
     if (!question) return api_error(400, question.error().text);
     return with_operator([question = *question](Admin& database) { return list_held(database, question); });
   }
@@ -195,7 +195,7 @@ Outcome OperatorApi::read(const ApiRequest& request, const Path& path) const {
   }
   const auto seq = parse_seq(path[2]);
   if (!seq || !is_route_name(path[1])) return api_error(400, "write /v1/held/<route>/<seq>");
-  return with_operator([place = HeldPlace{path[1], *seq}, payload = *payload](Admin& database) {
+  return with_operator([place = ListPlace{path[1], *seq}, payload = *payload](Admin& database) {
     return show_held(database, place, payload);
   });
 }
@@ -205,7 +205,7 @@ Outcome OperatorApi::change(const ApiRequest& request, const Path& path) const {
   if (!request.query.empty()) return api_error(400, "parameters are given in the body, as JSON");
   const std::string actor = "http:" + request.peer;
   if (path[0] == "held") {
-    const auto order = read_held_order(request.body);
+    const auto order = read_action_request(request.body);
     if (!order) return api_error(400, order.error().text);
     const HeldAction action = path[1] == "requeue" ? HeldAction::requeue : HeldAction::discard;
     return with_operator([action, order = *order, actor](Admin& database) {
@@ -214,7 +214,7 @@ Outcome OperatorApi::change(const ApiRequest& request, const Path& path) const {
     });
   }
   if (path.back() == "replay") {
-    const auto order = read_replay_order(request.body);
+    const auto order = read_replay_request(request.body);
     if (!order) return api_error(400, order.error().text);
     return with_operator([route = path[1], order = *order, actor](Admin& database) {
       const auto done = database.replay(route, order.from, order.dry_run, actor);

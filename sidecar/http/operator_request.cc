@@ -51,7 +51,7 @@ bool is_text(std::string_view text) {
   return is_utf8(text) && text.find('\0') == text.npos;
 }
 
-Result<void> take_parameter(HeldQuestion& question, const std::string& name, const std::string& value) {
+Result<void> take_parameter(ListRequest& question, const std::string& name, const std::string& value) {
   if (!is_text(value)) return wrong(name + ": is not UTF-8, or holds a zero byte");
   if (name == "route") {
     question.filter.route = value;
@@ -76,7 +76,7 @@ Result<void> take_parameter(HeldQuestion& question, const std::string& name, con
     const auto seq =
         colon == std::string::npos ? std::nullopt : parse_seq(std::string_view(value).substr(colon + 1));
     if (!seq) return wrong("after: allowed: route:seq, as in orders:17");
-    question.after = HeldPlace{value.substr(0, colon), *seq};
+    question.after = ListPlace{value.substr(0, colon), *seq};
   }
   return {};
 }
@@ -162,8 +162,8 @@ bool is_time(std::string_view text) {
 
 }  // namespace
 
-Result<HeldQuestion> read_held_question(const QueryParameters& query) {
-  HeldQuestion question;
+Result<ListRequest> read_list_request(const QueryParameters& query) {
+  ListRequest question;
   for (const auto& [name, value] : query) {
     if (!is_among(question_names, name))
       return wrong("unknown parameter, allowed: " + joined(question_names));
@@ -180,10 +180,10 @@ Result<bool> read_wants_payload(const QueryParameters& query) {
   return query.contains("payload") && query.find("payload")->second == "1";
 }
 
-Result<HeldOrder> read_held_order(std::string_view body) {
+Result<ActionRequest> read_action_request(std::string_view body) {
   const auto json = read_object(body, order_names);
   if (!json) return json.error();
-  HeldOrder order;
+  ActionRequest order;
   auto route = text_of(*json, "route");
   if (!route) return route.error();
   if (!*route || !is_route_name(**route)) return wrong("\"route\" is missing or no name of a route");
@@ -207,10 +207,10 @@ Result<HeldOrder> read_held_order(std::string_view body) {
   return order;
 }
 
-Result<ReplayOrder> read_replay_order(std::string_view body) {
+Result<ReplayRequest> read_replay_request(std::string_view body) {
   const auto json = read_object(body, replay_names);
   if (!json) return json.error();
-  ReplayOrder order;
+  ReplayRequest order;
   const auto dry_run = flag_of(*json, "dry_run");
   if (!dry_run) return dry_run.error();
   order.dry_run = *dry_run;

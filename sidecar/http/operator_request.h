@@ -15,28 +15,28 @@ namespace outbox {
 
 using QueryParameters = std::multimap<std::string, std::string>;
 
-struct HeldQuestion {
+struct ListRequest {
   HeldFilter filter;
-  std::optional<HeldPlace> after;
+  std::optional<ListPlace> after;
   std::size_t rows_max = 100;
 };
 
-struct HeldOrder {
+struct ActionRequest {
   HeldFilter filter;
   std::int64_t rows_max = INT64_MAX;
   bool dry_run = false;
 };
 
-struct ReplayOrder {
+struct ReplayRequest {
   MarkPlace from;
   bool dry_run = false;
 };
 
 /// Errors, of all of them: refused, says what is wrong and what is allowed.
-[[nodiscard]] Result<HeldQuestion> read_held_question(const QueryParameters& query);
+[[nodiscard]] Result<ListRequest> read_list_request(const QueryParameters& query);
 [[nodiscard]] Result<bool> read_wants_payload(const QueryParameters& query);
-[[nodiscard]] Result<HeldOrder> read_held_order(std::string_view body);
-[[nodiscard]] Result<ReplayOrder> read_replay_order(std::string_view body);
+[[nodiscard]] Result<ActionRequest> read_action_request(std::string_view body);
+[[nodiscard]] Result<ReplayRequest> read_replay_request(std::string_view body);
 /// For what takes no parameters: nothing, or an empty object.
 [[nodiscard]] Result<void> read_empty_order(std::string_view body);
 

@@ -11,7 +11,7 @@
 namespace outbox {
 namespace {
 
-constexpr auto repeat_window = std::chrono::minutes(1);
+constexpr auto repeat_interval = std::chrono::minutes(1);
 
 spdlog::level::level_enum spdlog_level(Level level) {
   switch (level) {
@@ -87,7 +87,7 @@ class Log {
 
   std::mutex mutex_;
   LogFormat format_ = LogFormat::text;
-  RepeatFilter filter_{repeat_window};
+  RepeatFilter filter_{repeat_interval};
   spdlog::logger logger_{"outboxd", std::make_shared<spdlog::sinks::stderr_sink_mt>()};
 };
 
@@ -110,7 +110,7 @@ void flush_log() {
 
 bool RepeatFilter::admit(std::string_view line, Instant now) {
   const auto found = seen_.find(line);
-  if (found != seen_.end() && now - found->second.since < window_) {
+  if (found != seen_.end() && now - found->second.since < interval_) {
     ++found->second.suppressed;
     return false;
   }
@@ -133,7 +133,7 @@ std::vector<RepeatFilter::Repeated> RepeatFilter::take_ended(Instant now) {
   std::vector<Repeated> result = std::move(forgotten_);
   forgotten_.clear();
   for (auto entry = seen_.begin(); entry != seen_.end();) {
-    if (now != Instant::max() && now - entry->second.since < window_) {
+    if (now != Instant::max() && now - entry->second.since < interval_) {
       ++entry;
       continue;
     }

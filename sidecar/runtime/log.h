@@ -50,21 +50,21 @@ enum class LogFormat { text, json };
 std::string rendered(LogFormat format, std::string_view timestamp, Level level, std::string_view event,
                      std::span<const Field> fields);
 
-/// Suppresses what was said within `window`, and counts it. Bounded: beyond `lines_max` different lines it
+/// Suppresses what was said within `interval`, and counts it. Bounded: beyond `lines_max` different lines it
 /// forgets the oldest. One thread at a time.
 class RepeatFilter {
  public:
-  explicit RepeatFilter(Duration window, std::size_t lines_max = 256)
-      : window_(window), lines_max_(lines_max) {}
+  explicit RepeatFilter(Duration interval, std::size_t lines_max = 256)
+      : interval_(interval), lines_max_(lines_max) {}
 
-  /// True: say it. False: said within the window, counted.
+  /// True: say it. False: said within the interval, counted.
   bool admit(std::string_view line, Instant now);
 
   struct Repeated {
     std::string line;
     std::int64_t times = 0;
   };
-  /// What was suppressed and whose window is over at `now`; each is told once.
+  /// What was suppressed and whose interval is over at `now`; each is told once.
   std::vector<Repeated> take_ended(Instant now);
 
  private:
@@ -73,7 +73,7 @@ class RepeatFilter {
     std::int64_t suppressed = 0;
   };
 
-  Duration window_;
+  Duration interval_;
   std::size_t lines_max_;
   std::map<std::string, Seen, std::less<>> seen_;
   std::vector<Repeated> forgotten_;

@@ -100,14 +100,14 @@ void check_pages(StoreFixture& fixture) {
   Shelf shelf(fixture);
   hold_assorted(shelf);
   std::vector<std::int64_t> seqs;
-  std::optional<HeldPlace> after;
+  std::optional<ListPlace> after;
   for (;;) {
     const auto page = fixture.admin()->held({}, after, 2);
     REQUIRE(page);
     if (page->empty()) break;
     CHECK(page->size() <= 2);
     for (const HeldEntry& entry : *page) seqs.push_back(entry.seq);
-    after = HeldPlace{page->back().route, page->back().seq};
+    after = ListPlace{page->back().route, page->back().seq};
   }
   CHECK(seqs == std::vector<std::int64_t>{1, 2, 3, 4, 5, 7});
 }
@@ -321,7 +321,7 @@ void check_replay_unsent(StoreFixture& fixture) {
   fixture.writer()->commit_rows({{.payload = "6"}, {.payload = "7"}, {.payload = "8"}});
   const auto batch = holder.store->read(holder.mark, {10, 1u << 20});
   REQUIRE(batch);
-  REQUIRE(holder.store->settle(holder.lease, {batch->window, batch->messages[0].seq}, {}));
+  REQUIRE(holder.store->settle(holder.lease, {batch->cursor, batch->messages[0].seq}, {}));
   // 7 was never sent
   REQUIRE(fixture.admin()->replay("orders", from_seq(8), false, "tester"));
   CHECK(payloads_from_here(fixture) == Payloads{"7", "8"});

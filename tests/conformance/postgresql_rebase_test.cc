@@ -122,7 +122,7 @@ TEST_CASE("PostgreSQL: a dump that is restored into another cluster loses nothin
     Holder holder = holder_of(fixture);
     const auto batch = holder.store->read(holder.mark, {10, 1u << 20});
     REQUIRE(batch);
-    REQUIRE(holder.store->settle(holder.lease, {batch->window, 3},
+    REQUIRE(holder.store->settle(holder.lease, {batch->cursor, 3},
                                  {{Shelf::hold_of(2, "k", HeldState::dead)}, {}, {}}));
   }
   const TempDir directory;

@@ -42,7 +42,7 @@ TEST_CASE("PostgreSQL: the status view tells every state, and moves with the mar
   CHECK(sql.run("SELECT attempts || last_error FROM outbox_status WHERE state = 'retrying'") == "2no");
   const auto batch = shelf.holder.store->read(shelf.holder.mark, {10, 1u << 20});
   REQUIRE(batch);
-  REQUIRE(shelf.holder.store->settle(shelf.holder.lease, {batch->window, 7}, {}));
+  REQUIRE(shelf.holder.store->settle(shelf.holder.lease, {batch->cursor, 7}, {}));
   CHECK(states(sql) == "1 sent, 2 retrying, 3 blocked, 4 scheduled, 5 dead, 6 unrouted, 7 sent, 8 pending");
   REQUIRE(shelf.holder.store->settle(shelf.holder.lease, batch->end, {{}, {}, {{2, "a"}}}));
   CHECK(states(sql) == "1 sent, 2 sent, 3 retrying, 4 scheduled, 5 dead, 6 unrouted, 7 sent, 8 sent");

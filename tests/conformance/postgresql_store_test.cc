@@ -74,7 +74,7 @@ TEST_CASE("PostgreSQL: a crash of the server ends the session, and a new one goe
   Holder holder = holder_of(fixture);
   const auto batch = holder.store->read(holder.mark, {20, 1u << 20});
   REQUIRE(batch);
-  REQUIRE(holder.store->settle(holder.lease, {batch->window, batch->messages[9].seq}, {}));
+  REQUIRE(holder.store->settle(holder.lease, {batch->cursor, batch->messages[9].seq}, {}));
 
   server.crash();
   check_session_over(holder);
@@ -219,7 +219,7 @@ TEST_CASE("PostgreSQL: a window far larger than the limit is paged, with rows of
   REQUIRE(batch);
   REQUIRE(batch->messages.size() == 10);
   CHECK(batch->messages[0].payload == "0");
-  REQUIRE(holder.store->settle(holder.lease, {batch->window, batch->messages[4].seq}, {}));
+  REQUIRE(holder.store->settle(holder.lease, {batch->cursor, batch->messages[4].seq}, {}));
   holder = holder_of(fixture);
   const auto rest = read_all(holder, {100, 1u << 20});
   CHECK(rest.size() == 995);

@@ -179,10 +179,10 @@ void check_settle(StoreFixture& fixture) {
   REQUIRE(batch);
   REQUIRE(batch->messages.size() == 10);
   CHECK(fixture.admin()->backlog("orders")->pending == 10);
-  REQUIRE(holder.store->settle(holder.lease, {batch->window, batch->messages[3].seq}, {}));
+  REQUIRE(holder.store->settle(holder.lease, {batch->cursor, batch->messages[3].seq}, {}));
   CHECK(fixture.admin()->backlog("orders")->pending == 6);
   holder = holder_of(fixture, "relay-1");
-  CHECK(holder.mark == Mark{batch->window, batch->messages[3].seq});
+  CHECK(holder.mark == Mark{batch->cursor, batch->messages[3].seq});
   writer->commit_rows(numbered(10, 12));
   CHECK(fixture.admin()->backlog("orders")->pending == 8);
   CHECK(read_all(holder) == numbers(4, 12));

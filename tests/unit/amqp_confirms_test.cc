@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "adapters/brokers/amqp/amqp_errors.h"
-#include "adapters/brokers/amqp/confirm_window.h"
+#include "adapters/brokers/amqp/unconfirmed.h"
 #include "tests/support/rows.h"
 
 namespace outbox::test {
@@ -16,13 +16,13 @@ class Window {
   explicit Window(int count) {
     for (int i = 1; i <= count; ++i) {
       rows.add();
-      window.push(static_cast<Ticket>(i), &rows.message(i), 0, 1);
+      unconfirmed.push(static_cast<Ticket>(i), &rows.message(i), 0, 1);
     }
   }
   /// The tickets that it settled; empty also when it knows no such tag.
-  std::vector<Ticket> settle(std::uint64_t tag, bool multiple) {
+  std::vector<Ticket> answer(std::uint64_t tag, bool multiple) {
     std::vector<Ticket> settled;
-    is_known = window.settle(tag, multiple, [&](const ConfirmWindow::Entry& entry) {
+    is_known = unconfirmed.answer(tag, multiple, [&](const Unconfirmed::Entry& entry) {
       settled.push_back(entry.ticket);
       if (entry.is_returned) returned.push_back(entry.ticket);
     });
@@ -30,7 +30,7 @@ class Window {
   }
 
   Rows rows;
-  ConfirmWindow window;
+  Unconfirmed unconfirmed;
   bool is_known = false;
   std::vector<Ticket> returned;
 };
@@ -39,52 +39,52 @@ using Tickets = std::vector<Ticket>;
 
 TEST_CASE("confirms: one of many settles all before it that were not settled yet") {
   Window messages(6);
-  CHECK(messages.settle(3, false) == Tickets{3});
-  CHECK(messages.settle(5, true) == Tickets{1, 2, 4, 5});
-  CHECK(messages.window.open() == 1);
-  CHECK(messages.window.oldest().ticket == 6);
-  CHECK(messages.settle(6, true) == Tickets{6});
-  CHECK(messages.window.empty());
+  CHECK(messages.answer(3, false) == Tickets{3});
+  CHECK(messages.answer(5, true) == Tickets{1, 2, 4, 5});
+  CHECK(messages.unconfirmed.open() == 1);
+  CHECK(messages.unconfirmed.oldest().ticket == 6);
+  CHECK(messages.answer(6, true) == Tickets{6});
+  CHECK(messages.unconfirmed.empty());
 }
 
 TEST_CASE("confirms: in any order each settles its own message") {
   Window messages(3);
-  CHECK(messages.settle(2, false) == Tickets{2});
-  CHECK(messages.window.oldest().ticket == 1);
-  CHECK(messages.settle(1, false) == Tickets{1});
-  CHECK(messages.window.oldest().ticket == 3);
+  CHECK(messages.answer(2, false) == Tickets{2});
+  CHECK(messages.unconfirmed.oldest().ticket == 1);
+  CHECK(messages.answer(1, false) == Tickets{1});
+  CHECK(messages.unconfirmed.oldest().ticket == 3);
 }
 
 TEST_CASE("confirms: a tag that nobody waits for is known as such") {
   Window messages(2);
-  CHECK(messages.settle(1, false) == Tickets{1});
+  CHECK(messages.answer(1, false) == Tickets{1});
   for (const std::uint64_t tag : {0, 1, 3}) {
-    CHECK(messages.settle(tag, true).empty());
+    CHECK(messages.answer(tag, true).empty());
     CHECK(!messages.is_known);
   }
-  CHECK(messages.settle(2, true) == Tickets{2});
+  CHECK(messages.answer(2, true) == Tickets{2});
 }
 
 TEST_CASE("confirms: a returned message is the first with its id and topic that is not returned yet") {
   Window messages(3);
   messages.rows.message(2).id = messages.rows.message(1).id;
   const std::string id(messages.rows.message(1).id_text());
-  CHECK(messages.window.mark_returned(id, "order.placed"));
-  CHECK(messages.window.mark_returned(id, "order.placed"));
-  CHECK(!messages.window.mark_returned(id, "order.placed"));
-  CHECK(!messages.window.mark_returned(uuid_of(3), "another.topic"));
-  messages.settle(3, true);
+  CHECK(messages.unconfirmed.mark_returned(id, "order.placed"));
+  CHECK(messages.unconfirmed.mark_returned(id, "order.placed"));
+  CHECK(!messages.unconfirmed.mark_returned(id, "order.placed"));
+  CHECK(!messages.unconfirmed.mark_returned(uuid_of(3), "another.topic"));
+  messages.answer(3, true);
   CHECK(messages.returned == Tickets{1, 2});
 }
 
 TEST_CASE("confirms: what is given up is what has no answer, and tags begin anew") {
   Window messages(3);
-  messages.settle(2, false);
+  messages.answer(2, false);
   Tickets given_up;
-  messages.window.give_up([&](const ConfirmWindow::Entry& entry) { given_up.push_back(entry.ticket); });
+  messages.unconfirmed.give_up([&](const Unconfirmed::Entry& entry) { given_up.push_back(entry.ticket); });
   CHECK(given_up == Tickets{1, 3});
-  messages.window.push(9, &messages.rows.message(1), 0, 1);
-  CHECK(messages.settle(1, false) == Tickets{9});
+  messages.unconfirmed.push(9, &messages.rows.message(1), 0, 1);
+  CHECK(messages.answer(1, false) == Tickets{9});
 }
 
 TEST_CASE("codes: of a message, too large is rejected, no exchange and no right are misconfigured") {

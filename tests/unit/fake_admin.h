@@ -55,7 +55,7 @@ class FakeAdmin : public Admin {
     return {};
   }
 
-  Result<std::vector<HeldEntry>> held(const HeldFilter& filter, const std::optional<HeldPlace>& after,
+  Result<std::vector<HeldEntry>> held(const HeldFilter& filter, const std::optional<ListPlace>& after,
                                       std::size_t rows_max) override {
     const auto lock = begin();
     if (rows_.error) return *rows_.error;

@@ -1,6 +1,6 @@
 // The arrows of sidecar/README.md, checked against every #include of the sources: base depends on nothing,
-// core on base; runtime, config, http and adapters on both; no adapter on another; nothing but the command line
-// on demo and bench; each library in the one layer that hides it.
+// core on base; runtime, config, http and adapters on both; no adapter on another; nothing but the command
+// line on demo and bench; each library in the one layer that hides it.
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
@@ -35,7 +35,8 @@ const std::vector<Layer>& layers() {
       {"sidecar/config", {"sidecar/base", "sidecar/core"}},
       {"sidecar/http", {"sidecar/base", "sidecar/core"}},
       {"sidecar/assembly",
-       {"sidecar/base", "sidecar/core", "sidecar/config", "sidecar/runtime", "sidecar/http", "adapters/common"}},
+       {"sidecar/base", "sidecar/core", "sidecar/config", "sidecar/runtime", "sidecar/http",
+        "adapters/common"}},
       {"sidecar/bench",
        {"sidecar/base", "sidecar/core", "sidecar/config", "sidecar/runtime", "sidecar/assembly",
         "adapters/common"}},
@@ -65,7 +66,8 @@ struct Library {
 
 const fs::path project = OUTBOX_SOURCE_DIR;
 
-// The library of each broker in the list: "libmosquitto" has mosquitto.h, "librdkafka" has librdkafka/rdkafka.h.
+// The library of each broker in the list: "libmosquitto" has mosquitto.h, "librdkafka" has
+// librdkafka/rdkafka.h.
 void add_libraries_of_brokers(std::vector<Library>& all) {
   const std::regex line("([a-z]\\w*) +(?:lib)?(\\w+).*");
   std::ifstream list(project / "adapters/brokers/brokers.list");
@@ -253,9 +255,9 @@ TEST_CASE("an include against the arrows is found") {
   CHECK(is_fault("sidecar/http/listener.cc", "#include \"runtime/log.h\""));
   CHECK(is_fault("sidecar/config/load.cc", "#include \"http/listener.h\""));
   CHECK(is_fault("sidecar/assembly/assemble.cc", "#include \"bench/bench.h\""));
-  CHECK(is_fault("sidecar/assembly/run_relay.cc", "#include \"cli/command.h\""));
+  CHECK(is_fault("sidecar/assembly/run_relay.cc", "#include \"cli/subcommand.h\""));
   CHECK(is_fault("sidecar/runtime/lane.cc", "#include \"demo/demo.h\""));
-  CHECK(is_fault("sidecar/bench/drain.cc", "#include \"cli/command.h\""));
+  CHECK(is_fault("sidecar/bench/drain.cc", "#include \"cli/subcommand.h\""));
   CHECK(is_fault("sidecar/demo/demo.cc", "#include \"bench/bench.h\""));
   CHECK(is_fault("adapters/stores/sqlite/sqlite_store.cc", "#include \"demo/database.h\""));
   CHECK(is_fault("adapters/stores/sqlite/sqlite_store.cc",
@@ -267,7 +269,7 @@ TEST_CASE("an include against the arrows is found") {
   CHECK(is_fault("adapters/brokers/file/file_broker.cc", "#include <hiredis/hiredis.h>"));
   CHECK(is_fault("adapters/brokers/file/file_broker.cc", "#include <librdkafka/rdkafka.h>"));
   CHECK(is_fault("sidecar/cli/demo.cc", "#include <libpq-fe.h>"));
-  CHECK(is_fault("sidecar/cli/command.h", "#include <CLI/CLI.hpp>"));
+  CHECK(is_fault("sidecar/cli/subcommand.h", "#include <CLI/CLI.hpp>"));
 }
 
 TEST_CASE("an include along the arrows is allowed") {

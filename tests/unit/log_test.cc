@@ -50,7 +50,7 @@ TEST_CASE("a text value with blanks, quotes or nothing in it is quoted") {
   CHECK(line(LogFormat::text, "x", {{"v", "a=b"}}).ends_with("v=\"a=b\""));
 }
 
-TEST_CASE("a repeated line is counted within its window and said again after it") {
+TEST_CASE("a repeated line is counted within its interval and said again after it") {
   RepeatFilter filter(10s);
   const Instant start{};
   CHECK(filter.admit("down", start));
@@ -67,7 +67,7 @@ TEST_CASE("a repeated line is counted within its window and said again after it"
   CHECK(filter.admit("down", start + 11s));
 }
 
-TEST_CASE("a line that comes back after its window tells how often it was suppressed") {
+TEST_CASE("a line that comes back after its interval tells how often it was suppressed") {
   RepeatFilter filter(10s);
   const Instant start{};
   CHECK(filter.admit("down", start));

@@ -103,7 +103,7 @@ RelayDriver& RelayDriver::granted(std::int64_t saved_mark, bool paused, HeldKeys
   answered(acquiring_);
   AcquireAnswer answer{failure(Fault::unavailable)};
   answer.result =
-      Acquired(Granted{{options_.route, options_.filter.shard, ++epoch_}, {"window", saved_mark}, paused});
+      Acquired(Granted{{options_.route, options_.filter.shard, ++epoch_}, {"place", saved_mark}, paused});
   step(std::move(answer));
   CHECK_FALSE(commands_.read);
   const bool connects = commands_.connect;
@@ -150,14 +150,14 @@ RelayDriver& RelayDriver::reads(const std::vector<Wanted>& wanted, bool more) {
   answered(reading_);
   auto memory = std::make_shared<Memory>();
   Batch batch;
-  batch.window = "window";
+  batch.cursor = "place";
   for (const Wanted& each : wanted) {
     batch.messages.push_back(
         memory->message(++read_from_, {.topic = each.topic, .key = each.key}, each.due_in, each.defect));
     batch.bytes += batch.messages.back().bytes();
   }
   batch.memory = memory;
-  batch.end = {"window", read_from_};
+  batch.end = {"place", read_from_};
   batch.more = more;
   return step(ReadAnswer{std::move(batch)});
 }

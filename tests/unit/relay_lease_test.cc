@@ -22,7 +22,7 @@ TEST_CASE("nothing is done before the lease is held") {
 TEST_CASE("the first read begins at the saved mark") {
   RelayDriver relay;
   REQUIRE(relay.granted(41).commands().read);
-  CHECK(relay.commands().read->after == Mark{"window", 41});
+  CHECK(relay.commands().read->after == Mark{"place", 41});
 }
 
 TEST_CASE("each read begins where the last one ended") {

@@ -34,7 +34,7 @@ void AmqpBroker::take(std::span<const Submission> messages) {
     if (std::string fault = encoder_.append(connection_.output(), *submission.message); !fault.empty())
       deliver(submission.ticket, Verdict::rejected, std::move(fault));
     else
-      window_.push(submission.ticket, submission.message, begin, connection_.appended_bytes());
+      unconfirmed_.push(submission.ticket, submission.message, begin, connection_.appended_bytes());
   }
   flush();
 }
@@ -119,12 +119,12 @@ void AmqpBroker::take_opened(const amqp_method_t& method) {
 
 void AmqpBroker::take_confirm(std::uint64_t tag, bool multiple, bool is_taken) {
   const bool is_known =
-      window_.settle(tag, multiple, [&](const ConfirmWindow::Entry& entry) { settle(entry, is_taken); });
+      unconfirmed_.answer(tag, multiple, [&](const Unconfirmed::Entry& entry) { answer(entry, is_taken); });
   if (!is_known) fail_here(Session::State::down, "a confirm came for a message that nobody had published");
 }
 
 void AmqpBroker::take_returned(const amqp_basic_properties_t& properties) {
-  if (!window_.mark_returned(text_of(properties.message_id), returned_topic_))
+  if (!unconfirmed_.mark_returned(text_of(properties.message_id), returned_topic_))
     fail_here(Session::State::down, "a message was returned that nobody had published");
 }
 
@@ -139,15 +139,15 @@ void AmqpBroker::take_channel_close(const amqp_channel_close_t& close) {
     return fail({fault_of_close(close.reply_code, text), endpoint() + ": channel refused: " + shown + fix});
   }
   const bool is_publish = close.class_id == AMQP_BASIC_CLASS;
-  if (is_publish && window_.open() == 1 && connection_.sent_bytes() > window_.oldest().begin) {
-    window_.give_up([&](const ConfirmWindow::Entry& entry) {
+  if (is_publish && unconfirmed_.open() == 1 && connection_.sent_bytes() > unconfirmed_.oldest().begin) {
+    unconfirmed_.give_up([&](const Unconfirmed::Entry& entry) {
       deliver(entry.ticket, verdict_of_close(close.reply_code), about(*entry.message) + shown);
     });
   }
   fail_here(Session::State::down, "the server closed the channel: " + shown);
 }
 
-void AmqpBroker::settle(const ConfirmWindow::Entry& entry, bool is_taken) {
+void AmqpBroker::answer(const Unconfirmed::Entry& entry, bool is_taken) {
   if (is_taken && !entry.is_returned) return deliver(entry.ticket, Verdict::accepted);
   const bool has_exchange = !settings_.exchange.empty();
   const std::string unroutable = has_exchange ? "no queue is bound to exchange '" +
@@ -167,9 +167,9 @@ Instant AmqpBroker::tick_at() const {
 void AmqpBroker::tick() {
   if (!is_up() || has_failed()) return;
   if (!connection_.beat(now())) return fail(connection_.error());
-  if (window_.empty()) return;
-  const std::uint64_t sent = connection_.sent_bytes(), begin = window_.oldest().begin;
-  const bool is_leaving = sent < window_.oldest().end && sent != sent_before_;
+  if (unconfirmed_.empty()) return;
+  const std::uint64_t sent = connection_.sent_bytes(), begin = unconfirmed_.oldest().begin;
+  const bool is_leaving = sent < unconfirmed_.oldest().end && sent != sent_before_;
   if (begin != oldest_begin_ || is_leaving) alive();
   oldest_begin_ = begin;
   sent_before_ = sent;
@@ -189,7 +189,7 @@ void AmqpBroker::end(const std::string& reason) {
   // A server that has said it takes nothing now does not leave its silence to be understood: nobody is to
   // blame.
   const Verdict silence = connection_.blocked().empty() ? Verdict::in_doubt : Verdict::unavailable;
-  window_.give_up([&](const ConfirmWindow::Entry& entry) {
+  unconfirmed_.give_up([&](const Unconfirmed::Entry& entry) {
     give_up(entry.ticket, entry.begin < connection_.sent_bytes(), reason, silence);
   });
   connection_.close();

@@ -10,8 +10,8 @@
 
 #include "adapters/brokers/amqp/amqp_connection.h"
 #include "adapters/brokers/amqp/amqp_settings.h"
-#include "adapters/brokers/amqp/confirm_window.h"
 #include "adapters/brokers/amqp/publish_encoder.h"
+#include "adapters/brokers/amqp/unconfirmed.h"
 #include "adapters/common/server_broker.h"
 
 namespace outbox {
@@ -28,7 +28,7 @@ class AmqpBroker final : public ServerBroker {
   void step(Duration wait) override;
   [[nodiscard]] Instant tick_at() const override;
   void tick() override;
-  [[nodiscard]] bool awaits_answers() const override { return !window_.empty(); }
+  [[nodiscard]] bool awaits_answers() const override { return !unconfirmed_.empty(); }
   void end(const std::string& reason) override;
   [[nodiscard]] std::string endpoint() const override { return connection_.endpoint(); }
   void overdue() override;
@@ -43,7 +43,7 @@ class AmqpBroker final : public ServerBroker {
   void take_confirm(std::uint64_t tag, bool multiple, bool is_taken);
   void take_returned(const amqp_basic_properties_t& properties);
   void take_channel_close(const amqp_channel_close_t& close);
-  void settle(const ConfirmWindow::Entry& entry, bool is_taken);
+  void answer(const Unconfirmed::Entry& entry, bool is_taken);
   void fail_here(Session::State state, std::string_view what);
 
   const AmqpSettings settings_;
@@ -51,7 +51,7 @@ class AmqpBroker final : public ServerBroker {
   AmqpConnection connection_;
   bool is_opening_ =
       false;  ///< connected; the channel, its confirms and the look at the exchange are under way
-  ConfirmWindow window_;
+  Unconfirmed unconfirmed_;
   std::uint64_t oldest_begin_ = 0, sent_before_ = 0;  ///< as they were when progress was seen
   std::string returned_topic_;                        ///< of the basic.return whose properties come next
 };

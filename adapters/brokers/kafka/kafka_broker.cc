@@ -61,10 +61,10 @@ void KafkaBroker::begin() {
 
 void KafkaBroker::take(std::span<const Submission> messages) {
   take_events();  // a failure that is known already must not be overtaken
-  for (const Submission& submission : messages) hand_over(submission);
+  for (const Submission& submission : messages) produce(submission);
 }
 
-void KafkaBroker::hand_over(const Submission& submission) {
+void KafkaBroker::produce(const Submission& submission) {
   const Message& message = *submission.message;
   if (ending()) return refuse(submission, Verdict::unavailable, ending()->reason + " (not sent)");
   if (is_behind_refused(message))
@@ -84,17 +84,17 @@ void KafkaBroker::hand_over(const Submission& submission) {
 /// What goes to one partition that knows the producer keeps its order, failures included. Elsewhere a later
 /// message of the key could be accepted although the earlier one fails.
 bool KafkaBroker::has_to_wait(const Message& message, KafkaTopic& topic, std::size_t lane) {
-  const KeyLane& others = lanes_.at(lane);
+  const KeySlot& others = lanes_.at(lane);
   if (others.waiting > 0) return true;
   return others.in_flight > 0 && (others.place != &topic || !topic.knows_producer(*message.key, alive_at()));
 }
 
-void KafkaBroker::hand_over_waiting() {
+void KafkaBroker::produce_waiting() {
   may_release_ = false;
   std::deque<Submission> waiting = std::exchange(waiting_, {});
   for (const Submission& submission : waiting)
     lanes_.at(lanes_.index_of(*submission.message->key)).waiting = 0;
-  for (const Submission& submission : waiting) hand_over(submission);
+  for (const Submission& submission : waiting) produce(submission);
 }
 
 void KafkaBroker::produce(const Submission& submission, KafkaTopic& topic, std::size_t lane) {
@@ -163,7 +163,7 @@ void KafkaBroker::take_events() {
     }
   });
   if (is_connecting() && !ending() && client_->knows_cluster()) come_up();
-  if (may_release_) hand_over_waiting();
+  if (may_release_) produce_waiting();
 }
 
 void KafkaBroker::take_report(const rd_kafka_message_t& report) {

@@ -17,7 +17,7 @@
 #include "adapters/brokers/kafka/kafka_record.h"
 #include "adapters/brokers/kafka/kafka_settings.h"
 #include "adapters/brokers/kafka/kafka_topic.h"
-#include "adapters/brokers/kafka/key_lanes.h"
+#include "adapters/brokers/kafka/key_slots.h"
 #include "adapters/common/server_broker.h"
 
 namespace outbox {
@@ -52,8 +52,8 @@ class KafkaBroker final : public ServerBroker {
   [[nodiscard]] std::optional<Instant> deadline() const override;
   void overdue() override;
 
-  void hand_over(const Submission& submission);
-  void hand_over_waiting();
+  void produce(const Submission& submission);
+  void produce_waiting();
   bool has_to_wait(const Message& message, KafkaTopic& topic, std::size_t lane);
   void produce(const Submission& submission, KafkaTopic& topic, std::size_t lane);
   KafkaTopic& topic_of(std::string_view name);
@@ -80,7 +80,7 @@ class KafkaBroker final : public ServerBroker {
   std::vector<InFlight> slots_;
   std::vector<std::size_t> free_slots_;
   std::size_t in_flight_ = 0;
-  KeyLanes lanes_;
+  KeySlots lanes_;
   std::deque<Submission> waiting_;  ///< behind messages of their key; not with librdkafka yet
   bool may_release_ = false;        ///< what some of them wait for has been answered
   std::string last_error_;          ///< what librdkafka said of a connection last

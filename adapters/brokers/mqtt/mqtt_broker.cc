@@ -13,7 +13,7 @@ namespace {
 /// The library walks through all that it has in flight for every message and every answer: to mosquitto on
 /// the same host 100 gave 76,000 messages/s, 250 88,000, 400 80,000, 1000 60,000. What waits beyond has not
 /// left the process.
-constexpr std::size_t window_max = 250;
+constexpr std::size_t in_flight_max = 250;
 
 constexpr Duration keep_alive_interval = std::chrono::seconds(1);
 
@@ -32,7 +32,7 @@ void MqttBroker::take(std::span<const Submission> messages) {
 
 void MqttBroker::advance() {
   if (!is_connecting() || !reaches(connection_)) return;
-  window_ = std::min(connection_.greeting().receive_max, window_max);
+  in_flight_max_ = std::min(connection_.greeting().receive_max, in_flight_max);
   kept_alive_ = now();
   come_up();
 }
@@ -58,7 +58,7 @@ void MqttBroker::tick() {
 
 /// Hands over no more than the socket takes: what the library has counts as sent.
 void MqttBroker::publish_waiting() {
-  while (!waiting_.empty() && in_flight_.size() < window_ && !connection_.is_writing()) {
+  while (!waiting_.empty() && in_flight_.size() < in_flight_max_ && !connection_.is_writing()) {
     const Submission submission = waiting_.front();
     waiting_.pop_front();
     if (!publish(submission)) return lose_connection();
@@ -92,13 +92,13 @@ void MqttBroker::take_acknowledgements() {
     alive();
     const auto found = std::ranges::find(in_flight_, answer.id, &InFlight::id);  // mostly the first
     if (found == in_flight_.end()) continue;
-    settle(*found, answer);
+    conclude(*found, answer);
     in_flight_.erase(found);
   }
   connection_.acknowledgements().clear();
 }
 
-void MqttBroker::settle(const InFlight& message, const MqttAcknowledgement& answer) {
+void MqttBroker::conclude(const InFlight& message, const MqttAcknowledgement& answer) {
   if (answer.reason == mqtt_no_subscribers && !settings_.accepts_no_subscribers)
     return deliver(
         message.ticket, Verdict::rejected,
@@ -117,7 +117,7 @@ void MqttBroker::lose_connection() {
   const int reason = connection_.end_reason();
   // The server's last word is about a message, and there is only one that it can be about.
   if (in_flight_.size() == 1 && mqtt_blames_message(reason)) {
-    settle(in_flight_.front(), {in_flight_.front().id, reason, {}});
+    conclude(in_flight_.front(), {in_flight_.front().id, reason, {}});
     in_flight_.clear();
   }
   fail(Session::State::down, connection_.error().text);

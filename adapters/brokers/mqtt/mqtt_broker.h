@@ -40,13 +40,13 @@ class MqttBroker final : public ServerBroker {
   void publish_waiting();
   bool publish(const Submission& submission);
   void take_acknowledgements();
-  void settle(const InFlight& message, const MqttAcknowledgement& answer);
+  void conclude(const InFlight& message, const MqttAcknowledgement& answer);
   void lose_connection();
 
   const MqttSettings settings_;
   MqttEncoder encoder_;
   MqttConnection connection_;
-  std::size_t window_ = 1;  ///< messages that the library may have
+  std::size_t in_flight_max_ = 1;  ///< messages that the library may have
   Instant kept_alive_{};
   std::deque<Submission> waiting_;  ///< submitted, not yet handed to the library
   std::deque<InFlight> in_flight_;

@@ -104,11 +104,11 @@ bool NatsBroker::hand_to_library(std::size_t index) {
     const natsStatus status = connection_->publish(made.get());
     if (status == NATS_CONNECTION_CLOSED) return false;
     if (status == NATS_MAX_PAYLOAD)
-      settle(message, Verdict::rejected,
+      answer(message, Verdict::rejected,
              "payload and headers have more bytes than the server's max_payload of " +
                  std::to_string(connection_->payload_max()));
     else if (status != NATS_OK)
-      settle(message, Verdict::retry, natsStatus_GetText(status));
+      answer(message, Verdict::retry, natsStatus_GetText(status));
   }
   ++handed_;
   return true;
@@ -135,7 +135,7 @@ void NatsBroker::take_greeting() {
 void NatsBroker::take_answer(std::uint64_t number, Verdict verdict, const std::string& text) {
   if (number == 0) return take_greeting();
   const std::uint64_t index = number - first_number_;
-  if (number >= first_number_ && index < in_flight_.size()) settle(in_flight_[index], verdict, text);
+  if (number >= first_number_ && index < in_flight_.size()) answer(in_flight_[index], verdict, text);
 }
 
 void NatsBroker::take_error(const std::string& error) {
@@ -150,11 +150,11 @@ void NatsBroker::take_error(const std::string& error) {
   for (InFlight& message : in_flight_) {
     const std::string_view topic = message.message->topic;
     if (denial->is_cut ? topic.starts_with(denial->subject) : topic == denial->subject)
-      settle(message, Verdict::misconfigured, "the user may not publish to it: " + printable(error, 120));
+      answer(message, Verdict::misconfigured, "the user may not publish to it: " + printable(error, 120));
   }
 }
 
-void NatsBroker::settle(InFlight& message, Verdict verdict, const std::string& reason) {
+void NatsBroker::answer(InFlight& message, Verdict verdict, const std::string& reason) {
   if (std::exchange(message.is_done, true)) return;
   deliver(message.ticket, verdict, verdict == Verdict::accepted ? "" : about(*message.message) + reason);
 }

@@ -49,7 +49,7 @@ class NatsBroker final : public ServerBroker {
   void take_mail();
   void take_answer(std::uint64_t number, Verdict verdict, const std::string& text);
   void take_error(const std::string& error);
-  void settle(InFlight& message, Verdict verdict, const std::string& reason);
+  void answer(InFlight& message, Verdict verdict, const std::string& reason);
   void drop_done();
   void take_greeting();
 

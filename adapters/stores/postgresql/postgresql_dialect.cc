@@ -12,7 +12,7 @@ struct Fragment {
   std::string_view text;  ///< %1 to %3: its arguments, %*: all of them
 };
 
-// A mark's window is "<seen>" or "<seen>|<upto>": reader.h. By the key's hash, because a key may be longer
+// A mark's cursor is "<seen>" or "<seen>|<upto>": reader.h. By the key's hash, because a key may be longer
 // than an index takes.
 constexpr Fragment fragments[] = {
     {"now", "now()"},

@@ -69,7 +69,7 @@ Error of_other_cluster(const PostgresqlSession& session, Fault fault, const char
 
 /// Snapshots of one server are ordered: none of two sees what the other does not, both ways.
 auto order_of(const sql::Position& position) {
-  const std::string seen = Window::of(position.mark.window).seen;
+  const std::string seen = SnapshotRange::of(position.mark.cursor).seen;
   std::uint64_t xmin = 0, xmax = 0;
   const char* end = seen.data() + seen.size();
   const auto first = std::from_chars(seen.data(), end, xmin);
@@ -91,7 +91,7 @@ Result<sql::Position> PostgresqlLog::beginning(Start start) {
   sql::Position position{{snapshot_of_nothing, 0}, system_identifier_};
   if (start == Start::oldest) return position;
   auto done = session_->run("acquire", {&current_snapshot, {}}, [&](const sql::Row& row) {
-    position.mark.window = row.string(0);
+    position.mark.cursor = row.string(0);
     return false;
   });
   if (!done) return done.error();
@@ -108,8 +108,8 @@ sql::Position PostgresqlLog::earliest(const std::vector<sql::Position>& position
   const sql::Position& first =
       *std::ranges::min_element(positions, {}, [](const sql::Position& one) { return order_of(one); });
   if (std::ranges::all_of(positions, [&](const sql::Position& one) { return one == first; })) return first;
-  // Where they differ, a window that is half settled is begun anew: repeats at most that window.
-  return {{Window::of(first.mark.window).seen, 0}, first.stamp};
+  // Where they differ, a range that is half settled is begun anew: repeats at most that range.
+  return {{SnapshotRange::of(first.mark.cursor).seen, 0}, first.stamp};
 }
 
 std::string_view PostgresqlLog::held_but_unread() const {
@@ -121,7 +121,7 @@ std::string_view PostgresqlLog::held_but_unread() const {
 Result<sql::Position> PostgresqlLog::before(std::int64_t seq) {
   auto snapshot = now();
   if (!snapshot) return snapshot.error();
-  return sql::Position{{Window{snapshot_of_nothing, snapshot->mark.window}.text(), seq - 1},
+  return sql::Position{{SnapshotRange{snapshot_of_nothing, snapshot->mark.cursor}.text(), seq - 1},
                        system_identifier_};
 }
 
@@ -137,7 +137,8 @@ Result<sql::ReplayPlace> PostgresqlLog::replay_place(const std::string& route, s
     return false;
   });
   if (!done) return done.error();
-  place.position = {{Window{snapshot_of_nothing, snapshot}.text(), place.first - 1}, system_identifier_};
+  place.position = {{SnapshotRange{snapshot_of_nothing, snapshot}.text(), place.first - 1},
+                    system_identifier_};
   return place;
 }
 

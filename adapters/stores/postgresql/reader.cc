@@ -9,11 +9,11 @@
 namespace outbox::postgresql {
 namespace {
 
-// A window with more rows than this many times the limit is not sorted on the way in but paged by the primary
+// A range with more rows than this many times the limit is not sorted on the way in but paged by the primary
 // key.
 constexpr std::size_t sort_pages_max = 8;
 
-// Where such a window begins is found by asking all its rows, unless they are more than these: then it is
+// Where such a range begins is found by asking all its rows, unless they are more than these: then it is
 // paged from the start of the table, which is bounded by what is retained and not by what has piled up.
 constexpr const char* lowest_rows_max = "10000000";
 
@@ -55,7 +55,7 @@ std::string any_statement(const std::string& table) {
 
 }  // namespace
 
-Window Window::of(const std::string& text) {
+SnapshotRange SnapshotRange::of(const std::string& text) {
   const auto bar = text.find('|');
   if (bar == std::string::npos) return {text, {}};
   return {text.substr(0, bar), text.substr(bar + 1)};
@@ -78,21 +78,21 @@ Result<Reader> Reader::prepare(Connection& connection, const Tables& tables) {
 
 Result<Batch> Reader::read(const Mark& after, const ReadLimit& limit) {
   caught_up_.clear();
-  Window window = Window::of(after.window);
+  SnapshotRange range = SnapshotRange::of(after.cursor);
   std::int64_t seq = after.seq;
-  if (window.upto.empty() && window.seen == snapshot_of_nothing) {
+  if (range.upto.empty() && range.seen == snapshot_of_nothing) {
     // Everything there is: no need to look how much that is before the first row goes out.
     auto now = one_text("read", "outbox_snapshot", {});
     if (!now) return now.error();
-    window.upto = *now;
+    range.upto = *now;
     seq = 0;
   }
-  if (!window.upto.empty()) {
-    auto batch = page(window, seq, limit);
+  if (!range.upto.empty()) {
+    auto batch = page(range, seq, limit);
     if (!batch || !batch->messages.empty()) return batch;
-    window = {window.upto, {}};  // nothing was left of that window: the next one
+    range = {range.upto, {}};  // nothing was left of that range: the next one
   }
-  return open(window, limit);
+  return open(range, limit);
 }
 
 Result<bool> Reader::any_since(const std::string& snapshot) {
@@ -101,12 +101,12 @@ Result<bool> Reader::any_since(const std::string& snapshot) {
   return rows->boolean(0, 0);
 }
 
-Result<Batch> Reader::open(const Window& window, const ReadLimit& limit) {
+Result<Batch> Reader::open(const SnapshotRange& range, const ReadLimit& limit) {
   const std::size_t wanted = rows_for(limit);
   const std::string fetched = std::to_string(wanted + 1),
                     sorted = std::to_string(wanted * sort_pages_max + 1);
   if (auto begun =
-          connection_->start("read", "outbox_open", {window.seen.c_str(), fetched.c_str(), sorted.c_str()});
+          connection_->start("read", "outbox_open", {range.seen.c_str(), fetched.c_str(), sorted.c_str()});
       !begun)
     return begun.error();
 
@@ -129,15 +129,15 @@ Result<Batch> Reader::open(const Window& window, const ReadLimit& limit) {
     }
     builder.add(decode_row(row->get(), lead.clock));
   }
-  const Window opened{window.seen, lead.snapshot};
+  const SnapshotRange opened{range.seen, lead.snapshot};
   if (builder.size() == 0 && static_cast<std::size_t>(lead.rows) > wanted * sort_pages_max) {
-    auto lowest = one_text("read", "outbox_lowest", {window.seen.c_str(), lowest_rows_max});
+    auto lowest = one_text("read", "outbox_lowest", {range.seen.c_str(), lowest_rows_max});
     if (!lowest) return lowest.error();
     return page(opened, std::stoll(*lowest) - 1, limit);
   }
   const std::int64_t last_seq = builder.last_seq();
   Batch batch = builder.take();
-  batch.window = opened.text();
+  batch.cursor = opened.text();
   batch.more = more;
   batch.end = more ? Mark{opened.text(), last_seq} : Mark{opened.upto, 0};
   if (!more) caught_up_ = opened.upto;
@@ -145,11 +145,11 @@ Result<Batch> Reader::open(const Window& window, const ReadLimit& limit) {
   return batch;
 }
 
-Result<Batch> Reader::page(const Window& window, std::int64_t after, const ReadLimit& limit) {
+Result<Batch> Reader::page(const SnapshotRange& range, std::int64_t after, const ReadLimit& limit) {
   const std::size_t wanted = rows_for(limit);
   const std::string from = std::to_string(after), fetched = std::to_string(wanted);
   if (auto begun = connection_->start(
-          "read", "outbox_page", {window.seen.c_str(), window.upto.c_str(), from.c_str(), fetched.c_str()});
+          "read", "outbox_page", {range.seen.c_str(), range.upto.c_str(), from.c_str(), fetched.c_str()});
       !begun)
     return begun.error();
 
@@ -176,9 +176,9 @@ Result<Batch> Reader::page(const Window& window, std::int64_t after, const ReadL
   }
   const std::int64_t last_seq = builder.last_seq();
   Batch batch = builder.take();
-  batch.window = window.text();
-  batch.more = true;  // in this window or in the next, which nobody has looked at yet
-  batch.end = ended ? Mark{window.upto, 0} : Mark{window.text(), last_seq};
+  batch.cursor = range.text();
+  batch.more = true;  // in this range or in the next, which nobody has looked at yet
+  batch.end = ended ? Mark{range.upto, 0} : Mark{range.text(), last_seq};
   learn(batch);
   return batch;
 }

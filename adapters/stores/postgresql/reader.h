@@ -1,10 +1,10 @@
-// Reads the outbox as a log, window by window. Owned by the store's thread.
+// Reads the outbox as a log, range by range. Owned by the store's thread.
 //
-// A window is the rows that are visible in one snapshot, `upto`, and were not in an earlier one, `seen`. All
-// rows of a window committed after all rows of the window before it, so windows in turn and seq order within
+// A range is the rows that are visible in one snapshot, `upto`, and were not in an earlier one, `seen`. All
+// rows of a range committed after all rows of the range before it, so ranges in turn and seq order within
 // each make commit order for every key whose writers take turns. A row that was drawn early and committed
-// late is simply in a later window. Mark.window is "<seen>", all before it settled and nothing known beyond,
-// or "<seen>|<upto>", a window of which the rows up to Mark.seq are settled.
+// late is simply in a later range. Mark.cursor is "<seen>", all before it settled and nothing known beyond,
+// or "<seen>|<upto>", a range of which the rows up to Mark.seq are settled.
 #pragma once
 
 #include <string>
@@ -19,11 +19,11 @@ namespace outbox::postgresql {
 /// The snapshot before everything: nothing is visible in it.
 inline constexpr const char* snapshot_of_nothing = "1:1:";
 
-struct Window {
+struct SnapshotRange {
   std::string seen;
   std::string upto;  ///< empty: not opened yet
 
-  static Window of(const std::string& text);
+  static SnapshotRange of(const std::string& text);
   [[nodiscard]] std::string text() const { return upto.empty() ? seen : seen + "|" + upto; }
 };
 
@@ -44,8 +44,8 @@ class Reader {
   explicit Reader(Connection& connection) : connection_(&connection) {}
 
   struct Clock;
-  Result<Batch> open(const Window& window, const ReadLimit& limit);
-  Result<Batch> page(const Window& window, std::int64_t after, const ReadLimit& limit);
+  Result<Batch> open(const SnapshotRange& range, const ReadLimit& limit);
+  Result<Batch> page(const SnapshotRange& range, std::int64_t after, const ReadLimit& limit);
   Result<std::string> one_text(const char* what, const char* statement, const Parameters& parameters);
   std::size_t rows_for(const ReadLimit& limit) const;
   void learn(const Batch& batch);

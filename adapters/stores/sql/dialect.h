@@ -51,8 +51,8 @@ class Dialect {
   ///   {blocks H}        the held row H blocks its key      {key_is H K}    and that key is K, by index
   ///   {each}            between {rows} and a query in FROM that uses r's columns
   ///   {takes P T}       patterns P take the topic T        {passed M R}   mark M has passed the outbox's row
-  ///   R {position}        window, seq and stamp of a mark, as three columns {move W S P}      SET: the mark
-  ///   is at window W, seq S, stamp P {position_names}, {position_values W S P}            the same for
+  ///   R {position}        cursor, seq and stamp of a mark, as three columns {move W S P}      SET: the mark
+  ///   is at cursor W, seq S, stamp P {position_names}, {position_values W S P}            the same for
   ///   INSERT {timed_name}, {timed_value}, {timed_set}             INSERT, SET: when next_attempt_at was set,
   ///   where
   ///                     a clock may be put back

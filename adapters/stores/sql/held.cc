@@ -263,7 +263,7 @@ Result<void> forget_held(Session& session, const std::string& route, int shard) 
 
 Result<void> forget_unread(Session& session, const Log& log, const std::string& route,
                            const Position& position) {
-  const Value values[] = {route, position.mark.window, position.mark.seq};
+  const Value values[] = {route, position.mark.cursor, position.mark.seq};
   auto gone = session.run("acquire",
                           "DELETE FROM {held} AS h WHERE h.route = $1 AND h.state <> 'unrouted' AND " +
                               std::string(log.held_but_unread()),

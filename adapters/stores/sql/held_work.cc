@@ -23,9 +23,9 @@ const Statement states_of_row = {"outbox_row_states", 1,
                                  "SELECT route, state FROM {status} s WHERE seq = $1::bigint ORDER BY route"};
 
 /// A filter as SQL over `h`, a held row, and `o`, its row of the outbox.
-class HeldQuery {
+class Selection {
  public:
-  HeldQuery(const Session& session, const HeldFilter& filter) {
+  Selection(const Session& session, const HeldFilter& filter) {
     if (filter.route) add(" AND h.route = ", *filter.route);
     if (filter.state) add(" AND h.state = ", name_of(*filter.state));
     if (filter.key) add(" AND h.message_key = ", *filter.key);
@@ -35,8 +35,8 @@ class HeldQuery {
     values_.push_back(seqs_);
     where_ += " AND h.seq {one_of $" + std::to_string(values_.size()) + "}";
   }
-  HeldQuery(const HeldQuery&) = delete;
-  HeldQuery& operator=(const HeldQuery&) = delete;
+  Selection(const Selection&) = delete;
+  Selection& operator=(const Selection&) = delete;
 
   /// "$n" for another value.
   std::string place_of(Value value) {
@@ -106,7 +106,7 @@ Result<void> change_rows(Session& session, const char* what, HeldAction action, 
 
 Result<Matched> change_matching(Session& session, const char* what, HeldAction action,
                                 const HeldFilter& filter, std::int64_t rows_max, bool dry_run) {
-  HeldQuery query(session, filter);
+  Selection query(session, filter);
   // No route takes an unrouted row: there is nobody to try it again.
   if (action == HeldAction::requeue) query.add(" AND h.state <> 'unrouted'");
   Matched done;
@@ -148,10 +148,10 @@ Result<void> lock_routes(Session& session, const char* what, const std::optional
 
 }  // namespace
 
-Result<std::vector<HeldEntry>> SqlAdmin::held(const HeldFilter& filter, const std::optional<HeldPlace>& after,
+Result<std::vector<HeldEntry>> SqlAdmin::held(const HeldFilter& filter, const std::optional<ListPlace>& after,
                                               std::size_t rows_max) {
   return with_books([&](const Books& books) -> Result<std::vector<HeldEntry>> {
-    HeldQuery query(*books.session, filter);
+    Selection query(*books.session, filter);
     if (after) {
       query.add(" AND (h.route, h.seq) > (", after->route);
       query.add(", ", after->seq);

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/timestamp.h"
 #include "adapters/stores/sql/audit.h"
 #include "adapters/stores/sql/held.h"
 #include "adapters/stores/sql/sql_admin.h"
+#include "base/timestamp.h"
 
 namespace outbox::sql {
 namespace {
@@ -102,7 +102,7 @@ Result<std::int64_t> rows_from(Session& session, const char* what, const std::st
 Result<void> put_marks(Session& session, const char* what, const std::string& route, const Position& position,
                        const std::optional<std::int64_t>& first) {
   auto moved =
-      session.run(what, {&put_all, {route, position.mark.window, position.mark.seq, position.stamp}});
+      session.run(what, {&put_all, {route, position.mark.cursor, position.mark.seq, position.stamp}});
   if (!moved) return moved.error();
   if (!first) return {};
   auto gone = session.run(what, {&forget_from, {route, *first}});

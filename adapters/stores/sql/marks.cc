@@ -107,7 +107,7 @@ class Taking {
     auto made = session_.run(
         acquire, {&make,
                   {request_.route, request_.shards, like.holder.epoch, like.paused, like.held_version, topics,
-                   position.mark.window, position.mark.seq, position.stamp},
+                   position.mark.cursor, position.mark.seq, position.stamp},
                   &rows});
     if (!made) return made.error();
     return {};
@@ -134,7 +134,7 @@ class Taking {
     const Position& position = *row.position;
     auto done = session_.run(
         acquire,
-        {&put, {request_.route, row.shard, position.mark.window, position.mark.seq, position.stamp}});
+        {&put, {request_.route, row.shard, position.mark.cursor, position.mark.seq, position.stamp}});
     if (!done) return done.error();
     return {};
   }
@@ -282,7 +282,7 @@ Result<Settled> settle(Session& session, const Lease& lease, const Position& pos
                        const HeldWrites& held) {
   const Call moved = {
       &save,
-      {lease.route, lease.shard, lease.epoch, position.mark.window, position.mark.seq, position.stamp}};
+      {lease.route, lease.shard, lease.epoch, position.mark.cursor, position.mark.seq, position.stamp}};
   Settled settled;
   if (held.empty()) {
     auto changed = session.run("settle", moved);

@@ -37,7 +37,7 @@ class Log {
   /// A position from which everything is read that is unread in any of these. Precondition: not empty.
   [[nodiscard]] virtual Position earliest(const std::vector<Position>& positions) const = 0;
 
-  /// SQL for: the row h of {held} is one that the position $2 (window), $3 (seq) has not passed.
+  /// SQL for: the row h of {held} is one that the position $2 (cursor), $3 (seq) has not passed.
   [[nodiscard]] virtual std::string_view held_but_unread() const = 0;
 };
 

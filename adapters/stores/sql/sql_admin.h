@@ -51,7 +51,7 @@ struct Books {
 
 class SqlAdmin : public Admin {
  public:
-  Result<std::vector<HeldEntry>> held(const HeldFilter& filter, const std::optional<HeldPlace>& after,
+  Result<std::vector<HeldEntry>> held(const HeldFilter& filter, const std::optional<ListPlace>& after,
                                       std::size_t rows_max) override;
   Result<std::optional<MessageDetails>> message(const std::optional<std::string>& id,
                                                 std::optional<std::int64_t> seq, bool with_payload) override;

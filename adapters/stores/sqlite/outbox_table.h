@@ -34,7 +34,7 @@ class OutboxTable {
   /// Another file has this one's name now, or none.
   [[nodiscard]] bool has_moved() const { return connection_.has_moved(); }
 
-  /// Rows with a seq above `after`. Batch::window stays empty.
+  /// Rows with a seq above `after`. Batch::cursor stays empty.
   Result<Batch> read(std::int64_t after, const ReadLimit& limit);
 
   /// Rows between two marks, without either.

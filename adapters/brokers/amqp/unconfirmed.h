@@ -12,13 +12,13 @@
 
 namespace outbox {
 
-class ConfirmWindow {
+class Unconfirmed {
  public:
   struct Entry {
     Ticket ticket;
     const Message* message;
     std::uint64_t begin, end;  ///< its bytes, in the connection's count
-    bool is_settled = false;
+    bool is_answered = false;
     bool is_returned = false;  ///< no queue took it: its confirm, which follows, means nothing
   };
 
@@ -32,28 +32,28 @@ class ConfirmWindow {
   /// The oldest without an answer. Precondition: not empty.
   [[nodiscard]] const Entry& oldest() const { return entries_.front(); }
 
-  /// Settles the message of this tag, with `multiple` also all before it, and calls `use` for each. False: no
+  /// Answers the message of this tag, with `multiple` also all before it, and calls `use` for each. False: no
   /// such message waits.
   template <class Use>
-  bool settle(std::uint64_t tag, bool multiple, Use use) {
+  bool answer(std::uint64_t tag, bool multiple, Use use) {
     if (tag < first_tag_ || tag - first_tag_ >= entries_.size()) return false;
     const auto last = static_cast<std::size_t>(tag - first_tag_);
-    if (entries_[last].is_settled) return false;
+    if (entries_[last].is_answered) return false;
     for (std::size_t at = multiple ? 0 : last; at <= last; ++at) {
       Entry& entry = entries_[at];
-      if (entry.is_settled) continue;
-      entry.is_settled = true;
+      if (entry.is_answered) continue;
+      entry.is_answered = true;
       --open_;
       use(entry);
     }
-    for (; !entries_.empty() && entries_.front().is_settled; ++first_tag_) entries_.pop_front();
+    for (; !entries_.empty() && entries_.front().is_answered; ++first_tag_) entries_.pop_front();
     return true;
   }
 
   /// A returned message comes without its tag: it is the first with this id and topic. False: there is none.
   bool mark_returned(std::string_view id, std::string_view topic) {
     for (Entry& entry : entries_) {
-      if (entry.is_settled || entry.is_returned) continue;
+      if (entry.is_answered || entry.is_returned) continue;
       if (entry.message->id_text() != id || entry.message->topic != topic) continue;
       return entry.is_returned = true;
     }
@@ -64,7 +64,7 @@ class ConfirmWindow {
   template <class Use>
   void give_up(Use use) {
     for (const Entry& entry : entries_)
-      if (!entry.is_settled) use(entry);
+      if (!entry.is_answered) use(entry);
     entries_.clear();
     open_ = 0;
     first_tag_ = 1;

@@ -1,4 +1,4 @@
-#include "cli/command.h"
+#include "cli/subcommand.h"
 
 #include <pwd.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@ std::string key_and_value(const std::string& text) {
 
 }  // namespace
 
-void add_config_options(Command command, CommonOptions& options) {
+void add_config_options(Subcommand command, CommonOptions& options) {
   command.add_option("--config", options.file, "Configuration file, TOML or JSON (also: OUTBOXD_CONFIG)")
       .type_name("FILE");
   command.add_option("--set", options.set, "Overrides one key of the configuration, as in relay.window=1000")
@@ -23,14 +23,14 @@ void add_config_options(Command command, CommonOptions& options) {
       .check(key_and_value);
 }
 
-void add_database_option(Command command, CommonOptions& options) {
+void add_database_option(Subcommand command, CommonOptions& options) {
   command
       .add_option("--db", options.database_url,
                   "Database (overrides database.url): postgresql://... or sqlite:path")
       .type_name("URL");
 }
 
-void add_listen_option(Command command, CommonOptions& options) {
+void add_listen_option(Subcommand command, CommonOptions& options) {
   command.add_option("--listen", options.listen, "The relay's HTTP address (overrides http.listen)")
       .type_name("HOST:PORT");
 }

@@ -11,23 +11,23 @@
 namespace outbox {
 
 /// Keys that share a lane only wait for each other.
-struct KeyLane {
+struct KeySlot {
   const void* place = nullptr;  ///< of those in flight
   std::uint32_t in_flight = 0;
   std::uint32_t waiting = 0;
 };
 
-class KeyLanes {
+class KeySlots {
  public:
-  KeyLanes() : lanes_(count) {}
+  KeySlots() : lanes_(count) {}
 
   [[nodiscard]] std::size_t index_of(std::string_view key) const { return key_hash(key) % count; }
-  KeyLane& at(std::size_t index) { return lanes_[index]; }
+  KeySlot& at(std::size_t index) { return lanes_[index]; }
   void clear() { lanes_.assign(count, {}); }
 
  private:
   static constexpr std::size_t count = 1 << 14;
-  std::vector<KeyLane> lanes_;
+  std::vector<KeySlot> lanes_;
 };
 
 }  // namespace outbox

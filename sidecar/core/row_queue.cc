@@ -1,27 +1,27 @@
-#include "core/row_window.h"
+#include "core/row_queue.h"
 
 #include <algorithm>
 #include <cassert>
 #include <limits>
 
-#include "core/held_window.h"
+#include "core/held_queue.h"
 
 namespace outbox {
 
-RowWindow::RowWindow(bool key_serial) : key_serial_(key_serial) {}
+RowQueue::RowQueue(bool key_serial) : key_serial_(key_serial) {}
 
-std::size_t RowWindow::add(Batch batch, Instant now, const RowFilter& filter) {
+std::size_t RowQueue::add(Batch batch, Instant now, const RowFilter& filter) {
   std::size_t unrouted = 0;
   batches_.push_back({std::move(batch), std::numeric_limits<Ordinal>::max()});
   Source& source = batches_.back();
   for (const Message& message : source.batch.messages) {
-    switch (filter.judge(message)) {
-      case RowFilter::Verdict::pass:
+    switch (filter.decide(message)) {
+      case RowFilter::Decision::pass:
         break;
-      case RowFilter::Verdict::take:
+      case RowFilter::Decision::take:
         add_row(message, now);
         break;
-      case RowFilter::Verdict::unrouted:
+      case RowFilter::Decision::unrouted:
         add_unrouted(message);
         ++unrouted;
         break;
@@ -33,7 +33,7 @@ std::size_t RowWindow::add(Batch batch, Instant now, const RowFilter& filter) {
   return unrouted;
 }
 
-void RowWindow::add_row(const Message& message, Instant now) {
+void RowQueue::add_row(const Message& message, Instant now) {
   const Ordinal ordinal = first_ + entries_.size();
   Entry& entry = entries_.emplace_back();
   entry.message = &message;
@@ -47,7 +47,7 @@ void RowWindow::add_row(const Message& message, Instant now) {
     fresh_.push_back(ordinal);
 }
 
-void RowWindow::add_unrouted(const Message& message) {
+void RowQueue::add_unrouted(const Message& message) {
   const Ordinal ordinal = first_ + entries_.size();
   Entry& entry = entries_.emplace_back();
   entry.message = &message;
@@ -56,7 +56,7 @@ void RowWindow::add_unrouted(const Message& message) {
 }
 
 /// True: an earlier row of its key is not done, so it waits.
-bool RowWindow::chain(Entry& entry, Ordinal ordinal) {
+bool RowQueue::chain(Entry& entry, Ordinal ordinal) {
   entry.key_hash = key_hash(*entry.message->key);
   entry.chained = true;
   const auto [last, is_first] = last_of_key_.try_emplace(entry.key_hash, ordinal);
@@ -66,14 +66,14 @@ bool RowWindow::chain(Entry& entry, Ordinal ordinal) {
   return true;
 }
 
-std::optional<Instant> RowWindow::due_of(const Entry& entry, Instant now) const {
+std::optional<Instant> RowQueue::due_of(const Entry& entry, Instant now) const {
   const Instant due = entry.born + entry.message->age + entry.message->due_in;
   if (entry.message->due_in <= Duration::zero() || due <= now) return std::nullopt;
   return due;
 }
 
 /// Ready now, or held until it is due.
-void RowWindow::make_ready(Ordinal ordinal, Instant now) {
+void RowQueue::make_ready(Ordinal ordinal, Instant now) {
   Entry& entry = at(ordinal);
   entry.state = Entry::State::ready;
   if (const auto due = due_of(entry, now))
@@ -82,11 +82,11 @@ void RowWindow::make_ready(Ordinal ordinal, Instant now) {
     again_.push(ordinal);
 }
 
-bool RowWindow::is_ready(Ordinal ordinal) {
+bool RowQueue::is_ready(Ordinal ordinal) {
   return holds(ordinal) && at(ordinal).state == Entry::State::ready;
 }
 
-std::optional<Ordinal> RowWindow::next_ready(Ordinal end) {
+std::optional<Ordinal> RowQueue::next_ready(Ordinal end) {
   while (!fresh_.empty() && !is_ready(fresh_.front())) fresh_.pop_front();
   while (!again_.empty() && !is_ready(again_.top())) again_.pop();
   const Ordinal fresh = fresh_.empty() ? end : fresh_.front();
@@ -96,7 +96,7 @@ std::optional<Ordinal> RowWindow::next_ready(Ordinal end) {
   return next;
 }
 
-void RowWindow::submitted(Ordinal ordinal, Instant now) {
+void RowQueue::submitted(Ordinal ordinal, Instant now) {
   if (!fresh_.empty() && fresh_.front() == ordinal) {
     fresh_.pop_front();
   } else {
@@ -109,7 +109,7 @@ void RowWindow::submitted(Ordinal ordinal, Instant now) {
   ++in_flight_;
 }
 
-void RowWindow::done(Ordinal ordinal, Instant now) {
+void RowQueue::done(Ordinal ordinal, Instant now) {
   Entry& entry = leave_flight(ordinal);
   entry.state = Entry::State::done;
   if (entry.follower != 0)
@@ -119,14 +119,14 @@ void RowWindow::done(Ordinal ordinal, Instant now) {
   if (ordinal == first_) pass_done();
 }
 
-void RowWindow::put_back(Ordinal ordinal) {
+void RowQueue::put_back(Ordinal ordinal) {
   leave_flight(ordinal).state = Entry::State::ready;
   again_.push(ordinal);
 }
 
 // ---- held rows ----
 
-void RowWindow::hold(Ordinal ordinal, Hold hold, std::optional<Instant> due) {
+void RowQueue::hold(Ordinal ordinal, Hold hold, std::optional<Instant> due) {
   Entry& entry = at(ordinal);
   if (entry.state == Entry::State::in_flight) leave_flight(ordinal);
   entry.state = Entry::State::held;
@@ -142,15 +142,15 @@ void RowWindow::hold(Ordinal ordinal, Hold hold, std::optional<Instant> due) {
   if (ordinal == first_) pass_done();
 }
 
-RowWindow::HeldKey& RowWindow::pend(std::string_view name, Ordinal ordinal) {
-  HeldKey& key = held_keys_.try_emplace(std::string(name)).first->second;
+RowQueue::KeyState& RowQueue::pend(std::string_view name, Ordinal ordinal) {
+  KeyState& key = held_keys_.try_emplace(std::string(name)).first->second;
   key.first_pending = key.pending == 0 ? ordinal : std::min(key.first_pending, ordinal);
   ++key.pending;
   return key;
 }
 
 /// A crash before they are written reads all of them again, in order.
-void RowWindow::hold_followers(Entry& entry, Ordinal ordinal) {
+void RowQueue::hold_followers(Entry& entry, Ordinal ordinal) {
   if (key_serial_) {
     for (Ordinal next = std::exchange(entry.follower, 0); next != 0;) {
       const Ordinal after = std::exchange(at(next).follower, 0);
@@ -169,10 +169,10 @@ void RowWindow::hold_followers(Entry& entry, Ordinal ordinal) {
   }
 }
 
-void RowWindow::block(Ordinal ordinal) {
+void RowQueue::block(Ordinal ordinal) {
   Entry& entry = at(ordinal);
   if (entry.state == Entry::State::held) {
-    Held& held = held_.at(ordinal);
+    PendingHold& held = held_.at(ordinal);
     if (held.hold.state == HeldState::retrying) held.due.reset();
     if (held.hold.state == HeldState::retrying || held.hold.state == HeldState::scheduled)
       held.hold.state = HeldState::blocked;
@@ -185,28 +185,28 @@ void RowWindow::block(Ordinal ordinal) {
   held_[ordinal] = {hold_of(*entry.message, HeldState::blocked, true), due};
 }
 
-bool RowWindow::is_behind_held(Ordinal ordinal) const {
+bool RowQueue::is_behind_held(Ordinal ordinal) const {
   const auto& message = *entries_[static_cast<std::size_t>(ordinal - first_)].message;
   if (!message.key || held_keys_.empty()) return false;
   const auto key = held_keys_.find(*message.key);
   return key != held_keys_.end() && (key->second.stored || key->second.first_pending < ordinal);
 }
 
-void RowWindow::stored_keys_are(std::vector<std::string> keys) {
+void RowQueue::stored_keys_are(std::vector<std::string> keys) {
   for (auto& [name, key] : held_keys_) key.stored = false;
   std::erase_if(held_keys_, [](const auto& each) { return each.second.pending == 0; });
   for (std::string& key : keys) held_keys_[std::move(key)].stored = true;
 }
 
-bool RowWindow::is_stored(const std::string& name) const {
+bool RowQueue::is_stored(const std::string& name) const {
   const auto key = held_keys_.find(name);
   return key != held_keys_.end() && key->second.stored;
 }
 
-std::vector<Hold> RowWindow::take_held(Instant now) {
+std::vector<Hold> RowQueue::take_held(Instant now) {
   std::vector<Hold> holds;
   holds.reserve(passed_held_.size());
-  for (Held& held : passed_held_) {
+  for (PendingHold& held : passed_held_) {
     if (held.due) held.hold.due_in = *held.due - now;
     holds.push_back(std::move(held.hold));
   }
@@ -214,9 +214,9 @@ std::vector<Hold> RowWindow::take_held(Instant now) {
   return holds;
 }
 
-void RowWindow::held_is_saved(const std::vector<KeyHold>& holds, const std::vector<std::string>& freed) {
-  for (const KeyHold& hold : holds) {
-    HeldKey& key = held_keys_[hold.key];
+void RowQueue::held_is_saved(const std::vector<HeldKey>& holds, const std::vector<std::string>& freed) {
+  for (const HeldKey& hold : holds) {
+    KeyState& key = held_keys_[hold.key];
     --key.pending;
     key.stored = key.stored || hold.blocks;
   }
@@ -224,18 +224,18 @@ void RowWindow::held_is_saved(const std::vector<KeyHold>& holds, const std::vect
     const auto key = held_keys_.find(name);
     if (key != held_keys_.end()) key->second.stored = false;
   }
-  for (const KeyHold& hold : holds) forget_unless_held(hold.key);
+  for (const HeldKey& hold : holds) forget_unless_held(hold.key);
   for (const std::string& name : freed) forget_unless_held(name);
 }
 
-void RowWindow::forget_unless_held(const std::string& name) {
+void RowQueue::forget_unless_held(const std::string& name) {
   const auto key = held_keys_.find(name);
   if (key != held_keys_.end() && key->second.pending == 0 && !key->second.stored) held_keys_.erase(key);
 }
 
 // ---- the mark ----
 
-RowWindow::Entry& RowWindow::leave_flight(Ordinal ordinal) {
+RowQueue::Entry& RowQueue::leave_flight(Ordinal ordinal) {
   assert(holds(ordinal));
   Entry& entry = at(ordinal);
   assert(entry.state == Entry::State::in_flight);
@@ -243,11 +243,11 @@ RowWindow::Entry& RowWindow::leave_flight(Ordinal ordinal) {
   return entry;
 }
 
-Mark RowWindow::mark() const {
-  return passed_any_ ? Mark{batches_.front().batch.window, passed_seq_} : batch_mark_;
+Mark RowQueue::mark() const {
+  return passed_any_ ? Mark{batches_.front().batch.cursor, passed_seq_} : batch_mark_;
 }
 
-void RowWindow::pass_done() {
+void RowQueue::pass_done() {
   for (;;) {
     if (!batches_.empty() && batches_.front().end <= first_) {
       Batch& batch = batches_.front().batch;
@@ -273,7 +273,7 @@ void RowWindow::pass_done() {
   }
 }
 
-void RowWindow::clear(const Mark& mark) {
+void RowQueue::clear(const Mark& mark) {
   assert(in_flight_ == 0);
   first_ += entries_.size();
   entries_.clear();

@@ -23,12 +23,12 @@ namespace outbox {
 using Ordinal = std::uint64_t;
 
 /// A key of which a row was held, and whether that row blocks it.
-struct KeyHold {
+struct HeldKey {
   std::string key;
   bool blocks = true;
 };
 
-class RowWindow {
+class RowQueue {
  public:
   struct Entry {
     const Message* message = nullptr;
@@ -48,7 +48,7 @@ class RowWindow {
 
   /// key_serial: a row waits until the rows of its key before it are done; otherwise the broker itself keeps
   /// the order of what is pipelined, and rows are ready in the order of the log.
-  explicit RowWindow(bool key_serial);
+  explicit RowQueue(bool key_serial);
 
   /// Takes over a batch; rows that are not this relay's are passed. Held at once are rows whose time is still
   /// to come, those behind a held row of their key, and those that no route takes. Returns how many of the
@@ -84,7 +84,7 @@ class RowWindow {
   [[nodiscard]] std::vector<Hold> take_held(Instant now);
 
   /// What take_held() gave is written, and the database holds no rows of `freed` any more.
-  void held_is_saved(const std::vector<KeyHold>& holds, const std::vector<std::string>& freed);
+  void held_is_saved(const std::vector<HeldKey>& holds, const std::vector<std::string>& freed);
 
   /// Everything before this ordinal is done or held.
   [[nodiscard]] Ordinal done_end() const { return first_; }
@@ -117,11 +117,11 @@ class RowWindow {
     Batch batch;
     Ordinal end = 0;  ///< one past the batch's last row that was taken
   };
-  struct Held {
+  struct PendingHold {
     Hold hold;
     std::optional<Instant> due;
   };
-  struct HeldKey {
+  struct KeyState {
     std::size_t pending = 0;    ///< held rows that are not written yet
     Ordinal first_pending = 0;  ///< the first of them; or one that was written before
     bool stored = false;        ///< the database holds rows that block it
@@ -136,7 +136,7 @@ class RowWindow {
   bool chain(Entry& entry, Ordinal ordinal);
   void block(Ordinal ordinal);
   void hold_followers(Entry& entry, Ordinal ordinal);
-  HeldKey& pend(std::string_view key, Ordinal ordinal);
+  KeyState& pend(std::string_view key, Ordinal ordinal);
   void forget_unless_held(const std::string& name);
   [[nodiscard]] std::optional<Instant> due_of(const Entry& entry, Instant now) const;
   [[nodiscard]] bool is_ready(Ordinal ordinal);
@@ -150,11 +150,11 @@ class RowWindow {
   Ordinal first_ = 1;          ///< of entries_.front()
   std::deque<Ordinal> fresh_;  ///< ready since they were read: ascending by themselves
   std::priority_queue<Ordinal, std::vector<Ordinal>, std::greater<>>
-      again_;                               ///< ready later than they were read
-                                            // both may name rows that were held meanwhile
-  std::unordered_map<Ordinal, Held> held_;  ///< of the entries that are held
-  std::vector<Held> passed_held_;           ///< of those that the mark has passed since take_held()
-  std::unordered_map<std::string, HeldKey, KeyHash, std::equal_to<>> held_keys_;
+      again_;                                      ///< ready later than they were read
+                                                   // both may name rows that were held meanwhile
+  std::unordered_map<Ordinal, PendingHold> held_;  ///< of the entries that are held
+  std::vector<PendingHold> passed_held_;           ///< of those that the mark has passed since take_held()
+  std::unordered_map<std::string, KeyState, KeyHash, std::equal_to<>> held_keys_;
   std::unordered_map<std::uint64_t, Ordinal>
       last_of_key_;              ///< keys by hash: two keys of one hash only wait for each other
   Mark batch_mark_;              ///< the end of the last batch that is done as a whole

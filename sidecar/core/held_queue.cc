@@ -1,4 +1,4 @@
-#include "core/held_window.h"
+#include "core/held_queue.h"
 
 #include <cassert>
 #include <unordered_map>
@@ -15,7 +15,7 @@ Hold hold_of(const Message& message, HeldState state, bool blocks) {
   return hold;
 }
 
-void HeldWindow::load(HeldBatch batch, Instant now) {
+void HeldQueue::load(HeldBatch batch, Instant now) {
   assert(idle());
   memory_ = std::move(batch.rows.memory);
   messages_ = std::move(batch.rows.messages);
@@ -42,12 +42,12 @@ void HeldWindow::load(HeldBatch batch, Instant now) {
   }
 }
 
-std::optional<Ticket> HeldWindow::next_ready() const {
+std::optional<Ticket> HeldQueue::next_ready() const {
   if (ready_.empty()) return std::nullopt;
   return first_ticket + ready_.front();
 }
 
-void HeldWindow::submitted(Ticket ticket, Instant now) {
+void HeldQueue::submitted(Ticket ticket, Instant now) {
   assert(!ready_.empty() && ready_.front() == index_of(ticket));
   ready_.pop_front();
   Entry& entry = at(ticket);
@@ -57,7 +57,7 @@ void HeldWindow::submitted(Ticket ticket, Instant now) {
   ++in_flight_;
 }
 
-void HeldWindow::accepted(Ticket ticket, Instant now) {
+void HeldQueue::accepted(Ticket ticket, Instant now) {
   Entry& entry = at(ticket);
   finish(entry);
   HeldRow& removal = removals_.emplace_back();
@@ -71,7 +71,7 @@ void HeldWindow::accepted(Ticket ticket, Instant now) {
   ready_.push_front(entry.follower);
 }
 
-void HeldWindow::put_back(Ticket ticket) {
+void HeldQueue::put_back(Ticket ticket) {
   Entry& entry = at(ticket);
   assert(entry.state == Entry::State::in_flight);
   --in_flight_;
@@ -79,14 +79,14 @@ void HeldWindow::put_back(Ticket ticket) {
   ready_.push_front(index_of(ticket));
 }
 
-void HeldWindow::failed(Ticket ticket, Hold change, std::optional<Instant> due) {
+void HeldQueue::failed(Ticket ticket, Hold change, std::optional<Instant> due) {
   Entry& entry = at(ticket);
   finish(entry);
   changes_.push_back({std::move(change), due});
   if (entry.follower != 0) leave_to_database(entry.follower);
 }
 
-void HeldWindow::finish(Entry& entry) {
+void HeldQueue::finish(Entry& entry) {
   if (entry.state == Entry::State::in_flight) {
     --in_flight_;
   } else {
@@ -97,7 +97,7 @@ void HeldWindow::finish(Entry& entry) {
   --open_;
 }
 
-void HeldWindow::leave_to_database(std::size_t index) {
+void HeldQueue::leave_to_database(std::size_t index) {
   do {
     entries_[index].state = Entry::State::done;
     --open_;
@@ -105,7 +105,7 @@ void HeldWindow::leave_to_database(std::size_t index) {
   } while (index != 0);
 }
 
-void HeldWindow::take_results(Instant now, HeldWrites& writes) {
+void HeldQueue::take_results(Instant now, HeldWrites& writes) {
   for (Change& change : changes_) {
     if (change.due) change.hold.due_in = *change.due - now;
     writes.changes.push_back(std::move(change.hold));
@@ -114,9 +114,9 @@ void HeldWindow::take_results(Instant now, HeldWrites& writes) {
   writes.removals = std::exchange(removals_, {});
 }
 
-void HeldWindow::clear() {
+void HeldQueue::clear() {
   assert(in_flight_ == 0);
-  *this = HeldWindow();
+  *this = HeldQueue();
 }
 
 }  // namespace outbox

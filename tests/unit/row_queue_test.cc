@@ -1,4 +1,4 @@
-#include "core/row_window.h"
+#include "core/row_queue.h"
 
 #include <chrono>
 #include <deque>
@@ -9,7 +9,7 @@
 
 #include <doctest/doctest.h>
 
-#include "core/held_window.h"
+#include "core/held_queue.h"
 
 using namespace outbox;
 using namespace std::chrono_literals;
@@ -24,9 +24,9 @@ struct Wanted {
   std::string topic = "taken";
 };
 
-/// A window and the hands that move its rows: ordinals count from 1, seqs from 10 in steps of 10.
+/// A queue and the hands that move its rows: ordinals count from 1, seqs from 10 in steps of 10.
 struct Hands {
-  explicit Hands(bool key_serial = true) : window(key_serial) { window.clear({"saved", 0}); }
+  explicit Hands(bool key_serial = true) : queue(key_serial) { queue.clear({"saved", 0}); }
 
   std::size_t add(const std::vector<Wanted>& rows, const std::string& name = "a") {
     struct Memory {
@@ -34,7 +34,7 @@ struct Hands {
     };
     auto memory = std::make_shared<Memory>();
     Batch batch;
-    batch.window = name;
+    batch.cursor = name;
     for (const Wanted& row : rows) {
       Message message;
       message.seq = seq += 10;
@@ -48,33 +48,33 @@ struct Hands {
     batch.end = {name + " is through", seq};
     RowFilter filter;
     filter.topics = Topics({"taken"});
-    return window.add(std::move(batch), now, filter);
+    return queue.add(std::move(batch), now, filter);
   }
 
   /// "1 2": what can be handed to the broker now; it is then in flight.
   std::string publish(Ordinal end = no_end, int most = 100) {
     std::string text;
     while (most-- > 0) {
-      const auto ordinal = window.next_ready(end);
+      const auto ordinal = queue.next_ready(end);
       if (!ordinal) break;
-      window.submitted(*ordinal, now);
+      queue.submitted(*ordinal, now);
       text += (text.empty() ? "" : " ") + std::to_string(*ordinal);
     }
     return text;
   }
-  void done(Ordinal ordinal) { window.done(ordinal, now); }
+  void done(Ordinal ordinal) { queue.done(ordinal, now); }
   void hold(Ordinal ordinal) {
-    window.hold(ordinal, hold_of(*window.at(ordinal).message, HeldState::retrying, true), now + 5s);
+    queue.hold(ordinal, hold_of(*queue.at(ordinal).message, HeldState::retrying, true), now + 5s);
   }
   /// "10 retrying, 20 blocked": what the mark has passed.
   std::string held() {
     std::string text;
-    for (const Hold& hold : window.take_held(now))
+    for (const Hold& hold : queue.take_held(now))
       text += (text.empty() ? "" : ", ") + std::to_string(hold.seq) + " " + std::string(name_of(hold.state));
     return text;
   }
 
-  RowWindow window;
+  RowQueue queue;
   Instant now{1h};
   std::int64_t seq = 0;
 };
@@ -142,8 +142,8 @@ TEST_CASE("a row that came back goes out before later ones") {
   Hands hands;
   hands.add({{}, {}, {}});
   CHECK(hands.publish(no_end, 2) == "1 2");
-  hands.window.put_back(2);
-  hands.window.put_back(1);
+  hands.queue.put_back(2);
+  hands.queue.put_back(1);
   CHECK(hands.publish() == "1 2 3");
 }
 
@@ -151,7 +151,7 @@ TEST_CASE("a row that came back still holds back its followers") {
   Hands hands;
   hands.add({{"k"}, {"k"}});
   hands.publish();
-  hands.window.put_back(1);
+  hands.queue.put_back(1);
   CHECK(hands.publish() == "1");
 }
 
@@ -162,11 +162,11 @@ TEST_CASE("the mark passes a held row, and its followers with it") {
     hands.publish(2);
     hands.hold(1);
     CHECK(hands.held() == "10 retrying, 20 blocked");
-    CHECK(hands.window.mark() == Mark{"a", 20});
+    CHECK(hands.queue.mark() == Mark{"a", 20});
     CHECK(hands.publish() == "3");
     hands.done(3);
     CHECK(hands.held() == "40 blocked");
-    CHECK(hands.window.mark() == Mark{"a is through", 40});
+    CHECK(hands.queue.mark() == Mark{"a is through", 40});
   }
 }
 
@@ -188,10 +188,10 @@ TEST_CASE("rows of a held key are held until the database has none left") {
   CHECK(hands.held() == "10 retrying");
   hands.add({{"k"}}, "b");
   CHECK(hands.held() == "20 blocked");
-  hands.window.held_is_saved({{"k", true}, {"k", true}}, {});
+  hands.queue.held_is_saved({{"k", true}, {"k", true}}, {});
   hands.add({{"k"}}, "c");
   CHECK(hands.held() == "30 blocked");
-  hands.window.held_is_saved({{"k", true}}, {"k"});
+  hands.queue.held_is_saved({{"k", true}}, {"k"});
   hands.add({{"k"}}, "d");
   CHECK(hands.publish() == "4");
 }
@@ -200,7 +200,7 @@ TEST_CASE("a due time is reckoned from the moment at which it is written") {
   Hands hands;
   hands.add({{{}, 9s}});
   hands.now += 2s;
-  const auto held = hands.window.take_held(hands.now);
+  const auto held = hands.queue.take_held(hands.now);
   REQUIRE(held.size() == 1);
   CHECK(held[0].state == HeldState::scheduled);
   CHECK(held[0].due_in == 7s);
@@ -238,12 +238,12 @@ TEST_CASE("the mark never passes a row that is not accepted") {
   hands.add({{}, {}, {}});
   hands.publish();
   hands.done(2);
-  CHECK(hands.window.mark() == Mark{"saved", 0});
-  CHECK_FALSE(hands.window.moved());
+  CHECK(hands.queue.mark() == Mark{"saved", 0});
+  CHECK_FALSE(hands.queue.moved());
   hands.done(1);
-  CHECK(hands.window.moved());
-  CHECK(hands.window.take_mark() == Mark{"a", 20});
-  CHECK_FALSE(hands.window.moved());
+  CHECK(hands.queue.moved());
+  CHECK(hands.queue.take_mark() == Mark{"a", 20});
+  CHECK_FALSE(hands.queue.moved());
 }
 
 TEST_CASE("behind the last row of a batch the mark is the batch's end") {
@@ -252,52 +252,52 @@ TEST_CASE("behind the last row of a batch the mark is the batch's end") {
   hands.add({{}, {}}, "b");
   hands.publish();
   hands.done(1);
-  CHECK(hands.window.mark() == Mark{"a is through", 10});
+  CHECK(hands.queue.mark() == Mark{"a is through", 10});
   hands.done(2);
-  CHECK(hands.window.mark() == Mark{"b", 20});
+  CHECK(hands.queue.mark() == Mark{"b", 20});
   hands.done(3);
-  CHECK(hands.window.mark() == Mark{"b is through", 30});
+  CHECK(hands.queue.mark() == Mark{"b is through", 30});
 }
 
 TEST_CASE("rows that the route does not take are passed, but never before the rows ahead of them") {
   Hands hands;
   hands.add({{}});
   hands.add({{{}, {}, "of another route"}}, "b");
-  CHECK(hands.window.mark() == Mark{"saved", 0});
+  CHECK(hands.queue.mark() == Mark{"saved", 0});
   hands.publish();
   hands.done(1);
-  CHECK(hands.window.mark() == Mark{"b is through", 20});
+  CHECK(hands.queue.mark() == Mark{"b is through", 20});
   hands.add({{{}, {}, "of another route"}}, "c");
-  CHECK(hands.window.mark() == Mark{"c is through", 30});
-  CHECK(hands.window.moved());
+  CHECK(hands.queue.mark() == Mark{"c is through", 30});
+  CHECK(hands.queue.moved());
 }
 
 TEST_CASE("an empty batch gives no reason to save the mark") {
   Hands hands;
   hands.add({});
-  CHECK_FALSE(hands.window.moved());
+  CHECK_FALSE(hands.queue.moved());
 }
 
 TEST_CASE("a batch's memory counts until all of it is through") {
   Hands hands;
   hands.add({{}, {}});
-  const auto bytes = hands.window.bytes();
+  const auto bytes = hands.queue.bytes();
   CHECK(bytes > 0);
   hands.publish();
   hands.done(1);
-  CHECK(hands.window.bytes() == bytes);
+  CHECK(hands.queue.bytes() == bytes);
   hands.done(2);
-  CHECK(hands.window.bytes() == 0);
+  CHECK(hands.queue.bytes() == 0);
 }
 
 TEST_CASE("clearing forgets every row but never gives a number twice") {
   Hands hands;
   hands.add({{"k"}, {"k"}, {{}, 5s}});
-  hands.window.clear({"saved again", 0});
-  CHECK(hands.window.empty());
-  CHECK(hands.window.bytes() == 0);
-  CHECK(hands.window.mark() == Mark{"saved again", 0});
-  CHECK_FALSE(hands.window.moved());
+  hands.queue.clear({"saved again", 0});
+  CHECK(hands.queue.empty());
+  CHECK(hands.queue.bytes() == 0);
+  CHECK(hands.queue.mark() == Mark{"saved again", 0});
+  CHECK_FALSE(hands.queue.moved());
   hands.add({{"k"}, {}});
   CHECK(hands.publish() == "4 5");
 }
@@ -306,9 +306,9 @@ TEST_CASE("what is in flight is counted") {
   Hands hands;
   hands.add({{}, {}, {}});
   hands.publish();
-  CHECK(hands.window.in_flight() == 3);
+  CHECK(hands.queue.in_flight() == 3);
   hands.done(1);
-  hands.window.put_back(2);
+  hands.queue.put_back(2);
   hands.hold(3);
-  CHECK(hands.window.in_flight() == 0);
+  CHECK(hands.queue.in_flight() == 0);
 }

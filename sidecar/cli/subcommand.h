@@ -61,13 +61,13 @@ struct Context {
 
 /// Adds --config and --set. The structure must live until the action has run: commands keep it in a
 /// shared_ptr.
-void add_config_options(Command command, CommonOptions& options);
-void add_database_option(Command command, CommonOptions& options);
-void add_listen_option(Command command, CommonOptions& options);
+void add_config_options(Subcommand command, CommonOptions& options);
+void add_database_option(Subcommand command, CommonOptions& options);
+void add_listen_option(Subcommand command, CommonOptions& options);
 
 /// The command runs `action` after all arguments were read.
 template <class Options>
-void on_run(Command command, Context& context, const std::shared_ptr<Options>& options,
+void on_run(Subcommand command, Context& context, const std::shared_ptr<Options>& options,
             std::type_identity_t<std::function<int(const Context&, const Options&)>> action) {
   command.on_named([&context, options, action = std::move(action)] {
     context.action = [&context, options, action] { return action(context, *options); };
@@ -99,19 +99,19 @@ std::string this_actor();
 int fail(const Context& context, const Error& error);
 
 // Each adds one of the subcommands.
-void add_run(Command app, Context& context);
-void add_migrate(Command app, Context& context);
-void add_check(Command app, Context& context);
-void add_send(Command app, Context& context);
-void add_status(Command app, Context& context);
-void add_healthcheck(Command app, Context& context);
-void add_pause(Command app, Context& context);
-void add_resume(Command app, Context& context);
-void add_held(Command app, Context& context);
-void add_replay(Command app, Context& context);
-void add_mark(Command app, Context& context);
-void add_demo(Command app, Context& context);
-void add_bench(Command app, Context& context);
-void add_version(Command app, Context& context);
+void add_run(Subcommand app, Context& context);
+void add_migrate(Subcommand app, Context& context);
+void add_check(Subcommand app, Context& context);
+void add_send(Subcommand app, Context& context);
+void add_status(Subcommand app, Context& context);
+void add_healthcheck(Subcommand app, Context& context);
+void add_pause(Subcommand app, Context& context);
+void add_resume(Subcommand app, Context& context);
+void add_held(Subcommand app, Context& context);
+void add_replay(Subcommand app, Context& context);
+void add_mark(Subcommand app, Context& context);
+void add_demo(Subcommand app, Context& context);
+void add_bench(Subcommand app, Context& context);
+void add_version(Subcommand app, Context& context);
 
 }  // namespace outbox::cli

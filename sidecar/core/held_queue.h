@@ -14,7 +14,7 @@
 
 namespace outbox {
 
-class HeldWindow {
+class HeldQueue {
  public:
   /// Tickets of held rows are told from those of the log by their highest bit.
   static constexpr Ticket first_ticket = Ticket{1} << 63;
