@@ -47,12 +47,12 @@ std::optional<Ticket> HeldQueue::next_ready() const {
   return first_ticket + ready_.front();
 }
 
-void HeldQueue::submitted(Ticket ticket, Instant now) {
+void HeldQueue::submitted(Ticket ticket, Submitted when) {
   assert(!ready_.empty() && ready_.front() == index_of(ticket));
   ready_.pop_front();
   Entry& entry = at(ticket);
   entry.state = Entry::State::in_flight;
-  entry.submitted = now;
+  entry.submitted = when;
   if (!std::exchange(entry.exposed, true)) ++exposed_;
   ++in_flight_;
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/judge.h"
 #include "core/message.h"
 #include "core/store.h"
 #include "core/verdict.h"
@@ -41,7 +42,7 @@ class HeldQueue {
 
   [[nodiscard]] std::optional<Ticket> next_ready() const;
   /// What next_ready() gave is now with the broker.
-  void submitted(Ticket ticket, Instant now);
+  void submitted(Ticket ticket, Submitted when);
 
   /// The next row of its key becomes ready, unless its time is still to come: that one is left to the
   /// database.
@@ -53,7 +54,7 @@ class HeldQueue {
   [[nodiscard]] const Message& message(Ticket ticket) const { return *at(ticket).message; }
   [[nodiscard]] int attempts(Ticket ticket) const { return at(ticket).attempts; }
   [[nodiscard]] Instant born(Ticket ticket) const { return loaded_at_ - message(ticket).age; }
-  [[nodiscard]] Instant submitted_at(Ticket ticket) const { return at(ticket).submitted; }
+  [[nodiscard]] const Submitted& submitted_at(Ticket ticket) const { return at(ticket).submitted; }
 
   /// Moves what is to be written into `writes`; due times are reckoned from `now`.
   void take_results(Instant now, HeldWrites& writes);
@@ -64,7 +65,7 @@ class HeldQueue {
  private:
   struct Entry {
     const Message* message = nullptr;
-    Instant submitted{};
+    Submitted submitted;
     int attempts = 0;
     bool exposed = false;
     std::size_t follower = 0;  ///< index of the next row of its key, 0: none

@@ -5,13 +5,14 @@
 
 namespace outbox {
 
-Judgement judge(Verdict verdict, int attempts, bool alone, const RetryPolicy& policy) {
-  const Outcome own_fault = attempts + 1 >= policy.attempts_max ? Outcome::dead : Outcome::later;
+Judgement judge(Verdict verdict, const Circumstances& known, const RetryPolicy& policy) {
+  const Judgement own_fault{known.attempts + 1 >= policy.attempts_max ? Outcome::dead : Outcome::later, true};
   switch (verdict) {
     case Verdict::accepted:
       return {Outcome::settled, false};
     case Verdict::retry:
-      return {own_fault, true};
+      if (known.broker_works) return own_fault;
+      return {known.alone ? Outcome::suspected : Outcome::again, false};
     case Verdict::rejected:
       return {Outcome::dead, true};
     case Verdict::unavailable:
@@ -19,7 +20,8 @@ Judgement judge(Verdict verdict, int attempts, bool alone, const RetryPolicy& po
     case Verdict::misconfigured:
       return {Outcome::route_misconfigured, false};
     case Verdict::in_doubt:
-      return alone ? Judgement{own_fault, true} : Judgement{Outcome::again, false};
+      if (!known.alone) return {Outcome::again, false};
+      return known.broker_works ? own_fault : Judgement{Outcome::suspected, false};
   }
   assert(false);
   return {};

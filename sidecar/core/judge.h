@@ -19,6 +19,7 @@ struct RetryPolicy {
 enum class Outcome : std::uint8_t {
   settled,              ///< the broker has it
   again,                ///< sent again as soon as the route allows, one at a time until one is accepted
+  suspected,            ///< failed alone: the route waits, and then tries another message before this one
   later,                ///< this message waits for its back-off, the others go on
   dead,                 ///< nobody will ever take it
   route_backoff,        ///< the whole route waits and tries again
@@ -30,10 +31,23 @@ struct Judgement {
   bool uses_attempt = false;
 };
 
-/// `attempts` were used before this one. `alone`: nothing else was in flight when the answer came, so that a
-/// broken session is this message's own doing: an outage that hits many at once must never cost any of them
-/// an attempt.
-Judgement judge(Verdict verdict, int attempts, bool alone, const RetryPolicy& policy);
+/// When a message was handed over: by the clock, and by how many the broker had accepted until then.
+struct Submitted {
+  Instant at{};
+  std::uint64_t sent_before = 0;
+};
+
+/// What is known when a message fails.
+struct Circumstances {
+  int attempts = 0;  ///< used before this one
+  /// Nothing else was in flight when the answer came: if a session broke, this message may have broken it.
+  bool alone = false;
+  /// Another message was accepted since this one was handed over or, if it has failed before, since that.
+  /// Without that a failure may be the look of an outage, which must never cost a message an attempt.
+  bool broker_works = false;
+};
+
+Judgement judge(Verdict verdict, const Circumstances& known, const RetryPolicy& policy);
 
 /// How long to wait after the n-th failure in a row (n >= 1): doubles from backoff_min to backoff_max, with
 /// half of it random so that relays do not come back in step.

@@ -8,8 +8,11 @@
 namespace outbox {
 namespace {
 
-/// Somebody must change something: asking again more often than this helps nobody.
-constexpr Duration misconfigured_interval_max = std::chrono::seconds(30);
+/// However long an outage was, the route moves soon after its end: somebody tries at least this often.
+constexpr Duration probe_interval_max = std::chrono::seconds(10);
+
+/// Rows beyond these, of which is remembered when they failed, count as failing for the first time.
+constexpr std::size_t last_failed_max = 10'000;
 
 }  // namespace
 
@@ -167,9 +170,8 @@ void Relay::trouble(Instant now, Trouble& which, const Error& error) {
   ++which.failures;
   which.misconfigured = error.fault == Fault::misconfigured || error.fault == Fault::refused;
   which.reason = error.text.empty() ? "no reason was given" : error.text;
-  Duration delay = backoff(which.failures, options_.retry, random_);
-  if (which.misconfigured)
-    delay = std::clamp<Duration>(delay, std::chrono::seconds(1), misconfigured_interval_max);
+  Duration delay = std::min(backoff(which.failures, options_.retry, random_), probe_interval_max);
+  if (which.misconfigured) delay = std::max<Duration>(delay, std::chrono::seconds(1));
   which.retry_at = now + delay;
 }
 
@@ -197,20 +199,29 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
   if (!was_held && rows_.is_behind_held(ticket)) return hold(ticket, HeldState::blocked, 0, "", {});
 
   int attempts = was_held ? held_.attempts(ticket) : 0;
-  const Judgement judgement = judge(delivery.verdict, attempts, alone, options_.retry);
+  const Judgement judgement =
+      judge(delivery.verdict, {attempts, alone, broker_works_beside(ticket)}, options_.retry);
   if (judgement.uses_attempt) ++attempts;
   switch (judgement.outcome) {
     case Outcome::settled:
       break;
     case Outcome::again:
+      if (delivery.verdict == Verdict::retry) note_failure(seq_of(ticket));
       put_back(ticket);
       flight_max_ = 1;
       break;
+    case Outcome::suspected:
+      suspect(now, ticket, attempts, delivery.reason);
+      flight_max_ = 1;
+      error = {Fault::unavailable, delivery.reason};
+      break;
     case Outcome::later:
+      note_failure(seq_of(ticket));
       hold(ticket, HeldState::retrying, attempts, delivery.reason,
            now + backoff(attempts, options_.retry, random_));
       break;
     case Outcome::dead:
+      last_failed_.erase(seq_of(ticket));
       hold(ticket, HeldState::dead, attempts, delivery.reason, {});
       break;
     case Outcome::route_backoff:
@@ -223,17 +234,41 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
   }
 }
 
+bool Relay::broker_works_beside(Ticket ticket) const {
+  const auto failed = last_failed_.find(seq_of(ticket));
+  return counted_.sent_total >
+         (failed != last_failed_.end() ? failed->second : submitted(ticket).sent_before);
+}
+
+/// It may be guilty, or the broker is away: what is accepted in the meantime will tell.
+void Relay::suspect(Instant now, Ticket ticket, int attempts, const std::string& reason) {
+  note_failure(seq_of(ticket));
+  log_first_ = HeldQueue::owns(ticket);
+  if (log_first_)
+    return hold(
+        ticket, HeldState::retrying, attempts, reason,
+        now + std::min(backoff(broker_trouble_.failures + 1, options_.retry, random_), probe_interval_max));
+  rows_.put_aside(ticket);
+}
+
+void Relay::note_failure(std::int64_t seq) {
+  if (last_failed_.size() < last_failed_max || last_failed_.contains(seq))
+    last_failed_[seq] = counted_.sent_total;
+}
+
 void Relay::accepted(Instant now, Ticket ticket) {
   const bool was_held = HeldQueue::owns(ticket);
   const Message& message = was_held ? held_.message(ticket) : *rows_.at(ticket).message;
-  const Instant submitted = was_held ? held_.submitted_at(ticket) : rows_.at(ticket).submitted;
+  const Instant submitted_at = submitted(ticket).at;
   ++counted_.sent_total;
   counted_.sent_bytes_total += message.payload.size();
   counted_.delivery.add(now - (was_held ? held_.born(ticket) : rows_.at(ticket).born));
-  counted_.publish.add(now - submitted);
+  counted_.publish.add(now - submitted_at);
   // What was handed over before a failure says nothing of the time after it.
-  if (submitted >= broker_trouble_.retry_at) broker_trouble_ = {};
+  if (submitted_at >= broker_trouble_.retry_at) broker_trouble_ = {};
   if (flight_max_ < options_.window) flight_max_ = std::min(flight_max_ * 2, options_.window);
+  if (!last_failed_.empty()) last_failed_.erase(message.seq);
+  rows_.recall_aside();
   if (was_held)
     held_.accepted(ticket, now);
   else

@@ -8,6 +8,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <unordered_map>
 
 #include "core/held_queue.h"
 #include "core/relay_io.h"
@@ -145,7 +146,9 @@ class Relay {
   void on_delivery(Instant now, const Delivery& delivery, bool alone, std::optional<Error>& error);
   void on_session(Instant now, const Session& session, std::optional<Error>& error);
   void accepted(Instant now, Ticket ticket);
+  [[nodiscard]] bool broker_works_beside(Ticket ticket) const;
   void put_back(Ticket ticket);
+  void suspect(Instant now, Ticket ticket, int attempts, const std::string& reason);
   void hold(Ticket ticket, HeldState state, int attempts, const std::string& reason,
             std::optional<Instant> due);
   void held_due(Instant when);
@@ -153,6 +156,7 @@ class Relay {
     return held_due_ ? std::optional(std::max(*held_due_, held_look_at_)) : std::nullopt;
   }
   void note_held(Instant now, const HeldWrites& held);
+  void note_failure(std::int64_t seq);
   void trouble(Instant now, Trouble& which, const Error& error);
   void store_failed(Instant now, const Error& error);
   void ask(Request request);
@@ -171,7 +175,14 @@ class Relay {
   void plan_stop(Instant now, Commands& commands);
   void plan_wake(Instant now, Commands& commands);
   [[nodiscard]] bool may_publish(Instant now) const;
+  void recall_aside(Instant now);
   [[nodiscard]] const Message* next_to_publish(Instant now, Ticket& ticket);
+  [[nodiscard]] std::int64_t seq_of(Ticket ticket) const {
+    return HeldQueue::owns(ticket) ? held_.message(ticket).seq : rows_.at(ticket).message->seq;
+  }
+  [[nodiscard]] const Submitted& submitted(Ticket ticket) const {
+    return HeldQueue::owns(ticket) ? held_.submitted_at(ticket) : rows_.at(ticket).submitted;
+  }
   [[nodiscard]] std::size_t in_flight() const { return rows_.in_flight() + held_.in_flight(); }
   [[nodiscard]] bool held_full() const { return held_total_ >= options_.held_max; }
   /// What was handed over, of the log and of the held rows, and is not written yet: a crash now repeats it.
@@ -222,6 +233,9 @@ class Relay {
   std::optional<Instant> up_since_;  ///< the last session that came up
   std::size_t
       flight_max_;  ///< 1 after a failure that may be one message's doing; doubles with each acceptance
+  bool log_first_ = false;  ///< a held row has just failed alone
+  /// By seq, rows that failed by themselves: how many were accepted until then.
+  std::unordered_map<std::int64_t, std::uint64_t> last_failed_;
   Trouble store_trouble_, broker_trouble_;
   bool paused_ = false;  ///< by an operator
 

@@ -108,7 +108,12 @@ const Message* Relay::next_to_publish(Instant now, Ticket& ticket) {
     auto next_held = held_.next_ready();
     if (next_held && exposed() >= options_.window && !held_.is_exposed(*next_held)) next_held.reset();
     const Ordinal end = published_end_ + (options_.window - std::min(exposed(), options_.window));
+    if (log_first_ && rows_.next_ready(end)) next_held.reset();
     const auto next = next_held ? next_held : rows_.next_ready(end);
+    if (!next && rows_.has_aside() && in_flight() == 0) {
+      recall_aside(now);
+      continue;
+    }
     if (!next) return nullptr;
     ticket = *next;
     const Message& message = next_held ? held_.message(ticket) : *rows_.at(ticket).message;
@@ -117,13 +122,24 @@ const Message* Relay::next_to_publish(Instant now, Ticket& ticket) {
       continue;
     }
     if (next_held) {
-      held_.submitted(ticket, now);
+      held_.submitted(ticket, {now, counted_.sent_total});
     } else {
-      rows_.submitted(ticket, now);
+      rows_.submitted(ticket, {now, counted_.sent_total});
+      log_first_ = false;
       published_end_ = std::max(published_end_, ticket + 1);
     }
     return &message;
   }
+}
+
+/// Nobody else can go first. If that is because the suspect and its key fill the window, or the memory for
+/// rows, the mark passes it, and there is room for others.
+void Relay::recall_aside(Instant now) {
+  const Ordinal suspect = rows_.first_aside();
+  rows_.recall_aside();
+  const bool is_in_the_way =
+      exposed() >= options_.window || (!caught_up() && !asked_.has(Request::read) && !held_full());
+  if (is_in_the_way) hold(suspect, HeldState::retrying, 0, counted_.last_error, now);
 }
 
 void Relay::plan_settle(Instant now, Commands& commands) {
@@ -200,10 +216,11 @@ void Relay::plan_held(Instant now, Commands& commands) {
   held_look_at_ = now + options_.settle_interval;
 }
 
-/// Where more keys are due than can be tried at a time, reading on would only put more rows behind them.
+/// Where more keys are due than can be tried at a time, reading on would only put more rows behind them;
+/// unless those fail.
 void Relay::plan_read(Commands& commands) {
   if (asked_.has(Request::read) || intent_ != Intent::hold || held_full() ||
-      unknown_.has_any({Unknown::held_keys, Unknown::held_due}))
+      unknown_.has(Unknown::held_keys) || (unknown_.has(Unknown::held_due) && !log_first_))
     return;
   if (caught_up()) {
     // The store sleeps only when nothing else is asked of it.

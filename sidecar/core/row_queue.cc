@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <limits>
+#include <utility>
 
 #include "core/held_queue.h"
 
@@ -41,10 +42,14 @@ void RowQueue::add_row(const Message& message, Instant now) {
   if (message.key && !held_keys_.empty() && held_keys_.contains(*message.key)) return block(ordinal);
   // Where the broker keeps the order of what is pipelined, no row waits for another.
   if (message.key && key_serial_ && chain(entry, ordinal)) return;
-  if (message.due_in > Duration::zero())
+  if (message.due_in > Duration::zero()) {
     hold(ordinal, hold_of(message, HeldState::scheduled, true), due_of(entry, now));
-  else
+  } else if (message.key && !aside_keys_.empty() && aside_keys_.contains(std::string(*message.key))) {
+    entry.state = Entry::State::aside;
+    aside_.push_back(ordinal);
+  } else {
     fresh_.push_back(ordinal);
+  }
 }
 
 void RowQueue::add_unrouted(const Message& message) {
@@ -96,7 +101,7 @@ std::optional<Ordinal> RowQueue::next_ready(Ordinal end) {
   return next;
 }
 
-void RowQueue::submitted(Ordinal ordinal, Instant now) {
+void RowQueue::submitted(Ordinal ordinal, Submitted when) {
   if (!fresh_.empty() && fresh_.front() == ordinal) {
     fresh_.pop_front();
   } else {
@@ -105,7 +110,7 @@ void RowQueue::submitted(Ordinal ordinal, Instant now) {
   }
   Entry& entry = at(ordinal);
   entry.state = Entry::State::in_flight;
-  entry.submitted = now;
+  entry.submitted = when;
   ++in_flight_;
 }
 
@@ -122,6 +127,31 @@ void RowQueue::done(Ordinal ordinal, Instant now) {
 void RowQueue::put_back(Ordinal ordinal) {
   leave_flight(ordinal).state = Entry::State::ready;
   again_.push(ordinal);
+}
+
+void RowQueue::put_aside(Ordinal ordinal) {
+  Entry& entry = leave_flight(ordinal);
+  entry.state = Entry::State::aside;
+  aside_.push_back(ordinal);
+  if (key_serial_ || !entry.message->key) return;
+  aside_keys_.emplace(*entry.message->key);
+  for (Ordinal next = ordinal + 1; next < first_ + entries_.size(); ++next) {
+    Entry& other = at(next);
+    if (other.state != Entry::State::ready || other.message->key != entry.message->key) continue;
+    other.state = Entry::State::aside;
+    aside_.push_back(next);
+  }
+}
+
+void RowQueue::recall_aside() {
+  if (aside_.empty()) return;
+  for (const Ordinal ordinal : aside_) {
+    if (!holds(ordinal) || at(ordinal).state != Entry::State::aside) continue;
+    at(ordinal).state = Entry::State::ready;
+    again_.push(ordinal);
+  }
+  aside_.clear();
+  aside_keys_.clear();
 }
 
 // ---- held rows ----
@@ -186,7 +216,7 @@ void RowQueue::block(Ordinal ordinal) {
 }
 
 bool RowQueue::is_behind_held(Ordinal ordinal) const {
-  const auto& message = *entries_[static_cast<std::size_t>(ordinal - first_)].message;
+  const Message& message = *at(ordinal).message;
   if (!message.key || held_keys_.empty()) return false;
   const auto key = held_keys_.find(*message.key);
   return key != held_keys_.end() && (key->second.stored || key->second.first_pending < ordinal);
@@ -280,6 +310,8 @@ void RowQueue::clear(const Mark& mark) {
   batches_.clear();
   fresh_.clear();
   again_ = {};
+  aside_.clear();
+  aside_keys_.clear();
   held_.clear();
   passed_held_.clear();
   held_keys_.clear();

@@ -10,9 +10,11 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "core/judge.h"
 #include "core/message.h"
 #include "core/store.h"
 #include "core/topics.h"
@@ -33,7 +35,7 @@ class RowQueue {
   struct Entry {
     const Message* message = nullptr;
     Instant born{};  ///< created_at on the local monotonic clock
-    Instant submitted{};
+    Submitted submitted;
     std::uint64_t key_hash = 0;
     Ordinal follower = 0;  ///< the next row of the same key, 0: none
     bool chained = false;  ///< later rows of its key wait for it
@@ -41,7 +43,8 @@ class RowQueue {
       following,  ///< an earlier row of its key is not done
       ready,
       in_flight,
-      held,  ///< goes to outbox_held with the settle that passes it
+      aside,  ///< ready, but another key's is to go first
+      held,   ///< goes to outbox_held with the settle that passes it
       done,
     } state = State::ready;
   };
@@ -59,13 +62,20 @@ class RowQueue {
   std::optional<Ordinal> next_ready(Ordinal end);
 
   /// What next_ready() gave is now with the broker.
-  void submitted(Ordinal ordinal, Instant now);
+  void submitted(Ordinal ordinal, Submitted when);
 
   /// Accepted: its follower becomes ready, the mark may move.
   void done(Ordinal ordinal, Instant now);
 
   /// Came back from the broker: ready again.
   void put_back(Ordinal ordinal);
+
+  /// Came back from the broker: it, and what is ready of its key, lets all others go first, until
+  /// recall_aside().
+  void put_aside(Ordinal ordinal);
+  void recall_aside();
+  [[nodiscard]] bool has_aside() const { return !aside_.empty(); }
+  [[nodiscard]] Ordinal first_aside() const { return aside_.front(); }
 
   /// Came back from the broker, or is ready: the mark may pass it once it is written to outbox_held. All
   /// later rows of its key are held behind it.
@@ -100,6 +110,9 @@ class RowQueue {
   }
 
   [[nodiscard]] Entry& at(Ordinal ordinal) { return entries_[static_cast<std::size_t>(ordinal - first_)]; }
+  [[nodiscard]] const Entry& at(Ordinal ordinal) const {
+    return entries_[static_cast<std::size_t>(ordinal - first_)];
+  }
   [[nodiscard]] bool holds(Ordinal ordinal) const {
     return ordinal >= first_ && ordinal < first_ + entries_.size();
   }
@@ -152,6 +165,8 @@ class RowQueue {
   std::priority_queue<Ordinal, std::vector<Ordinal>, std::greater<>>
       again_;                                      ///< ready later than they were read
                                                    // both may name rows that were held meanwhile
+  std::vector<Ordinal> aside_;                     ///< in the order in which they were put there
+  std::unordered_set<std::string> aside_keys_;     ///< where no row waits for another by itself
   std::unordered_map<Ordinal, PendingHold> held_;  ///< of the entries that are held
   std::vector<PendingHold> passed_held_;           ///< of those that the mark has passed since take_held()
   std::unordered_map<std::string, KeyState, KeyHash, std::equal_to<>> held_keys_;

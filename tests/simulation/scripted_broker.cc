@@ -6,13 +6,15 @@
 namespace outbox::simulation {
 
 ScriptedBroker::ScriptedBroker(VirtualTime& time, Random& random, BrokerLog& log, const Faults& faults,
-                               const std::set<std::int64_t>& poison, bool ordered_pipeline,
+                               const std::map<std::int64_t, Poison>& poison,
+                               const std::vector<Outage>& outages, bool ordered_pipeline,
                                std::function<void(Answers)> deliver)
     : time_(time),
       random_(random),
       log_(log),
       faults_(faults),
       poison_(poison),
+      outages_(outages),
       ordered_pipeline_(ordered_pipeline),
       deliver_(std::move(deliver)) {}
 
@@ -21,7 +23,7 @@ void ScriptedBroker::connect() {
               [this, session = session_, was = *session_] {
                 if (*session != was) return;
                 Answers answers;
-                up_ = !random_.chance(faults_.connect_fails);
+                up_ = !random_.chance(faults_.connect_fails) && outage() != Outage::Look::refuses;
                 answers.session = up_ ? Session{Session::State::up, ""}
                                       : Session{Session::State::down, "connection refused"};
                 ++unseen_;
@@ -52,25 +54,34 @@ void ScriptedBroker::begin_next() {
               });
 }
 
+std::optional<Outage::Look> ScriptedBroker::outage() const {
+  for (const Outage& outage : outages_)
+    if (time_.now() >= outage.begin && time_.now() < outage.end) return outage.look;
+  return std::nullopt;
+}
+
 void ScriptedBroker::answer_next() {
+  const auto look = outage();
+  if (look == Outage::Look::silent) {
+    busy_ = true;
+    time_.after(faults_.broker_latency_max * 4, [this, session = session_, was = *session_] {
+      if (*session == was) break_session();
+    });
+    return;
+  }
+  if (look == Outage::Look::refuses || look == Outage::Look::closes) return break_session();
   if (random_.chance(faults_.session_breaks)) return break_session();
   // Sessions without an order answer, and accept, whichever they like.
   const auto which = ordered_pipeline_ ? 0 : random_.between(0, static_cast<int>(wire_.size()) - 1);
   const OnTheWire message = wire_[static_cast<std::size_t>(which)];
   wire_.erase(wire_.begin() + which);
-  Verdict verdict = Verdict::accepted;
-  if (failing_)
-    verdict = Verdict::unavailable;
-  else if (poison_.contains(message.row))
-    verdict = Verdict::rejected;
-  else if (random_.chance(faults_.rejects_for_now))
-    verdict = Verdict::retry;
-  else if (random_.chance(faults_.throttles))
-    verdict = Verdict::unavailable;
-  else if (random_.chance(faults_.forbids))
-    verdict = Verdict::misconfigured;
-  else
-    log_.push_back({message.row, time_.now()});
+  const auto poison = poison_.find(message.row);
+  if (!look && !failing_ && poison != poison_.end() && poison->second == Poison::breaks_session) {
+    wire_.push_front(message);
+    return break_session();
+  }
+  Verdict verdict = verdict_on(message.row);
+  if (verdict == Verdict::accepted) log_.push_back({message.row, time_.now()});
   if (verdict != Verdict::accepted && ordered_pipeline_) failing_ = true;
   if (verdict == Verdict::accepted && random_.chance(faults_.answer_lost)) {
     verdict = Verdict::in_doubt;
@@ -78,6 +89,20 @@ void ScriptedBroker::answer_next() {
   }
   if (!busy_) begin_next();
   answer(verdict, message.ticket);
+}
+
+Verdict ScriptedBroker::verdict_on(std::int64_t row) {
+  if (failing_) return Verdict::unavailable;
+  const auto look = outage();
+  if (look == Outage::Look::nacks) return Verdict::retry;
+  if (look == Outage::Look::throttles) return Verdict::unavailable;
+  if (look == Outage::Look::forbids) return Verdict::misconfigured;
+  if (const auto poison = poison_.find(row); poison != poison_.end())
+    return poison->second == Poison::nacked ? Verdict::retry : Verdict::rejected;
+  if (random_.chance(faults_.rejects_for_now)) return Verdict::retry;
+  if (random_.chance(faults_.throttles)) return Verdict::unavailable;
+  if (random_.chance(faults_.forbids)) return Verdict::misconfigured;
+  return Verdict::accepted;
 }
 
 void ScriptedBroker::seen() {

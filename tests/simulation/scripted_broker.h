@@ -5,8 +5,9 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
-#include <set>
+#include <optional>
 #include <vector>
 
 #include "model_database.h"
@@ -20,11 +21,30 @@ struct Accepted {
 };
 using BrokerLog = std::vector<Accepted>;
 
+/// A time in which the broker takes nothing, and what that looks like.
+struct Outage {
+  enum class Look {
+    refuses,    ///< no connection
+    closes,     ///< connections break with the first message
+    silent,     ///< no answer comes, until the adapter gives the session up
+    nacks,      ///< every message is turned away
+    throttles,  ///< every message is turned away, and told not to be to blame
+    forbids,    ///< ... for want of a right
+  };
+  static constexpr int looks = 6;
+
+  Look look = Look::refuses;
+  Instant begin{}, end{};
+};
+
+/// What happens to a message that is never taken.
+enum class Poison { rejected, nacked, breaks_session };
+
 class ScriptedBroker {
  public:
   ScriptedBroker(VirtualTime& time, Random& random, BrokerLog& log, const Faults& faults,
-                 const std::set<std::int64_t>& poison, bool ordered_pipeline,
-                 std::function<void(Answers)> deliver);
+                 const std::map<std::int64_t, Poison>& poison, const std::vector<Outage>& outages,
+                 bool ordered_pipeline, std::function<void(Answers)> deliver);
 
   void connect();
   void submit(const std::vector<Submission>& messages);
@@ -41,6 +61,8 @@ class ScriptedBroker {
     std::int64_t row = 0;
   };
 
+  [[nodiscard]] std::optional<Outage::Look> outage() const;
+  Verdict verdict_on(std::int64_t row);
   void begin_next();
   void answer_next();
   void break_session();
@@ -52,7 +74,8 @@ class ScriptedBroker {
   Random& random_;
   BrokerLog& log_;
   const Faults& faults_;
-  const std::set<std::int64_t>& poison_;  ///< rows that are never taken
+  const std::map<std::int64_t, Poison>& poison_;  ///< rows that are never taken
+  const std::vector<Outage>& outages_;
   const bool ordered_pipeline_;
   std::function<void(Answers)> deliver_;
   std::deque<OnTheWire> wire_;

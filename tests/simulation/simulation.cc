@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 /// What a seed decides before the run begins.
 struct Scenario {
   RelayOptions relay;
+  bool has_outages = false;  ///< beside them the broker works, so that nothing but poison may die
   Faults faults;
   int relays = 1;
   int rows = 0;
@@ -75,6 +76,25 @@ Scenario draw_scenario(Random& random) {
   return scenario;
 }
 
+/// The broker is away a few times, for moments or minutes, and but for that works.
+void add_outages(Scenario& scenario, std::vector<Outage>& outages, Instant from, Random& random) {
+  scenario.has_outages = true;
+  auto& faults = scenario.faults;
+  faults.rejects_for_now = faults.answer_lost = faults.session_breaks = faults.interferes = 0;
+  scenario.poisoned = random.chance(0.3) ? 0.1 : 0;
+  const int count = random.between(1, 3);
+  for (int i = 0; i < count; ++i) {
+    from += random.within(10ms, 500ms);
+    const Duration length = random.chance(0.1) ? random.within(10s, 5min) : random.within(10ms, 2s);
+    outages.push_back({static_cast<Outage::Look>(random.between(0, Outage::looks - 1)), from, from + length});
+    from += length + 1s;
+  }
+  // A route that has stopped reading has nothing to tell a poisoned row from an outage by: an operator's turn.
+  scenario.relay.held_max = RelayOptions{}.held_max;
+  // What an outage interrupts may have been charged once, for others passed until then.
+  scenario.relay.retry.attempts_max = count + random.between(1, 3);
+}
+
 class World;
 
 /// One relay process: its state machine and both ends of it.
@@ -112,8 +132,10 @@ class Process {
 
 class World {
  public:
-  World(std::uint64_t seed, bool trace)
-      : trace_(trace), random(seed), scenario(draw_scenario(random)), database(time) {}
+  World(std::uint64_t seed, Weather weather, bool trace)
+      : trace_(trace), random(seed), scenario(draw_scenario(random)), database(time) {
+    if (weather == Weather::outages) add_outages(scenario, outages, time.now(), random);
+  }
   Outcome run();
 
   void violate(std::string what) {
@@ -148,7 +170,9 @@ class World {
   BrokerLog log;
   Outcome outcome;
   std::set<std::string> provably_gone;
-  std::set<std::int64_t> poison;
+  std::vector<Outage> outages;
+  std::map<std::int64_t, Poison> poison;
+  std::set<std::int64_t> settled_poison;       ///< poisoned rows that have died, as they should
   std::set<std::int64_t> discarded, requeued;  ///< by the operator
   std::set<std::int64_t> died;                 ///< at least once
   std::vector<std::unique_ptr<Process>> processes;
@@ -168,7 +192,7 @@ Process::Process(World& world, std::string name)
           world.time, world.random, world.database, world.scenario.faults,
           [&world](const std::string& who) { return world.gone(who); },
           [this](Event event) { take(std::move(event)); }),
-      broker(world.time, world.random, world.log, world.scenario.faults, world.poison,
+      broker(world.time, world.random, world.log, world.scenario.faults, world.poison, world.outages,
              world.scenario.relay.traits.ordered_pipeline,
              [this](Answers answers) { take_answers(std::move(answers)); }),
       world_(world),
@@ -257,6 +281,10 @@ void Process::carry_out(Commands& commands) {
     broker.submit(commands.publish);
   }
   if (commands.acquire) world_.note(owner, "acquire");
+  if (commands.read) world_.note(owner, ("read "+std::to_string(commands.read->after.seq)+" limit "+std::to_string(commands.read->limit.messages_max)).c_str());
+  if (commands.read_held) world_.note(owner, "read held");
+  if (commands.wait) world_.note(owner, "wait");
+  if (commands.connect) world_.note(owner, "connect");
   if (commands.settle) world_.note(owner, ("settle " + std::to_string(commands.settle->mark.seq)).c_str());
   store.accept(commands);
 }
@@ -306,7 +334,8 @@ void World::schedule_commits() {
     when += random.within(Duration::zero(), scenario.commit_gap_max);
     const int key = random.chance(0.1) ? -1 : random.between(1, scenario.keys);
     const Duration due_in = random.chance(scenario.scheduled) ? random.within(1ms, 500ms) : Duration::zero();
-    if (random.chance(scenario.poisoned)) poison.insert(i + 1);
+    if (random.chance(scenario.poisoned))
+      poison[i + 1] = scenario.has_outages ? static_cast<Poison>(random.between(0, 2)) : Poison::rejected;
     time.after(when, [this, key, due_in] { database.commit(key, due_in); });
   }
 }
@@ -324,7 +353,11 @@ void World::tell(const Event& event) {
 void World::look_at_held() {
   auto& held = database.held();
   for (const auto& [seq, row] : held.rows())
-    if (row.state == HeldState::dead) died.insert(seq);
+    if (row.state == HeldState::dead) {
+      died.insert(seq);
+      if (scenario.has_outages && !poison.contains(seq))
+        violate("row " + std::to_string(seq) + " died of an outage");
+    }
   if (!faulty) {
     release_held();
   } else if (!held.rows().empty() && random.chance(scenario.faults.interferes)) {
@@ -355,11 +388,17 @@ void World::release_held() {
   database.set_paused(false);
   tell(Resume{});
   tell(Share{true});
+  // Where nothing passes nobody can tell a poisoned row from an outage.
+  if (scenario.has_outages && !poison.empty()) {
+    ++scenario.rows;
+    database.commit(-1, Duration::zero());
+  }
   std::vector<std::int64_t> dead;
   for (const auto& [seq, row] : database.held().rows())
     if (row.state == HeldState::dead) dead.push_back(seq);
   for (const std::int64_t seq : dead) {
-    if (poison.contains(seq)) {
+    if (poison.erase(seq) > 0) {
+      settled_poison.insert(seq);
       database.held().discard(seq, time.now());
     } else {
       requeued.insert(seq);
@@ -379,7 +418,8 @@ Outcome World::run() {
   schedule_commits();
   time.after(1ms, [this] { look_at_held(); });
   for (int i = 0; i < scenario.relays; ++i) start_relay();
-  const Instant faults_end = time.now() + random.within(500ms, 3s);
+  Instant faults_end = time.now() + random.within(500ms, 3s);
+  if (!outages.empty()) faults_end = std::max(faults_end, outages.back().end);
   time.at(faults_end, [this] {
     faulty = false;
     scenario.faults = Faults{};
@@ -422,14 +462,15 @@ void World::check_end() {
     last = number;
   }
   for (const auto& row : database.rows())
-    if (!seen.contains(row.number) && !poison.contains(row.number) && !discarded.contains(row.number))
+    if (!seen.contains(row.number) && !poison.contains(row.number) && !settled_poison.contains(row.number) &&
+        !discarded.contains(row.number))
       violate("lost: row " + std::to_string(row.number));
 }
 
 }  // namespace
 
-Outcome simulate(std::uint64_t seed, bool trace) {
-  return World(seed, trace).run();
+Outcome simulate(std::uint64_t seed, Weather weather, bool trace) {
+  return World(seed, weather, trace).run();
 }
 
 }  // namespace outbox::simulation

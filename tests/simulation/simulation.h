@@ -12,7 +12,12 @@ struct Outcome {
   std::size_t rows = 0, accepted = 0, crashes = 0, steps = 0;
 };
 
+enum class Weather {
+  faults,   ///< each message, connection and process may fail at any time
+  outages,  ///< the broker is away for a while, and works otherwise
+};
+
 /// Same seed, same run. `trace`: prints every step.
-Outcome simulate(std::uint64_t seed, bool trace = false);
+Outcome simulate(std::uint64_t seed, Weather weather = Weather::faults, bool trace = false);
 
 }  // namespace outbox::simulation

@@ -12,55 +12,71 @@ namespace {
 
 const RetryPolicy policy{3, 100ms, 1s};
 
-Outcome outcome_of(Verdict verdict, int attempts = 0, bool alone = false) {
-  return judge(verdict, attempts, alone, policy).outcome;
+Outcome outcome_of(Verdict verdict, const Circumstances& known = {}) {
+  return judge(verdict, known, policy).outcome;
 }
 
-bool uses_attempt(Verdict verdict, bool alone = false) {
-  return judge(verdict, 0, alone, policy).uses_attempt;
+bool uses_attempt(Verdict verdict, const Circumstances& known = {}) {
+  return judge(verdict, known, policy).uses_attempt;
+}
+
+Circumstances with_evidence(int attempts, bool alone = false) {
+  return {attempts, alone, true};
+}
+
+Circumstances without_evidence(int attempts, bool alone = false) {
+  return {attempts, alone, false};
 }
 
 }  // namespace
 
 TEST_CASE("an accepted message is settled, whatever happened to it before") {
   CHECK(outcome_of(Verdict::accepted) == Outcome::settled);
-  CHECK(outcome_of(Verdict::accepted, 99, true) == Outcome::settled);
+  CHECK(outcome_of(Verdict::accepted, with_evidence(99, true)) == Outcome::settled);
   CHECK_FALSE(uses_attempt(Verdict::accepted));
 }
 
-TEST_CASE("a message that was turned away waits until its attempts are used up") {
-  CHECK(outcome_of(Verdict::retry, 0) == Outcome::later);
-  CHECK(outcome_of(Verdict::retry, 1) == Outcome::later);
-  CHECK(outcome_of(Verdict::retry, 2) == Outcome::dead);
-  CHECK(uses_attempt(Verdict::retry));
+TEST_CASE("a message that was turned away while others pass waits until its attempts are used up") {
+  CHECK(outcome_of(Verdict::retry, with_evidence(0)) == Outcome::later);
+  CHECK(outcome_of(Verdict::retry, with_evidence(1)) == Outcome::later);
+  CHECK(outcome_of(Verdict::retry, with_evidence(2)) == Outcome::dead);
+  CHECK(uses_attempt(Verdict::retry, with_evidence(0)));
 }
 
 TEST_CASE("attempts_max of one means that nothing is tried twice") {
-  CHECK(judge(Verdict::retry, 0, false, {1, 100ms, 1s}).outcome == Outcome::dead);
+  CHECK(judge(Verdict::retry, with_evidence(0), {1, 100ms, 1s}).outcome == Outcome::dead);
 }
 
 TEST_CASE("a rejected message is dead at once") {
   CHECK(outcome_of(Verdict::rejected) == Outcome::dead);
 }
 
-TEST_CASE("an outage uses no attempt and kills nothing, however often it happens") {
+TEST_CASE("an outage of any look uses no attempt and kills nothing, however often it happens") {
   for (const bool alone : {false, true}) {
-    CHECK(outcome_of(Verdict::unavailable, 99, alone) == Outcome::route_backoff);
-    CHECK(outcome_of(Verdict::misconfigured, 99, alone) == Outcome::route_misconfigured);
-    CHECK_FALSE(uses_attempt(Verdict::unavailable, alone));
-    CHECK_FALSE(uses_attempt(Verdict::misconfigured, alone));
+    for (const auto& known : {with_evidence(99, alone), without_evidence(99, alone)}) {
+      CHECK(outcome_of(Verdict::unavailable, known) == Outcome::route_backoff);
+      CHECK(outcome_of(Verdict::misconfigured, known) == Outcome::route_misconfigured);
+      CHECK_FALSE(uses_attempt(Verdict::unavailable, known));
+      CHECK_FALSE(uses_attempt(Verdict::misconfigured, known));
+    }
+    const Circumstances nothing_passes = without_evidence(99, alone);
+    for (const Verdict verdict : {Verdict::retry, Verdict::in_doubt}) {
+      CHECK(outcome_of(verdict, nothing_passes) == (alone ? Outcome::suspected : Outcome::again));
+      CHECK_FALSE(uses_attempt(verdict, nothing_passes));
+    }
   }
 }
 
 TEST_CASE("a message that breaks the session among others is not to blame") {
-  CHECK(outcome_of(Verdict::in_doubt, 99, false) == Outcome::again);
-  CHECK_FALSE(uses_attempt(Verdict::in_doubt, false));
+  CHECK(outcome_of(Verdict::in_doubt, with_evidence(99)) == Outcome::again);
+  CHECK_FALSE(uses_attempt(Verdict::in_doubt, with_evidence(99)));
 }
 
-TEST_CASE("a message that breaks the session alone uses an attempt, and dies of the last one") {
-  CHECK(outcome_of(Verdict::in_doubt, 0, true) == Outcome::later);
-  CHECK(outcome_of(Verdict::in_doubt, 2, true) == Outcome::dead);
-  CHECK(uses_attempt(Verdict::in_doubt, true));
+TEST_CASE(
+    "a message that breaks the session alone while others pass uses an attempt, and dies of the last one") {
+  CHECK(outcome_of(Verdict::in_doubt, with_evidence(0, true)) == Outcome::later);
+  CHECK(outcome_of(Verdict::in_doubt, with_evidence(2, true)) == Outcome::dead);
+  CHECK(uses_attempt(Verdict::in_doubt, with_evidence(0, true)));
 }
 
 TEST_CASE("the back-off doubles from its least to its most, with half of it drawn") {

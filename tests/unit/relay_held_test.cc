@@ -68,9 +68,10 @@ TEST_CASE("a key that was freed flows again") {
 
 TEST_CASE("a held row that is turned away waits longer, and its followers are left alone") {
   RelayDriver relay = with_held({"k"});
-  relay.reads_held({{1, "k", 1}, {2, "k"}}).answers(1, Verdict::retry, "queue full");
+  relay.reads_held({{11, "k", 1}, {12, "k"}}).reads({{}}).accepts({1}).settled();
+  relay.answers(11, Verdict::retry, "queue full");
   CHECK(relay.published() == "");
-  CHECK(relay.holds() == "changed 1 retrying");
+  CHECK(relay.holds() == "changed 11 retrying");
   CHECK(relay.first_hold().attempts == 2);
   CHECK(*relay.first_hold().due_in >= 100ms);
   CHECK(*relay.first_hold().due_in <= 200ms);
@@ -83,8 +84,9 @@ TEST_CASE("the last attempt of a held row makes a dead letter, which blocks its 
     auto options = brief();
     options.dead_blocks = dead_blocks;
     RelayDriver relay = with_held({"k"}, options);
-    relay.reads_held({{1, "k", 2}}).answers(1, Verdict::retry, "queue full");
-    CHECK(relay.holds() == "changed 1 dead");
+    relay.reads_held({{11, "k", 2}}).reads({{}}).accepts({1}).settled();
+    relay.answers(11, Verdict::retry, "queue full");
+    CHECK(relay.holds() == "changed 11 dead");
     CHECK(relay.first_hold().attempts == 3);
     CHECK(relay.first_hold().blocks == dead_blocks);
   }

@@ -102,15 +102,82 @@ TEST_CASE("a session that breaks under many uses no attempt of any of them") {
 }
 
 TEST_CASE(
-    "a message that breaks the session alone uses an attempt and is held, others that were with it are not") {
+    "a message that breaks the session alone lets another go first, and is charged once that one passes") {
   RelayDriver relay;
   relay.started().reads({{}, {}});
   CHECK(relay.session_breaks().pass(100ms).connected().published() == "1");
-  CHECK(relay.session_breaks().settles() == 1);
+  CHECK(relay.session_breaks().pass(200ms).connected().published() == "2");
+  CHECK(relay.accepts({2}).published() == "1");
+  CHECK(relay.session_breaks().settles() == 2);
   CHECK(relay.holds() == "1 retrying");
   CHECK(relay.first_hold().attempts == 1);
   CHECK(relay.first_hold().last_error == "connection lost");
-  CHECK(relay.pass(200ms).connected().published() == "2");
+}
+
+TEST_CASE("where every message fails alone, each has its turn and none is charged or held") {
+  auto options = brief();
+  options.window = 16;
+  for (const Verdict verdict : {Verdict::retry, Verdict::in_doubt}) {
+    RelayDriver relay(options);
+    relay.started().reads({{"k"}, {"k"}, {"other"}, {}});
+    relay.session_breaks().pass(100ms).connected();
+    for (int round = 0; round < 5; ++round) {
+      for (const std::int64_t row : {1, 3, 4}) {
+        CHECK(relay.in_flight(row));
+        CHECK_FALSE(relay.answers(row, verdict).settles());
+        CHECK(relay.status().state == RouteState::backoff);
+        relay.pass_renewing(1s);
+      }
+    }
+    CHECK(relay.accepts({1}).published() == "2 3");
+    CHECK(relay.status().state == RouteState::running);
+  }
+}
+
+TEST_CASE(
+    "in an ordered pipeline the rows of a key that is set aside stay behind it, also those that come later") {
+  RelayDriver relay = ordered();
+  relay.started().reads({{"k"}, {"k"}, {"other"}});
+  relay.session_breaks().pass(100ms).connected();
+  CHECK(relay.published() == "1");
+  CHECK(relay.session_breaks().wait_ends().reads({{"k"}, {"third"}}).pass(200ms).connected().published() ==
+        "3");
+  CHECK(relay.accepts({3}).published() == "1 2");
+  CHECK(relay.accepts({1, 2}).published() == "4");
+}
+
+TEST_CASE("a suspect that fills the window is passed, uncharged, so that others have their turn") {
+  auto options = brief();
+  options.window = 1;
+  RelayDriver relay(options);
+  relay.started().reads({{}, {}});
+  CHECK(relay.session_breaks().pass(100ms).connected().settles() == 1);
+  CHECK(relay.holds() == "1 retrying");
+  CHECK(relay.first_hold().attempts == 0);
+  CHECK(relay.settled().published() == "2");
+}
+
+TEST_CASE("a message alone on its route waits as long as nothing shows that the broker works") {
+  RelayDriver relay;
+  relay.started().reads({{}});
+  for (int i = 0; i < 10; ++i) {
+    CHECK_FALSE(relay.answers(1, Verdict::retry, "queue full").settles());
+    CHECK(relay.pass_renewing(1s).in_flight(1));
+  }
+  relay.answers(1, Verdict::retry, "queue full").wait_ends().reads({{}}).pass_renewing(1s);
+  CHECK(relay.accepts({2}).in_flight(1));
+  CHECK(relay.answers(1, Verdict::retry, "queue full").holds() == "1 retrying");
+}
+
+TEST_CASE("an outage is probed every ten seconds at the most") {
+  auto options = brief();
+  options.retry.backoff_max = 5min;
+  RelayDriver relay(options);
+  relay.started().reads({{}});
+  for (int i = 0; i < 20; ++i) {
+    relay.answers(1, Verdict::unavailable, "down");
+    CHECK(relay.pass_renewing(10s).in_flight(1));
+  }
 }
 
 TEST_CASE("a message whose answer is lost among others is sent again, alone") {
@@ -122,8 +189,8 @@ TEST_CASE("a message whose answer is lost among others is sent again, alone") {
 
 TEST_CASE("a message that was turned away is held with its followers, and the others go on") {
   RelayDriver relay;
-  CHECK(relay.started().reads({{"k"}, {"k"}, {"other"}}).published() == "1 3");
-  CHECK(relay.answers(1, Verdict::retry, "queue full").published() == "");
+  CHECK(relay.started().reads({{"k"}, {"k"}, {"other"}, {}}).published() == "1 3 4");
+  CHECK(relay.accepts({4}).answers(1, Verdict::retry, "queue full").published() == "");
   CHECK(relay.status().state == RouteState::running);
   CHECK(relay.settles() == 2);
   CHECK(relay.holds() == "1 retrying, 2 blocked");
@@ -131,7 +198,7 @@ TEST_CASE("a message that was turned away is held with its followers, and the ot
   CHECK(relay.first_hold().last_error == "queue full");
   CHECK(*relay.first_hold().due_in >= 50ms);
   CHECK(*relay.first_hold().due_in <= 100ms);
-  CHECK(relay.settled().wait_ends().reads({{"k"}, {"third"}}).published() == "5");
+  CHECK(relay.settled().wait_ends().reads({{"k"}, {"third"}}).published() == "6");
 }
 
 TEST_CASE("what cannot be delivered is a dead letter with its reason, and the route goes on") {
@@ -151,7 +218,7 @@ TEST_CASE("the last attempt makes a dead letter") {
   auto options = brief();
   options.retry.attempts_max = 1;
   RelayDriver relay(options);
-  relay.started().reads({{}});
+  relay.started().reads({{}, {}}).accepts({2});
   CHECK(relay.answers(1, Verdict::retry, "queue full").holds() == "1 dead");
 }
 
@@ -269,16 +336,16 @@ TEST_CASE(
     "in an ordered pipeline a message that was turned away is held with all of its key, also what is out") {
   RelayDriver relay = ordered();
   CHECK(relay.started().reads({{"k"}, {"k"}, {"other"}, {"k"}, {"k"}}).published() == "1 2 3 4");
-  CHECK(relay.answers(1, Verdict::retry).holds() == "1 retrying");
+  CHECK(relay.accepts({3}).answers(1, Verdict::retry).holds() == "1 retrying");
   relay.answers(2, Verdict::unavailable).answers(4, Verdict::in_doubt);
   CHECK(relay.status().state == RouteState::running);
-  CHECK(relay.accepts({3}).settled().holds() == "2 blocked, 4 blocked, 5 blocked");
+  CHECK(relay.settled().holds() == "2 blocked, 4 blocked, 5 blocked");
 }
 
 TEST_CASE("in an ordered pipeline the row that fails first is the first, whichever answer comes first") {
   RelayDriver relay = ordered();
-  CHECK(relay.started().reads({{"k"}, {"k"}, {"k"}}).published() == "1 2 3");
-  relay.answers(2, Verdict::retry).answers(1, Verdict::retry);
+  CHECK(relay.started().reads({{"k"}, {"k"}, {"k"}, {}}).published() == "1 2 3 4");
+  relay.accepts({4}).answers(2, Verdict::retry).answers(1, Verdict::retry);
   CHECK(relay.holds() == "1 retrying, 2 blocked");
 }
 

@@ -125,7 +125,7 @@ TEST_CASE("once with nothing to do finishes without a broker") {
 
 TEST_CASE("once waits for held rows that are due soon") {
   RelayDriver relay(only_once());
-  relay.started().reads({{}}).answers(1, Verdict::retry);
+  relay.started().reads({{}, {}}).accepts({2}).answers(1, Verdict::retry);
   CHECK(relay.holds() == "1 retrying");
   CHECK_FALSE(relay.settled().commands().release);
   relay.pass(100ms).reads_held({{1, {}, 1}}).accepts({1}).settled().pass(20ms).reads_held({});

@@ -57,7 +57,7 @@ struct Hands {
     while (most-- > 0) {
       const auto ordinal = queue.next_ready(end);
       if (!ordinal) break;
-      queue.submitted(*ordinal, now);
+      queue.submitted(*ordinal, {now});
       text += (text.empty() ? "" : " ") + std::to_string(*ordinal);
     }
     return text;
