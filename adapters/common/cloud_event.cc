@@ -98,9 +98,9 @@ std::span<const Attribute> CloudEvents::of(const Message& message) {
   if (is_minimal()) return {list_.data(), count};
   list_[count++] = {"source", source_};
   list_[count++] = {"specversion", cloud_events_version};
-  list_[count++] = {"type", message.type};
+  list_[count++] = {"type", message.type.empty() ? message.topic : message.type};
   if (const auto time = time_.of(message.created_at); !time.empty()) list_[count++] = {"time", time};
-  if (message.key) {
+  if (message.key && !message.key->empty()) {
     list_[count++] = {"subject", *message.key};
     list_[count++] = {"partitionkey", *message.key};
   }

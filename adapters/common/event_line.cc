@@ -41,6 +41,42 @@ void append_on_one_line(std::string& to, std::string_view json) {
       [](char c) { return c == '\r' || c == '\n'; }, ' ');
 }
 
+/// CloudEvents 1.0, naming conventions; and none that the line has already.
+bool is_extension_name(std::string_view name) {
+  static constexpr std::string_view taken[] = {"id",         "source",  "specversion",  "type",
+                                               "time",       "subject", "partitionkey", "datacontenttype",
+                                               "dataschema", "topic",   "headers",      "data"};
+  const auto is_legal = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !name.empty() && std::ranges::all_of(name, is_legal) &&
+         std::ranges::find(taken, name) == std::end(taken);
+}
+
+/// As the JSON format wants it, where an attribute is a string: those that may be one are attributes. Where
+/// there are others, all of them stand in one attribute, as the text of a JSON object.
+void append_headers(std::string& to, std::span<const Header> headers) {
+  bool are_all_attributes = true;
+  for (std::size_t i = 0; i < headers.size(); ++i) {
+    const auto has_name = [&](const Header& other) { return other.name == headers[i].name; };
+    if (!is_extension_name(headers[i].name)) {
+      are_all_attributes = false;
+    } else if (std::ranges::none_of(headers.subspan(i + 1), has_name)) {
+      to += ",\"";
+      to += headers[i].name;
+      to += "\":";
+      append_json_string(to, headers[i].value);
+    }
+  }
+  if (are_all_attributes) return;
+  std::string object = "{";
+  for (const Header& header : headers) {
+    if (object.size() > 1) object += ',';
+    append_json_string(object, header.name);
+    object += ':';
+    append_json_string(object, header.value);
+  }
+  append_member(to, R"(,"headers":)", object + "}");
+}
+
 std::string not_utf8(const Message& message) {
   if (!is_utf8(message.topic)) return "the topic is not UTF-8, as JSON demands";
   if (message.key && !is_utf8(*message.key)) return "the message_key is not UTF-8, as JSON demands";
@@ -68,19 +104,13 @@ std::string EventLine::append(std::string& to, const Message& message) {
   }
   if (!message.content_type.empty()) append_member(to, R"(,"datacontenttype":)", message.content_type);
   append_member(to, R"(,"topic":)", message.topic);
-  to += R"(,"headers":{)";
-  for (std::size_t i = 0; i < message.headers.size(); ++i) {
-    if (i > 0) to += ',';
-    append_json_string(to, message.headers[i].name);
-    to += ':';
-    append_json_string(to, message.headers[i].value);
-  }
+  append_headers(to, message.headers);
   if (is_json_type(message.content_type) && is_json(message.payload)) {
-    to += R"(},"data":)";
+    to += R"(,"data":)";
     append_on_one_line(to, message.payload);
     to += "}\n";
   } else {
-    to += R"(},"data_base64":")";
+    to += R"(,"data_base64":")";
     append_base64(to, message.payload);
     to += "\"}\n";
   }

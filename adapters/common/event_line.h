@@ -1,4 +1,4 @@
-// A message as one line of NDJSON: a CloudEvent in JSON with `topic` and `headers`. Shared by file and
+// A message as one line of NDJSON: a CloudEvent in JSON with `topic` as an extension. Shared by file and
 // stdout; belongs to one broker and its thread.
 #pragma once
 

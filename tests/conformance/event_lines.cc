@@ -3,6 +3,7 @@
 #include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -26,15 +27,18 @@ std::string base64_decoded(const std::string& text) {
 Received read_line(const std::string& line) {
   // Checked beside the parser, because that takes numbers beyond a double for an error: data is to be passed
   // on as it is.
-  static const std::string before_data = "},\"data\":";
+  static const std::string before_data = "\",\"data\":";
+  static const std::set<std::string> attributes = {"id",   "source",  "specversion", "type",
+                                                   "time", "subject", "partitionkey"};
   const auto data = line.find(before_data);
   std::string head = line;
   Received received;
   if (data != std::string::npos) {
     received.payload = line.substr(data + before_data.size(), line.size() - data - before_data.size() - 1);
-    head = line.substr(0, data) + "}}";
+    head = line.substr(0, data) + "\"}";
   }
   const auto event = nlohmann::json::parse(head);
+  std::string all_headers;
   for (const auto& [name, value] : event.items()) {
     if (name == "topic")
       received.topic = value;
@@ -43,10 +47,12 @@ Received read_line(const std::string& line) {
     else if (name == "data_base64")
       received.payload = base64_decoded(value);
     else if (name == "headers")
-      received.headers = value.get<std::map<std::string, std::string>>();
+      all_headers = value;
     else
-      received.attributes[name] = value;
+      (attributes.contains(name) ? received.attributes : received.headers)[name] = value;
   }
+  if (!all_headers.empty())
+    received.headers = nlohmann::json::parse(all_headers).get<std::map<std::string, std::string>>();
   return received;
 }
 

@@ -39,6 +39,19 @@ TEST_CASE("every time reads back as itself") {
     REQUIRE(parse_timestamp(text.of(time)) == time);
 }
 
+TEST_CASE("an attribute that would be empty is left out, as CloudEvents demands") {
+  CloudEvents events("/source", Attributes::full);
+  Message message;
+  message.topic = "order.placed";
+  message.key = "";
+  std::string names;
+  for (const Attribute& attribute : events.of(message)) {
+    names += std::string(attribute.name) + " ";
+    if (attribute.name == "type") CHECK(attribute.value == "order.placed");
+  }
+  CHECK(names == "id source specversion type time ");
+}
+
 TEST_CASE("headers are held against the protocol's rules, and their values stay hidden") {
   const std::string_view reserved[] = {"data"};
   const std::string_view prefixes[] = {"ce_"};
@@ -80,6 +93,28 @@ TEST_CASE(
     CHECK(fault_of(name, "x").ends_with("has a character in its name that headers do not take"));
   for (const char* value : {" x", "x ", "\tx", "x\t"})
     CHECK(fault_of("a", value) == "header 'a' has a blank at an end of its value");
+}
+
+TEST_CASE(
+    "a line is a legal CloudEvent: headers are attributes where their names may be, and one text where not") {
+  EventLine line("/source", Attributes::minimal);
+  const auto rest_of = [&](std::vector<Header> headers) {
+    Message message;
+    message.topic = "t";
+    message.payload = "1";
+    message.headers = headers;
+    std::string text;
+    CHECK(line.append(text, message) == "");
+    const auto begin = text.find(R"("topic":"t")") + 11;
+    return text.substr(begin, text.find(R"(,"data_base64")") - begin);
+  };
+  CHECK(rest_of({}) == "");
+  CHECK(rest_of({{"traceparent", "00-1"}, {"b2", "\""}}) == R"(,"traceparent":"00-1","b2":"\"")");
+  CHECK(rest_of({{"traceparent", "00-1"}, {"X-Name", "a\"b"}}) ==
+        R"(,"traceparent":"00-1","headers":"{\"traceparent\":\"00-1\",\"X-Name\":\"a\\\"b\"}")");
+  for (const char* name :
+       {"id", "source", "data", "topic", "headers", "partitionkey", "data_base64", "Upper", "a-b"})
+    CHECK(rest_of({{name, "v"}}) == std::string(R"(,"headers":"{\")") + name + R"(\":\"v\"}")");
 }
 
 TEST_CASE("only what a crash left of a line of ours counts as torn") {
