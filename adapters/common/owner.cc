@@ -1,5 +1,6 @@
 #include "adapters/common/owner.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,12 +102,12 @@ bool provably_gone(std::string_view owner) {
   // namespace's number may be handed out again, which the host name makes harmless in practice.
   if (parts[0] != host_name() || parts[1] != boot_id() || parts[2] != pid_namespace()) return false;
 
-  const auto pid = parse_number<std::int64_t>(parts[3]);
+  const auto pid = parse_number<std::int32_t>(parts[3]);
   if (!pid || *pid <= 0 || !sees_processes()) return false;
 
   const std::string directory = "/proc/" + std::to_string(*pid);
-  errno = 0;
-  if (access(directory.c_str(), F_OK) != 0) return errno == ENOENT;
+  // /proc may hide the processes of other users (hidepid, ProtectProc): only the kernel's word counts.
+  if (kill(*pid, 0) != 0 && errno == ESRCH) return true;
   const auto line = contents(directory + "/stat");
   if (!line) return false;
   const auto process = process_from(*line);

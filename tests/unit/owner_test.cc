@@ -1,7 +1,9 @@
 #include "adapters/common/owner.h"
 
 #include <doctest/doctest.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -100,6 +102,27 @@ TEST_CASE("an owner elsewhere is never provably gone") {
   CHECK_FALSE(provably_gone(with_part(child.owner(), 0, "other-host")));
   CHECK_FALSE(provably_gone(with_part(child.owner(), 1, "00000000-0000-0000-0000-000000000000")));
   CHECK_FALSE(provably_gone(with_part(child.owner(), 2, "1")));
+}
+
+TEST_CASE("an owner whose process /proc hides is not gone") {
+  const std::string owner = this_owner();
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    // As ProtectProc=invisible or hidepid=2 do: a user sees no processes but its own.
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("proc", "/proc", "proc", 0, "hidepid=2") != 0 || setgid(65534) != 0 || setuid(65534) != 0)
+      _exit(2);
+    if (access(("/proc/" + std::to_string(getppid())).c_str(), F_OK) == 0) _exit(2);
+    _exit(provably_gone(owner) ? 1 : 0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 2)
+    MESSAGE("no right to hide processes here: not tested");
+  else
+    CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("an owner that cannot be read is never provably gone") {
