@@ -9,3 +9,4 @@ DROP TABLE IF EXISTS outbox_held;
 DROP TABLE IF EXISTS outbox_mark;
 DROP TABLE IF EXISTS outbox;
 DROP FUNCTION IF EXISTS outbox_notify();
+DROP FUNCTION IF EXISTS outbox_stamp();

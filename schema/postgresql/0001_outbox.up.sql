@@ -21,6 +21,18 @@ CREATE TABLE outbox (
 -- The relay finds what was committed since its last look by the transaction that wrote it.
 CREATE INDEX outbox_tx_seq ON outbox (tx, seq);
 
+-- So tx is the database's own word, whoever inserts and by what means: replication and COPY bring numbers of another
+-- cluster. Such rows are new here. Called only where there is something to correct.
+CREATE FUNCTION outbox_stamp() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.tx := pg_catalog.pg_current_xact_id();
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER outbox_stamp BEFORE INSERT ON outbox FOR EACH ROW
+  WHEN (NEW.tx IS DISTINCT FROM pg_current_xact_id()) EXECUTE FUNCTION outbox_stamp();
+ALTER TABLE outbox ENABLE ALWAYS TRIGGER outbox_stamp;
+
 -- One row per route and shard: how far it has got, and who may move it. Rows of the log that are visible in the snapshot
 -- `seen` are settled; while a larger window is worked off, so are those visible in `upto` with a seq up to `seq`.
 CREATE TABLE outbox_mark (
@@ -52,6 +64,7 @@ CREATE TABLE outbox_held (
   attempts        integer     NOT NULL DEFAULT 0,
   next_attempt_at timestamptz,
   last_error      text,
+  topic           text,                                  -- set: waits for this topic to be mended
   held_at         timestamptz NOT NULL DEFAULT now(),
   first_failed_at timestamptz,
   last_failed_at  timestamptz,
@@ -62,6 +75,7 @@ CREATE INDEX outbox_held_due ON outbox_held (route, shard, next_attempt_at) WHER
 -- Who waits behind whom. By the key's hash, because a key may be longer than an index takes.
 CREATE INDEX outbox_held_queue ON outbox_held (route, hashtextextended(message_key, 0), seq) WHERE blocks;
 CREATE INDEX outbox_held_seq ON outbox_held (seq);
+CREATE INDEX outbox_held_topic ON outbox_held (route, shard, topic) WHERE topic IS NOT NULL;
 
 -- What operators did.
 CREATE TABLE outbox_audit (
@@ -104,13 +118,24 @@ WHERE m.takes OR h.state IS NOT NULL;
 -- relay holds the advisory lock shared, and then it cannot be had exclusively here. It is given back in the same
 -- expression, so that no transaction, however long, keeps a relay from going to sleep. Every name is qualified: the
 -- caller's search_path has no say.
+-- No business transaction fails because of it: not for want of a right, and not for a full queue. A transaction that has
+-- sent NOTIFY cannot be prepared, and nobody knows here whether this one will be: where the server allows it
+-- (max_prepared_transactions), relays poll, unless a setting says that no service of this database or role prepares:
+-- ALTER DATABASE ... SET outbox.two_phase = 'off'.
 CREATE FUNCTION outbox_notify() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+  IF pg_catalog.current_setting('max_prepared_transactions') <> '0'
+     AND pg_catalog.current_setting('outbox.two_phase', true) IS DISTINCT FROM 'off' THEN
+    RETURN NULL;
+  END IF;
   IF (CASE WHEN pg_catalog.pg_try_advisory_lock(1869968482, TG_RELID::pg_catalog.int4)
            THEN NOT pg_catalog.pg_advisory_unlock(1869968482, TG_RELID::pg_catalog.int4)
-           ELSE true END) THEN
-    PERFORM pg_catalog.pg_notify(pg_catalog.concat('outbox_', TG_RELID), '');
+           ELSE true END)
+     AND pg_catalog.pg_notification_queue_usage() < 0.5 THEN
+    EXECUTE pg_catalog.concat('NOTIFY outbox_', TG_RELID);
   END IF;
+  RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
   RETURN NULL;
 END
 $$;
@@ -151,7 +176,7 @@ DECLARE
 BEGIN
   INSERT INTO outbox (id, topic, payload, content_type, message_key, type, headers, deliver_at)
   VALUES (new_id, $1, convert_to($2, 'UTF8'),
-          CASE WHEN $2 ~ '^\s*[{[]' THEN 'application/json' ELSE 'text/plain; charset=utf-8' END,
+          CASE WHEN $2 ~ '^\s*[{[]' THEN 'application/json' ELSE 'text/plain;charset=utf-8' END,
           $3, $4, coalesce($5, '{}'), $6);
   RETURN new_id;
 END

@@ -2,8 +2,11 @@
 --   psql -v service=orders -v relay=outboxd -f grants.sql
 -- In a schema other than public both roles need USAGE on it as well.
 
--- A service writes messages, no more: it can neither read nor change what it or others wrote.
+-- A service writes messages, no more: it can neither read what is in them nor change them. SELECT on the other columns
+-- is for ORMs (SQLAlchemy, Django, Hibernate, TypeORM, GORM), which insert with RETURNING; without one leave it out.
 GRANT INSERT ON outbox TO :"service";
+GRANT SELECT (seq, id, topic, message_key, type, content_type, headers, deliver_at, created_at, tx) ON outbox
+  TO :"service";
 
 -- The relay reads the log and keeps its own books. DELETE on the log is for retention.
 GRANT SELECT, DELETE ON outbox TO :"relay";

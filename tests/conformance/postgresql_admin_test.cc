@@ -57,7 +57,7 @@ TEST_CASE("PostgreSQL: a service needs INSERT and nothing else") {
   REQUIRE(messages[1].headers.size() == 1);
   CHECK(messages[2].content_type == "application/json");
   CHECK(messages[2].payload == "  [1, 2]");
-  CHECK(messages[3].content_type == "text/plain; charset=utf-8");
+  CHECK(messages[3].content_type == "text/plain;charset=utf-8");
   CHECK(messages[3].headers.empty());
   CHECK(messages[4].content_type == "application/octet-stream");
   CHECK(messages[4].payload == std::string_view("\0\xff", 2));

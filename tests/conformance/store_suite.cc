@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/timestamp.h"
 #include "tests/support/eventually.h"
 
 namespace outbox::test {
@@ -71,6 +72,26 @@ void check_columns(StoreFixture& fixture) {
   CHECK(first.id_text() != second.id_text());
   CHECK(std::ranges::count(first.id_text(), '-') == 4);
   CHECK(first.created_at > Timestamp(std::chrono::sys_days(std::chrono::year(2020) / 1 / 1)));
+}
+
+void check_distant_dates(StoreFixture& fixture) {
+  const char* dates[] = {"0001-01-01T00:00:00Z", "1800-06-01T00:00:00Z", "2600-01-01T12:30:00Z",
+                         "9999-12-31T23:59:59Z"};
+  fixture.writer()->commit_rows(numbered(1, 5));
+  for (int i = 0; i < 4; ++i)
+    fixture.execute("UPDATE outbox SET created_at = '" + std::string(dates[i]) +
+                    "' WHERE seq = " + std::to_string(i + 1));
+  Holder holder = holder_of(fixture);
+  const auto batch = holder.store->read(holder.mark, {10, 1u << 20});
+  REQUIRE(batch);
+  REQUIRE(batch->messages.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(batch->messages[i].defect == "");
+    CHECK(format_in_seconds(batch->messages[i].created_at) == dates[i]);
+  }
+  const auto backlog = fixture.admin()->backlog("orders");
+  REQUIRE(backlog);
+  CHECK(backlog->oldest_age >= Duration::zero());
 }
 
 void check_payloads(StoreFixture& fixture) {
@@ -395,6 +416,9 @@ void store_suite(StoreFixture& fixture) {
   }
   SUBCASE("every column arrives as it was written") {
     check_columns(fixture);
+  }
+  SUBCASE("dates far from now arrive as they are") {
+    check_distant_dates(fixture);
   }
   SUBCASE("payloads of no byte, every byte and a million bytes arrive as they are") {
     check_payloads(fixture);

@@ -35,7 +35,7 @@ std::string headers_expression(pqxx::work& tx, const NewRow& row) {
 // As the relay's own are, plans are pinned: statistics lag behind a fast table, and joins by hash or merge
 // walk through all of it.
 constexpr const char* session_settings =
-    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;"
+    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; SET row_security = off;"
     "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;"
     "SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET "
     "max_parallel_workers_per_gather = 0;"
@@ -43,44 +43,82 @@ constexpr const char* session_settings =
     "'60s'";
 constexpr std::chrono::seconds answer_deadline{75};
 
+// Numbers of another cluster, or written by hand: no snapshot shows them before their time.
+constexpr const char* not_begun = "tx >= pg_snapshot_xmax(pg_current_snapshot())";
+
+// $1 the outbox, $2 to $4 mark, held rows and view, which need not be there. What follows has a column each.
+constexpr const char* questions =
+    "SELECT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = "
+    "$1::regclass AND p.proname = 'outbox_notify' AND t.tgenabled <> 'D'), "
+    "EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = "
+    "$1::regclass AND p.proname = 'outbox_stamp' AND t.tgenabled = 'A'), "
+    "has_table_privilege($1::regclass, 'DELETE'), "
+    "coalesce(has_table_privilege(to_regclass($4), 'SELECT'), false), "
+    "(SELECT string_agg(oid::regclass::text, ', ' ORDER BY relname) FROM pg_class WHERE relpersistence = 'u' "
+    "AND oid = ANY "
+    "(ARRAY[$1::regclass, to_regclass($2), to_regclass($3)])), "
+    "current_setting('max_prepared_transactions') <> '0' AND current_setting('outbox.two_phase', true) IS "
+    "DISTINCT FROM 'off'";
+
 /// What keeps a good installation from being a safe or fast one. The relay runs all the same.
 Result<void> add_warnings(Connection& connection, const Tables& tables, const Server& server,
                           std::vector<Finding>& findings) {
   auto rows = connection.run(
-      "check",
-      "SELECT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = "
-      "$1::regclass AND p.proname = 'outbox_notify' AND t.tgenabled <> 'D'), "
-      "has_table_privilege($1::regclass, 'DELETE'), coalesce(has_table_privilege(to_regclass($2), 'SELECT'), "
-      "false)",
-      {tables.outbox.c_str(), tables.status.c_str()});
+      "check", questions,
+      {tables.outbox.c_str(), tables.mark.c_str(), tables.held.c_str(), tables.status.c_str()});
   if (!rows) return rows.error();
-  if (!rows->boolean(0, 0))
-    findings.push_back(
-        {Finding::Level::warning,
-         "table " + shown(tables.outbox) + " has no enabled trigger outbox_wakeup: messages wait for a poll",
-         "CREATE TRIGGER outbox_wakeup AFTER INSERT ON " + tables.outbox +
-             " FOR EACH STATEMENT EXECUTE FUNCTION outbox_notify()"});
-  if (!rows->boolean(0, 1))
-    findings.push_back({Finding::Level::warning,
-                        "role " + server.user + " may not DELETE from " + shown(tables.outbox) +
-                            ": retention cannot remove sent rows",
-                        "GRANT DELETE ON " + tables.outbox + " TO " + quoted_identifier(server.user)});
-  if (!rows->boolean(0, 2))
-    findings.push_back({Finding::Level::warning,
-                        "view " + shown(tables.status) + " is missing, or role " + server.user +
-                            " may not read it: the states of single messages cannot be shown",
-                        "outboxd migrate print has the view; GRANT SELECT ON " + tables.status + " TO " +
-                            quoted_identifier(server.user)});
-  if (server.superuser)
-    findings.push_back({Finding::Level::warning,
-                        "role " + server.user + " is a superuser, which the relay does not need",
-                        "use a role of its own with the rights in schema/postgresql/grants.sql"});
-  if (server.pooled)
-    findings.push_back(
-        {Finding::Level::warning,
-         "there is a connection pooler in between: new rows are found by polling, and pooling by "
-         "transaction or statement does not work",
-         "connect to the server itself"});
+  const auto warn = [&](bool applies, std::string what, std::string fix) {
+    if (applies) findings.push_back({Finding::Level::warning, std::move(what), std::move(fix)});
+  };
+  const std::string outbox = shown(tables.outbox), role = quoted_identifier(server.user);
+  warn(!rows->boolean(0, 0),
+       "table " + outbox + " has no enabled trigger outbox_wakeup: messages wait for a poll",
+       "CREATE TRIGGER outbox_wakeup AFTER INSERT ON " + tables.outbox +
+           " FOR EACH STATEMENT EXECUTE FUNCTION outbox_notify()");
+  warn(!rows->boolean(0, 1),
+       "table " + outbox +
+           " has no trigger outbox_stamp that is always enabled: rows that come by replication "
+           "or bring a tx of their own are sent late, twice or never",
+       "outboxd migrate print has it; ALTER TABLE " + tables.outbox + " ENABLE ALWAYS TRIGGER outbox_stamp");
+  warn(!rows->boolean(0, 2),
+       "role " + server.user + " may not DELETE from " + outbox + ": retention cannot remove sent rows",
+       "GRANT DELETE ON " + tables.outbox + " TO " + role);
+  warn(!rows->boolean(0, 3),
+       "view " + shown(tables.status) + " is missing, or role " + server.user +
+           " may not read it: the states of single messages cannot be shown",
+       "outboxd migrate print has the view; GRANT SELECT ON " + tables.status + " TO " + role);
+  warn(!rows->null(0, 4),
+       "unlogged: " + rows->string(0, 4) + "; a crash of the server empties what is unlogged",
+       "ALTER TABLE ... SET LOGGED");
+  warn(rows->boolean(0, 5),
+       "transactions can be prepared here (max_prepared_transactions), so commits wake no relay: messages "
+       "wait for "
+       "a poll of up to 100 ms",
+       "if no service of this database prepares any: ALTER DATABASE " + quoted_identifier(server.database) +
+           " SET outbox.two_phase = 'off'");
+  warn(server.superuser, "role " + server.user + " is a superuser, which the relay does not need",
+       "use a role of its own with the rights in schema/postgresql/grants.sql");
+  warn(
+      server.pooled,
+      "there is a connection pooler in between: new rows are found by polling, and pooling by transaction or "
+      "statement does not work",
+      "connect to the server itself");
+  return {};
+}
+
+/// Rows that no snapshot shows before its time.
+Result<void> add_undated(Connection& connection, const Tables& tables, std::vector<Finding>& findings) {
+  auto undated = connection.run(
+      "check", "SELECT count(*), min(seq) FROM " + tables.outbox + " WHERE " + std::string(not_begun));
+  if (!undated) return undated.error();
+  if (undated->integer(0, 0) == 0) return {};
+  findings.push_back({Finding::Level::warning,
+                      undated->string(0, 0) + " rows of " + shown(tables.outbox) +
+                          " have a tx that no transaction of this server has had, the "
+                          "first is seq " +
+                          undated->string(0, 1) + ": they are not sent",
+                      "as the table's owner, so that they go out: UPDATE " + tables.outbox +
+                          " SET tx = pg_current_xact_id() WHERE " + not_begun});
   return {};
 }
 
@@ -141,6 +179,7 @@ Result<std::vector<Finding>> PostgresqlAdmin::check() {
   if (readable) {
     PostgresqlSession session(**connection, *tables);
     if (auto done = add_other_cluster(session, findings); !done) return done.error();
+    if (auto done = add_undated(**connection, *tables, findings); !done) return done.error();
   }
   if (auto done = add_warnings(**connection, *tables, *server, findings); !done) return done.error();
   return findings;

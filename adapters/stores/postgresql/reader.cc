@@ -1,6 +1,7 @@
 #include "adapters/stores/postgresql/reader.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "adapters/common/batch_builder.h"
@@ -17,14 +18,19 @@ constexpr std::size_t sort_pages_max = 8;
 // paged from the start of the table, which is bounded by what is retained and not by what has piled up.
 constexpr const char* lowest_rows_max = "10000000";
 
+const std::string begun_since =
+    "tx >= pg_snapshot_xmax($1::pg_snapshot) AND tx < pg_snapshot_xmax(pg_current_snapshot())";
+const std::string was_in_progress =
+    "tx = ANY (ARRAY(SELECT x FROM pg_snapshot_xip($1::pg_snapshot) x WHERE pg_visible_in_snapshot(x, "
+    "pg_current_snapshot())))";
+
 /// The columns of the rows that are visible now and were not in $1. A transaction that was unknown in $1 has
 /// a number from its xmax on; all others that were not visible in it are in its list of those in progress.
-/// Both parts go by the index (tx, seq), and nobody has to ask about the transactions in between.
+/// Both parts go by the index (tx, seq), and nobody has to ask about the transactions in between. A number
+/// that no transaction has had yet was written by hand: no snapshot would ever pass such a row.
 std::string new_rows(const std::string& table, const std::string& columns) {
-  return "SELECT " + columns + " FROM " + table +
-         " WHERE tx >= pg_snapshot_xmax($1::pg_snapshot) UNION ALL SELECT " + columns + " FROM " + table +
-         " WHERE tx = ANY (ARRAY(SELECT x FROM pg_snapshot_xip($1::pg_snapshot) x "
-         "WHERE pg_visible_in_snapshot(x, pg_current_snapshot())))";
+  const std::string rows = "SELECT " + columns + " FROM " + table + " WHERE ";
+  return rows + begun_since + " UNION ALL " + rows + was_in_progress;
 }
 
 /// $1 seen, $2 rows wanted, $3 rows that are sorted at most: nothing but the leading row when there are as
@@ -47,10 +53,8 @@ std::string page_statement(const std::string& table) {
 }
 
 std::string any_statement(const std::string& table) {
-  return "SELECT EXISTS (SELECT FROM " + table +
-         " WHERE tx >= pg_snapshot_xmax($1::pg_snapshot)) OR EXISTS (SELECT FROM " + table +
-         " WHERE tx = ANY (ARRAY(SELECT x FROM pg_snapshot_xip($1::pg_snapshot) x "
-         "WHERE pg_visible_in_snapshot(x, pg_current_snapshot()))))";
+  return "SELECT EXISTS (SELECT FROM " + table + " WHERE " + begun_since + ") OR EXISTS (SELECT FROM " +
+         table + " WHERE " + was_in_progress + ")";
 }
 
 }  // namespace
@@ -85,7 +89,7 @@ Result<Batch> Reader::read(const Mark& after, const ReadLimit& limit) {
     auto now = one_text("read", "outbox_snapshot", {});
     if (!now) return now.error();
     range.upto = *now;
-    seq = 0;
+    seq = std::numeric_limits<std::int64_t>::min();
   }
   if (!range.upto.empty()) {
     auto batch = page(range, seq, limit);

@@ -10,8 +10,10 @@ namespace {
 enum Column { seq, id, topic, message_key, type, payload, content_type, headers, created_at, deliver_at };
 
 constexpr std::int64_t microseconds_1970_to_2000 = 946'684'800'000'000;
-// 'infinity' is a valid date; what lies beyond a century either way is as good as it
+// 'infinity' is a valid date. A span of a century is as good as any longer one; of dates, those beyond the
+// year 10000 cannot be written anywhere.
 constexpr std::int64_t microseconds_max = std::int64_t{100} * 366 * 86'400 * 1'000'000;
+constexpr std::int64_t date_max = 100 * microseconds_max;
 
 std::string_view text_at(const PGresult* result, int column) {
   return {PQgetvalue(result, 0, column), static_cast<std::size_t>(PQgetlength(result, 0, column))};
@@ -59,8 +61,8 @@ RowView decode_row(const PGresult* result, std::int64_t clock) {
   if (!json.empty()) row.headers = json.substr(1);  // jsonb's binary form is a version byte and the text
   const std::int64_t created = integer_at(result, Column::created_at);
   row.age = between(created, clock);
-  row.created_at = Timestamp(std::chrono::microseconds(
-      std::clamp(created, -microseconds_max, 5 * microseconds_max) + microseconds_1970_to_2000));
+  row.created_at = Timestamp(
+      std::chrono::microseconds(std::clamp(created, -date_max, date_max) + microseconds_1970_to_2000));
   if (!PQgetisnull(result, 0, Column::deliver_at))
     row.due_in = between(clock, integer_at(result, Column::deliver_at));
   if (PQgetisnull(result, 0, Column::payload)) row.defect = "payload is null";

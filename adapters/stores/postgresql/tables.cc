@@ -46,6 +46,7 @@ constexpr Column held_columns[] = {
     {"attempts", "integer"},
     {"next_attempt_at", "timestamp with time zone"},
     {"last_error", "text"},
+    {"topic", "text"},
     {"held_at", "timestamp with time zone"},
     {"first_failed_at", "timestamp with time zone"},
     {"last_failed_at", "timestamp with time zone"},
@@ -107,6 +108,26 @@ Result<void> check_grants(Connection& connection, const Tables& tables, const Se
           {Finding::Level::fault,
            "role " + server.user + " has no right to " + right + " on " + shown(*table),
            std::string("GRANT ") + right + " ON " + *table + " TO " + quoted_identifier(server.user)});
+  }
+  return {};
+}
+
+/// Hidden rows would be passed as if they were sent.
+Result<void> check_row_security(Connection& connection, const Tables& tables, const Server& server,
+                                std::vector<Finding>& findings) {
+  for (const std::string* table : {&tables.outbox, &tables.mark, &tables.held, &tables.relay}) {
+    auto rows = connection.run("check",
+                               "SELECT row_security_active($1::regclass), (SELECT string_agg(polname, ', ' "
+                               "ORDER BY polname) FROM pg_policy WHERE polrelid = $1::regclass)",
+                               {table->c_str()});
+    if (!rows) return rows.error();
+    if (!rows->boolean(0, 0)) continue;
+    const std::string policies = rows->null(0, 1) ? "no policy lets it" : "policies: " + rows->string(0, 1);
+    findings.push_back({Finding::Level::fault,
+                        "row-level security of " + shown(*table) + " hides rows from role " + server.user +
+                            " (" + policies + ")",
+                        "ALTER ROLE " + quoted_identifier(server.user) + " BYPASSRLS, or ALTER TABLE " +
+                            *table + " DISABLE ROW LEVEL SECURITY"});
   }
   return {};
 }
@@ -220,6 +241,7 @@ Result<std::vector<Finding>> check_tables(Connection& connection, const Tables& 
     if (auto done = check_columns(connection, *table, columns, findings); !done) return done.error();
   if (auto done = check_index(connection, tables, findings); !done) return done.error();
   if (auto done = check_grants(connection, tables, server, findings); !done) return done.error();
+  if (auto done = check_row_security(connection, tables, server, findings); !done) return done.error();
   return findings;
 }
 

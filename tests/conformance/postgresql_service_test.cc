@@ -1,0 +1,213 @@
+// What services, their roles and their tools do to the outbox, and what the outbox must not do to them.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "tests/conformance/postgresql_fixture.h"
+#include "tests/support/eventually.h"
+
+namespace outbox::test {
+namespace {
+
+std::string as_role(const std::string& url, const std::string& role) {
+  return "postgresql://" + role + url.substr(url.find('@'));
+}
+
+/// Roles live in the cluster: each test has its own.
+void make_role(const Sql& sql, const std::string& role) {
+  sql.run("DO $$ BEGIN CREATE ROLE " + role + " LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$");
+}
+
+/// The fix of the finding that has this text; empty: there is none.
+std::string fix_of(Admin& admin, Finding::Level level, const std::string& text) {
+  const auto findings = admin.check();
+  REQUIRE_MESSAGE(findings, findings.error().text);
+  for (const Finding& finding : *findings)
+    if (finding.level == level && finding.what.find(text) != std::string::npos) return finding.fix;
+  return {};
+}
+
+bool sleeps(const Sql& sql) {
+  return sql.run(
+             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND "
+             "granted") != "0";
+}
+
+TEST_CASE("PostgreSQL: tx is the database's word, whoever inserts and by what means") {
+  PostgresqlFixture fixture;
+  const Sql sql(fixture.url);
+  Holder holder = holder_of(fixture);
+  const auto arrives_once = [&] {
+    CHECK(read_all(holder).size() == 1);
+    CHECK(read_all(holder).empty());
+  };
+  SUBCASE("an INSERT with a number of the future") {
+    sql.run("INSERT INTO outbox (topic, payload, tx) VALUES ('t', '{}', '900000000')");
+    arrives_once();
+  }
+  SUBCASE("an INSERT with a number of the past") {
+    sql.run("INSERT INTO outbox (topic, payload, tx) VALUES ('t', '{}', '3')");
+    arrives_once();
+  }
+  SUBCASE("an INSERT with none") {
+    sql.run("INSERT INTO outbox (topic, payload, tx) VALUES ('t', '{}', NULL)");
+    arrives_once();
+  }
+  SUBCASE("COPY") {
+    sql.run("COPY outbox (topic, payload, tx) FROM PROGRAM 'echo t,x,900000000' (FORMAT csv)");
+    arrives_once();
+  }
+  SUBCASE("logical replication, which fires only what is always enabled") {
+    sql.run(
+        "SET session_replication_role = replica;"
+        "INSERT INTO outbox (topic, payload, tx) VALUES ('t', '{}', '900000000')");
+    arrives_once();
+  }
+  CHECK(fix_of(*fixture.admin(), Finding::Level::warning, "outbox_stamp") == "");
+  sql.run("ALTER TABLE outbox DISABLE TRIGGER outbox_stamp");
+  CHECK(fix_of(*fixture.admin(), Finding::Level::warning, "outbox_stamp") != "");
+}
+
+TEST_CASE(
+    "PostgreSQL: a row whose tx was written by hand is not published for ever, and check has the way out") {
+  PostgresqlFixture fixture;
+  const Sql sql(fixture.url);
+  Holder holder = holder_of(fixture);
+  fixture.writer()->commit_rows({{.payload = "1"}, {.payload = "2"}});
+  sql.run("UPDATE outbox SET tx = '900000000' WHERE payload = '1'");
+  CHECK(read_all(holder) == std::vector<std::string>{"2"});
+  for (int i = 0; i < 3; ++i) CHECK(read_all(holder).empty());
+  fixture.writer()->commit_rows({{.payload = "3"}});
+  CHECK(read_all(holder) == std::vector<std::string>{"3"});
+  CHECK(sql.run("SELECT state FROM outbox_status WHERE seq = 1") == "pending");
+  const auto backlog = fixture.admin()->backlog("orders");
+  REQUIRE(backlog);
+  CHECK(backlog->pending >= 1);
+
+  const std::string fix = fix_of(*fixture.admin(), Finding::Level::warning, "1 rows");
+  REQUIRE(fix.find("UPDATE") != std::string::npos);
+  sql.run(fix.substr(fix.find("UPDATE")));
+  CHECK(read_all(holder) == std::vector<std::string>{"1"});
+  CHECK(fix_of(*fixture.admin(), Finding::Level::warning, "that no transaction") == "");
+}
+
+TEST_CASE("PostgreSQL: rows before the first number are read as all others") {
+  PostgresqlFixture fixture;
+  Sql(fixture.url)
+      .run(
+          "INSERT INTO outbox (seq, topic, payload) OVERRIDING SYSTEM VALUE VALUES (-5, 't', 'a'), (0, 't', "
+          "'b')");
+  fixture.writer()->commit_rows({{.payload = "c"}});
+  Holder holder = holder_of(fixture);
+  CHECK(read_all(holder) == std::vector<std::string>{"a", "b", "c"});
+}
+
+TEST_CASE("PostgreSQL: rows that a policy hides are not passed, and the policy is named") {
+  PostgresqlFixture fixture;
+  const Sql sql(fixture.url);
+  make_role(sql, "test_service");
+  make_role(sql, "test_relay");
+  PostgresqlServer::shared().run_file(fixture.url, OUTBOX_SOURCE_DIR "/schema/postgresql/grants.sql",
+                                      {"service=test_service", "relay=test_relay"});
+  const std::string url = as_role(fixture.url, "test_relay");
+  Holder holder{PostgresqlFixture::store_at(url), {}, {}};
+  auto acquired = holder.store->acquire(request_of("relay-1"));
+  REQUIRE_MESSAGE(acquired, acquired.error().text);
+  holder.lease = std::get<Granted>(*acquired).lease;
+  holder.mark = std::get<Granted>(*acquired).mark;
+
+  sql.run(
+      "ALTER TABLE outbox ENABLE ROW LEVEL SECURITY; CREATE POLICY one_tenant ON outbox USING (topic = 'a')");
+  fixture.writer()->commit_rows({{.topic = "a"}, {.topic = "b"}});
+  const auto batch = holder.store->read(holder.mark, {10, 1000});
+  REQUIRE_FALSE(batch);
+  CHECK(batch.error().fault == Fault::misconfigured);
+  CHECK(batch.error().text.find("row-level security") != std::string::npos);
+  acquired = holder.store->acquire(request_of("relay-1"));
+  REQUIRE_FALSE(acquired);
+  CHECK(acquired.error().text.find("one_tenant") != std::string::npos);
+  CHECK(fix_of(*PostgresqlFixture::admin_at(url), Finding::Level::fault, "one_tenant").find("BYPASSRLS") !=
+        std::string::npos);
+}
+
+TEST_CASE("PostgreSQL: what a crash of the server would empty is told") {
+  PostgresqlFixture fixture;
+  const Sql sql(fixture.url);
+  CHECK(fix_of(*fixture.admin(), Finding::Level::warning, "unlogged") == "");
+  sql.run("ALTER TABLE outbox_held SET UNLOGGED; ALTER TABLE outbox SET UNLOGGED");
+  CHECK(fix_of(*fixture.admin(), Finding::Level::warning, "unlogged: outbox, outbox_held") != "");
+}
+
+TEST_CASE("PostgreSQL: transactions can be prepared beside a relay that sleeps") {
+  PostgresqlServer server({.settings = {"max_prepared_transactions=10"}});
+  PostgresqlFixture fixture(server);
+  const Sql sql(fixture.url);
+  const std::string database = sql.run("SELECT current_database()");
+  Holder holder = holder_of(fixture);
+  {
+    Sleeper relay(holder);
+    REQUIRE(eventually([&] { return sleeps(sql); }));
+    for (int i = 0; i < 300; ++i) {
+      sql.run("BEGIN");
+      sql.run("INSERT INTO outbox (topic, payload) VALUES ('t', '')");
+      sql.run("PREPARE TRANSACTION 'order'");
+      sql.run(i % 3 == 0 ? "ROLLBACK PREPARED 'order'" : "COMMIT PREPARED 'order'");
+    }
+    CHECK(relay.rows() >= 1);
+  }
+  read_all(holder);
+  CHECK(sql.run("SELECT count(*) FROM outbox") == "200");
+
+  const std::string fix = fix_of(*fixture.admin(), Finding::Level::warning, "max_prepared_transactions");
+  REQUIRE(fix.find("ALTER DATABASE") != std::string::npos);
+  sql.run(fix.substr(fix.find("ALTER DATABASE")));
+  CHECK(fix_of(*fixture.admin(), Finding::Level::warning, "max_prepared_transactions") == "");
+  const Sql service(fixture.url);
+  Sleeper relay(holder);
+  REQUIRE(eventually([&] { return sleeps(sql); }));
+  service.run("BEGIN");
+  service.run("INSERT INTO outbox (topic, payload) VALUES ('t', '')");
+  CHECK(service.refused("PREPARE TRANSACTION 'order'").find("NOTIFY") !=
+        std::string::npos);  // as it was told
+  service.run("INSERT INTO outbox (topic, payload) VALUES ('t', '')");
+  CHECK(relay.rows() == 1);
+}
+
+TEST_CASE("PostgreSQL: a service without a right on what the wake-up calls inserts all the same") {
+  PostgresqlFixture fixture;
+  const Sql sql(fixture.url);
+  make_role(sql, "test_service");
+  sql.run("GRANT INSERT ON outbox TO test_service");
+  Holder holder = holder_of(fixture);
+  for (const char* function : {"pg_notify(text, text)", "pg_try_advisory_lock(int, int)",
+                               "pg_advisory_unlock(int, int)", "pg_notification_queue_usage()"}) {
+    INFO(function);
+    sql.run(std::string("REVOKE EXECUTE ON FUNCTION ") + function + " FROM PUBLIC");
+    Sleeper relay(holder);
+    REQUIRE(eventually([&] { return sleeps(sql); }));
+    Sql(as_role(fixture.url, "test_service")).run("INSERT INTO outbox (topic, payload) VALUES ('t', '')");
+    CHECK(relay.rows() == 1);
+  }
+}
+
+TEST_CASE("PostgreSQL: a service's role may insert as ORMs do, and read no payload") {
+  PostgresqlFixture fixture;
+  const Sql sql(fixture.url);
+  make_role(sql, "test_service");
+  make_role(sql, "test_relay");
+  PostgresqlServer::shared().run_file(fixture.url, OUTBOX_SOURCE_DIR "/schema/postgresql/grants.sql",
+                                      {"service=test_service", "relay=test_relay"});
+  const Sql service(as_role(fixture.url, "test_service"));
+  service.run(
+      "INSERT INTO outbox (topic, payload) VALUES ('t', '{}') RETURNING seq, id, content_type, headers, "
+      "created_at, tx");
+  CHECK(service.run("SELECT topic FROM outbox WHERE seq = 1") == "t");
+  for (const char* statement : {"SELECT payload FROM outbox",
+                                "INSERT INTO outbox (topic, payload) VALUES ('t', '{}') RETURNING payload",
+                                "UPDATE outbox SET topic = 'x'", "DELETE FROM outbox"})
+    CHECK(service.refused(statement).find("permission denied") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace outbox::test
