@@ -16,9 +16,9 @@ Judgement judge(Verdict verdict, const Circumstances& known, const RetryPolicy& 
     case Verdict::rejected:
       return {Outcome::dead, true};
     case Verdict::unavailable:
-      return {Outcome::route_backoff, false};
     case Verdict::misconfigured:
-      return {Outcome::route_misconfigured, false};
+      if (known.scope == Scope::topic) return {Outcome::topic_waits, false};
+      return {verdict == Verdict::unavailable ? Outcome::route_backoff : Outcome::route_misconfigured, false};
     case Verdict::in_doubt:
       if (!known.alone) return {Outcome::again, false};
       return known.broker_works ? own_fault : Judgement{Outcome::suspected, false};

@@ -24,6 +24,7 @@ enum class Outcome : std::uint8_t {
   dead,                 ///< nobody will ever take it
   route_backoff,        ///< the whole route waits and tries again
   route_misconfigured,  ///< the whole route waits for somebody to change something, and tries again slowly
+  topic_waits,          ///< all messages of its topic wait, one at a time tries again; the others go on
 };
 
 struct Judgement {
@@ -39,6 +40,7 @@ struct Submitted {
 
 /// What is known when a message fails.
 struct Circumstances {
+  Scope scope = Scope::route;
   int attempts = 0;  ///< used before this one
   /// Nothing else was in flight when the answer came: if a session broke, this message may have broken it.
   bool alone = false;

@@ -11,6 +11,16 @@ namespace {
 /// However long an outage was, the route moves soon after its end: somebody tries at least this often.
 constexpr Duration probe_interval_max = std::chrono::seconds(10);
 
+/// A topic that somebody has to mend is not asked about more often.
+constexpr Duration topic_interval_min = std::chrono::seconds(1);
+
+/// Rows that wait for a topic are called as soon as it is mended. This is for those whose relay has gone in
+/// the meantime.
+constexpr Duration topic_wait_max = std::chrono::minutes(1);
+
+/// Of topics beyond these each message is tried by itself.
+constexpr std::size_t topics_max = 1'000;
+
 /// Rows beyond these, of which is remembered when they failed, count as failing for the first time.
 constexpr std::size_t last_failed_max = 10'000;
 
@@ -65,6 +75,8 @@ void Relay::on(Instant now, AcquireAnswer& answer) {
   held_.clear();
   unknown_ = {Unknown::held_keys, Unknown::log};
   held_due_.reset();
+  topics_.clear();
+  mended_.clear();
   settled_end_ = settling_end_ = published_end_ = rows_.done_end();
   read_mark_ = std::move(granted.mark);
   // The database has seen our epoch: the lease runs from the moment at which we asked, not from that of the
@@ -194,13 +206,16 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
   ++counted_.failures[static_cast<std::size_t>(delivery.verdict)];
   counted_.last_error = delivery.reason;
 
+  if (!topics_.empty())
+    if (const auto trouble = topics_.find(message_of(ticket).topic); trouble != topics_.end())
+      trouble->second.probing = false;
   const bool was_held = HeldQueue::owns(ticket);
   // An ordered pipeline turned it away for the row before it, which says nothing of this one.
   if (!was_held && rows_.is_behind_held(ticket)) return hold(ticket, HeldState::blocked, 0, "", {});
 
   int attempts = was_held ? held_.attempts(ticket) : 0;
   const Judgement judgement =
-      judge(delivery.verdict, {attempts, alone, broker_works_beside(ticket)}, options_.retry);
+      judge(delivery.verdict, {delivery.scope, attempts, alone, broker_works_beside(ticket)}, options_.retry);
   if (judgement.uses_attempt) ++attempts;
   switch (judgement.outcome) {
     case Outcome::settled:
@@ -223,6 +238,9 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
     case Outcome::dead:
       last_failed_.erase(seq_of(ticket));
       hold(ticket, HeldState::dead, attempts, delivery.reason, {});
+      break;
+    case Outcome::topic_waits:
+      topic_refused(now, ticket, attempts, delivery);
       break;
     case Outcome::route_backoff:
     case Outcome::route_misconfigured:
@@ -256,9 +274,66 @@ void Relay::note_failure(std::int64_t seq) {
     last_failed_[seq] = counted_.sent_total;
 }
 
+// ---- topics in trouble ----
+
+/// The row waits for its topic with its key behind it; those that follow join it without being tried.
+void Relay::topic_refused(Instant now, Ticket ticket, int attempts, const Delivery& delivery) {
+  std::string topic(message_of(ticket).topic);
+  Instant due = now + probe_interval_max;
+  if (topics_.size() < topics_max || topics_.contains(topic)) {
+    const auto [found, is_new] = topics_.try_emplace(topic);
+    TopicTrouble& trouble = found->second;
+    if (is_new) {
+      trouble.since = now;
+      ++topics_version_;
+    }
+    // What was under way when the first one failed tells of the same failure.
+    if (now >= trouble.probe_at) {
+      ++trouble.failures;
+      trouble.probe_at =
+          now +
+          std::clamp<Duration>(backoff(trouble.failures, options_.retry, random_),
+                               delivery.verdict == Verdict::misconfigured ? topic_interval_min : Duration(0),
+                               probe_interval_max);
+    }
+    trouble.reason = delivery.reason;
+    if (!HeldQueue::owns(ticket)) ++trouble.waiting;
+    due = trouble.probe_at;
+  }
+  // A run that is to end does not wait for a topic.
+  if (options_.once) due = now + topic_wait_max;
+  hold(ticket, HeldState::retrying, attempts, delivery.reason, due, std::move(topic));
+}
+
+/// Whether the message is to wait, for its topic is in trouble and it is not its turn to try; then it is
+/// held.
+bool Relay::waits_for_topic(Instant now, Ticket ticket, const Message& message) {
+  const auto found = topics_.find(message.topic);
+  if (found == topics_.end()) return false;
+  TopicTrouble& trouble = found->second;
+  if (now >= trouble.probe_at && !trouble.probing) {
+    trouble.probing = true;
+    return false;
+  }
+  const bool was_held = HeldQueue::owns(ticket);
+  if (!was_held) ++trouble.waiting;
+  hold(ticket, HeldState::retrying, was_held ? held_.attempts(ticket) : 0, trouble.reason,
+       now + topic_wait_max, found->first);
+  return true;
+}
+
+void Relay::topic_accepted(Instant now, std::string_view topic) {
+  const auto found = topics_.find(topic);
+  if (found == topics_.end()) return;
+  mended_.push_back(found->first);
+  rows_.topic_is_mended(topic, now);
+  topics_.erase(found);
+  ++topics_version_;
+}
+
 void Relay::accepted(Instant now, Ticket ticket) {
   const bool was_held = HeldQueue::owns(ticket);
-  const Message& message = was_held ? held_.message(ticket) : *rows_.at(ticket).message;
+  const Message& message = message_of(ticket);
   const Instant submitted_at = submitted(ticket).at;
   ++counted_.sent_total;
   counted_.sent_bytes_total += message.payload.size();
@@ -268,6 +343,7 @@ void Relay::accepted(Instant now, Ticket ticket) {
   if (submitted_at >= broker_trouble_.retry_at) broker_trouble_ = {};
   if (flight_max_ < options_.window) flight_max_ = std::min(flight_max_ * 2, options_.window);
   if (!last_failed_.empty()) last_failed_.erase(message.seq);
+  if (!topics_.empty()) topic_accepted(now, message.topic);
   rows_.recall_aside();
   if (was_held)
     held_.accepted(ticket, now);
@@ -283,19 +359,19 @@ void Relay::put_back(Ticket ticket) {
 
 /// Its fate is written with the next settle; until then nothing of its key goes out.
 void Relay::hold(Ticket ticket, HeldState state, int attempts, const std::string& reason,
-                 std::optional<Instant> due) {
-  const bool was_held = HeldQueue::owns(ticket);
-  const Message& message = was_held ? held_.message(ticket) : *rows_.at(ticket).message;
+                 std::optional<Instant> due, std::string topic) {
+  const Message& message = message_of(ticket);
   Hold hold = hold_of(message, state, state != HeldState::dead || options_.dead_blocks);
   hold.attempts = attempts;
   hold.last_error = reason;
+  hold.topic = std::move(topic);
   if (state == HeldState::dead) {
     ++counted_.dead_total;
     counted_.last_error = "message " + std::string(message.id_text()) + " (seq " +
                           std::to_string(message.seq) + ", topic " + std::string(message.topic) +
                           ") is a dead letter after " + std::to_string(attempts) + " attempts: " + reason;
   }
-  if (was_held)
+  if (HeldQueue::owns(ticket))
     held_.failed(ticket, std::move(hold), due);
   else
     rows_.hold(ticket, std::move(hold), due);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <optional>
 #include <random>
 #include <string>
@@ -55,6 +56,9 @@ class Relay {
 
   /// It holds the lease.
   [[nodiscard]] bool holding() const { return phase_ == Phase::holding; }
+
+  /// Moves when a topic gets into trouble or out of it.
+  [[nodiscard]] std::uint64_t topics_version() const { return topics_version_; }
 
   /// Rows in outbox_held of this route and shard, as far as it knows.
   [[nodiscard]] std::int64_t held_total() const { return held_total_; }
@@ -143,6 +147,15 @@ class Relay {
   void on(Instant, HeldChanged&) { unknown_.add(Unknown::held_changes); }
   void on(Instant, Share& share);
 
+  /// Why no message of a topic goes out but one now and then, to see whether that has changed.
+  struct TopicTrouble {
+    int failures = 0;  ///< in a row
+    Instant since{}, probe_at{};
+    bool probing = false;  ///< that one is with the broker
+    std::string reason;
+    std::int64_t waiting = 0;  ///< rows held for it
+  };
+
   void on_delivery(Instant now, const Delivery& delivery, bool alone, std::optional<Error>& error);
   void on_session(Instant now, const Session& session, std::optional<Error>& error);
   void accepted(Instant now, Ticket ticket);
@@ -150,13 +163,16 @@ class Relay {
   void put_back(Ticket ticket);
   void suspect(Instant now, Ticket ticket, int attempts, const std::string& reason);
   void hold(Ticket ticket, HeldState state, int attempts, const std::string& reason,
-            std::optional<Instant> due);
+            std::optional<Instant> due, std::string topic = {});
   void held_due(Instant when);
   [[nodiscard]] std::optional<Instant> next_held_look() const {
     return held_due_ ? std::optional(std::max(*held_due_, held_look_at_)) : std::nullopt;
   }
   void note_held(Instant now, const HeldWrites& held);
   void note_failure(std::int64_t seq);
+  void topic_refused(Instant now, Ticket ticket, int attempts, const Delivery& delivery);
+  void topic_accepted(Instant now, std::string_view topic);
+  [[nodiscard]] bool waits_for_topic(Instant now, Ticket ticket, const Message& message);
   void trouble(Instant now, Trouble& which, const Error& error);
   void store_failed(Instant now, const Error& error);
   void ask(Request request);
@@ -177,9 +193,10 @@ class Relay {
   [[nodiscard]] bool may_publish(Instant now) const;
   void recall_aside(Instant now);
   [[nodiscard]] const Message* next_to_publish(Instant now, Ticket& ticket);
-  [[nodiscard]] std::int64_t seq_of(Ticket ticket) const {
-    return HeldQueue::owns(ticket) ? held_.message(ticket).seq : rows_.at(ticket).message->seq;
+  [[nodiscard]] const Message& message_of(Ticket ticket) const {
+    return HeldQueue::owns(ticket) ? held_.message(ticket) : *rows_.at(ticket).message;
   }
+  [[nodiscard]] std::int64_t seq_of(Ticket ticket) const { return message_of(ticket).seq; }
   [[nodiscard]] const Submitted& submitted(Ticket ticket) const {
     return HeldQueue::owns(ticket) ? held_.submitted_at(ticket) : rows_.at(ticket).submitted;
   }
@@ -237,7 +254,11 @@ class Relay {
   /// By seq, rows that failed by themselves: how many were accepted until then.
   std::unordered_map<std::int64_t, std::uint64_t> last_failed_;
   Trouble store_trouble_, broker_trouble_;
-  bool paused_ = false;  ///< by an operator
+  std::map<std::string, TopicTrouble, std::less<>> topics_;  ///< in trouble; a bounded number
+  std::vector<std::string> mended_;                          ///< topics, to be written with the next settle
+  bool paused_ = false;                                      ///< by an operator
+
+  std::uint64_t topics_version_ = 0;
 
   RouteStatus counted_;  ///< the counters
 };

@@ -1,10 +1,17 @@
 // Relay, second half: plan() issues every command that is due.
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "core/relay.h"
 
 namespace outbox {
+namespace {
+
+constexpr std::size_t reasons_max = 10;
+
+}  // namespace
+
 void Relay::plan(Instant now, Commands& commands) {
   plan_acquire(now, commands);
   if (phase_ == Phase::holding) {
@@ -121,6 +128,7 @@ const Message* Relay::next_to_publish(Instant now, Ticket& ticket) {
       hold(ticket, HeldState::dead, next_held ? held_.attempts(ticket) : 0, std::string(message.defect), {});
       continue;
     }
+    if (!topics_.empty() && waits_for_topic(now, ticket, message)) continue;
     if (next_held) {
       held_.submitted(ticket, {now, counted_.sent_total});
     } else {
@@ -161,6 +169,7 @@ void Relay::plan_settle(Instant now, Commands& commands) {
   HeldWrites held;
   held.holds = rows_.take_held(now);
   held_.take_results(now, held);
+  held.mended = std::exchange(mended_, {});
   note_held(now, held);
   commands.settle = SettleCommand{lease_, rows_.take_mark(), std::move(held)};
   ask(Request::settle);
@@ -186,7 +195,7 @@ void Relay::note_held(Instant now, const HeldWrites& held) {
     if (hold.key && promotes) due({});
   }
   for (const Hold& change : held.changes) due(change.due_in.value_or(Duration::zero()));
-  if (!held.removals.empty()) due({});
+  if (!held.removals.empty() || !held.mended.empty()) due({});
 }
 
 void Relay::plan_renew(Instant now, Commands& commands) {
@@ -328,11 +337,20 @@ RouteStatus Relay::status(Instant now) const {
         ": the route reads no further until they are delivered, or requeued or discarded with "
         "`outboxd held`");
   if (paused_) status.reasons.push_back("paused by an operator");
+  for (const auto& [topic, trouble] : topics_) {
+    if (status.reasons.size() >= reasons_max) break;
+    status.reasons.push_back("topic " + topic + ": " + trouble.reason + "; " +
+                             std::to_string(trouble.waiting) + " rows wait for it");
+  }
+  for (const auto& [topic, trouble] : topics_)
+    status.topics.push_back(
+        {topic, trouble.reason, std::chrono::duration<double>(now - trouble.since).count(), trouble.waiting});
   status.connected = connected();
   status.pending = static_cast<std::int64_t>(rows_.size());
   status.inflight = static_cast<std::int64_t>(in_flight());
   if (!rows_.empty())
-    status.oldest_pending_age_seconds = std::chrono::duration<double>(now - rows_.front().born).count();
+    status.oldest_pending_age_seconds =
+        std::max(0.0, std::chrono::duration<double>(now - rows_.front().born).count());
   const bool mine = phase_ == Phase::holding || phase_ == Phase::leaving;
   if (mine)
     status.leases.push_back({options_.filter.shard, options_.owner, lease_.epoch, true});

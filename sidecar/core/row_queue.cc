@@ -244,6 +244,14 @@ std::vector<Hold> RowQueue::take_held(Instant now) {
   return holds;
 }
 
+void RowQueue::topic_is_mended(std::string_view topic, Instant now) {
+  for (auto& [ordinal, held] : held_) {
+    if (held.hold.topic != topic) continue;
+    held.hold.topic.clear();
+    held.due = now;
+  }
+}
+
 void RowQueue::held_is_saved(const std::vector<HeldKey>& holds, const std::vector<std::string>& freed) {
   for (const HeldKey& hold : holds) {
     KeyState& key = held_keys_[hold.key];

@@ -93,6 +93,9 @@ class RowQueue {
   /// `now`.
   [[nodiscard]] std::vector<Hold> take_held(Instant now);
 
+  /// What waits for the topic and was not given to take_held() yet is due at once.
+  void topic_is_mended(std::string_view topic, Instant now);
+
   /// What take_held() gave is written, and the database holds no rows of `freed` any more.
   void held_is_saved(const std::vector<HeldKey>& holds, const std::vector<std::string>& freed);
 

@@ -84,6 +84,14 @@ struct BlockedKeyStatus {
   std::int64_t rows = 0;   ///< that wait, itself included
 };
 
+/// A topic that the broker does not take at present.
+struct TopicTroubleStatus {
+  std::string topic;
+  std::string reason;
+  double since_seconds = 0;  ///< ago
+  std::int64_t waiting = 0;  ///< rows that were held for it since, as far as this relay knows
+};
+
 struct RouteStatus {
   std::string name;
   std::string to;  ///< redacted
@@ -114,6 +122,7 @@ struct RouteStatus {
   Histogram read;
   Histogram settle;
   std::vector<LeaseStatus> leases;
+  std::vector<TopicTroubleStatus> topics;  ///< in trouble
 };
 
 struct DatabaseStatus {

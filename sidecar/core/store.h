@@ -94,6 +94,7 @@ struct Hold {
   std::optional<Duration>
       due_in;  ///< until it may be tried, by the database's clock; nullopt: no time is set
   std::string last_error;
+  std::string topic;  ///< it waits for this topic to be mended; empty: for nothing of the kind
 };
 
 struct HeldRow {
@@ -108,9 +109,12 @@ struct HeldWrites {
   std::vector<Hold> holds;  ///< rows that the mark passes with this settle
   std::vector<Hold>
       changes;  ///< held rows after one more attempt; what an operator removed meanwhile stays removed
-  std::vector<HeldRow> removals;  ///< held rows that the broker has accepted
+  std::vector<HeldRow> removals;    ///< held rows that the broker has accepted
+  std::vector<std::string> mended = {};  ///< topics: the rows that wait for them are due now
 
-  [[nodiscard]] bool empty() const { return holds.empty() && changes.empty() && removals.empty(); }
+  [[nodiscard]] bool empty() const {
+    return holds.empty() && changes.empty() && removals.empty() && mended.empty();
+  }
 };
 
 /// What is held of a route and shard.

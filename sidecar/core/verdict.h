@@ -13,7 +13,7 @@ enum class Verdict : std::uint8_t {
   rejected,       ///< will never be taken (too large, illegal)
   unavailable,    ///< not taken and the message is not to blame (down, throttled, not connected): uses no
                   ///< attempt
-  misconfigured,  ///< missing topic, no permission: nothing will be taken until somebody changes something
+  misconfigured,  ///< missing topic, no permission: not taken until somebody changes something
   in_doubt,       ///< no answer came: treated as not accepted, sent again with the same id
 };
 
@@ -40,10 +40,17 @@ constexpr std::string_view name_of(Verdict verdict) {
 /// Names one submitted message until its delivery; chosen by the submitter, unique among those in flight.
 using Ticket = std::uint64_t;
 
+/// Whom a refusal that is not the message's fault blames.
+enum class Scope : std::uint8_t {
+  route,  ///< the whole server, the login
+  topic,  ///< this message's topic alone: missing, forbidden, full, of the wrong type
+};
+
 struct Delivery {
   Ticket ticket = 0;
   Verdict verdict = Verdict::accepted;
-  std::string reason;  ///< empty when accepted; for people; no payload, no secrets
+  std::string reason;          ///< empty when accepted; for people; no payload, no secrets
+  Scope scope = Scope::route;  ///< of unavailable and misconfigured
 };
 
 }  // namespace outbox

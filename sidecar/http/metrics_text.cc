@@ -98,6 +98,9 @@ void leases(Exposition& out, const Status& status) {
 void connections(Exposition& out, const Status& status) {
   per_route(out, status, "outbox_paused", "gauge", "1 while an operator has paused the route.",
             [](const RouteStatus& route) { return route.state == RouteState::paused ? 1 : 0; });
+  per_route(out, status, "outbox_topics_in_trouble", "gauge",
+            "Topics that the broker does not take at present.",
+            [](const RouteStatus& route) { return route.topics.size(); });
   per_route(out, status, "outbox_connected", "gauge", "1 while the session with the broker is up.",
             [](const RouteStatus& route) { return route.connected ? 1 : 0; });
   out.family("outbox_database_connected", "gauge", "1 while the session with the database is up.");

@@ -36,6 +36,16 @@ Json blocked_keys_of(const RouteStatus& route) {
   return keys;
 }
 
+Json topics_of(const RouteStatus& route) {
+  Json topics = Json::array();
+  for (const TopicTroubleStatus& trouble : route.topics)
+    topics.push_back({{"topic", trouble.topic},
+                      {"reason", trouble.reason},
+                      {"since_seconds", trouble.since_seconds},
+                      {"waiting", trouble.waiting}});
+  return topics;
+}
+
 Json leases_of(const RouteStatus& route) {
   Json leases = Json::array();
   for (const LeaseStatus& lease : route.leases)
@@ -55,6 +65,7 @@ Json route_json(const RouteStatus& route) {
           {"oldest_pending_age_seconds", route.oldest_pending_age_seconds},
           {"held", held_of(route)},
           {"blocked_keys", blocked_keys_of(route)},
+          {"topics", topics_of(route)},
           {"inflight", route.inflight},
           {"sent_total", route.sent_total},
           {"sent_bytes_total", route.sent_bytes_total},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "base/timestamp.h"
 #include "runtime/crash_point.h"
 #include "runtime/log.h"
@@ -97,6 +98,7 @@ void Lane::run() {
     holding_ = relay.holding();
     log_unrouted(relay);
     log_dead(relay, now);
+    log_topics(relay, now);
     log_state(relay, now);
     if (status_wanted_.exchange(false)) show_status(relay, now);
     if (commands.finished) break;
@@ -158,6 +160,25 @@ void Lane::log_dead(const Relay& relay, Instant now) {
             {"rows", died},
             {"last", relay.status(now).last_error},
             {"next", "they stay until `outboxd held requeue` or `outboxd held discard`"}});
+}
+
+/// One line for each topic that gets into trouble or out of it.
+void Lane::log_topics(const Relay& relay, Instant now) {
+  if (std::exchange(topics_version_, relay.topics_version()) == relay.topics_version()) return;
+  std::set<std::string> known;
+  for (const TopicTroubleStatus& trouble : relay.status(now).topics) {
+    known.insert(trouble.topic);
+    if (logged_topics_.contains(trouble.topic)) continue;
+    log_line(Level::warning, "topic.trouble",
+             {{"route", options_.route},
+              {"topic", printable(trouble.topic, 200)},
+              {"reason", trouble.reason},
+              {"next", "its rows are held and tried again by themselves; all other topics go on"}});
+  }
+  for (const std::string& topic : logged_topics_)
+    if (!known.contains(topic))
+      log_line(Level::info, "topic.mended", {{"route", options_.route}, {"topic", printable(topic, 200)}});
+  logged_topics_ = std::move(known);
 }
 
 /// One line per change of state, with what is wrong and what happens next.

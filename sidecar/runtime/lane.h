@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,7 @@ class Lane {
   void carry_out(Commands& commands);
   void log_unrouted(const Relay& relay);
   void log_dead(const Relay& relay, Instant now);
+  void log_topics(const Relay& relay, Instant now);
   void log_state(const Relay& relay, Instant now);
   void show_status(const Relay& relay, Instant now);
   [[nodiscard]] Duration idle_time(const Commands& commands, Instant now) const;
@@ -94,6 +96,8 @@ class Lane {
   RouteStatus status_;
 
   std::uint64_t dead_total_ = 0;  ///< of the lane's thread: those that the log has told of
+  std::uint64_t topics_version_ = 0;
+  std::set<std::string> logged_topics_;  ///< in trouble
   RouteState logged_state_ = RouteState::starting;
   std::atomic<Instant::rep> last_round_;
   std::atomic<std::uint64_t> sent_total_ = 0;

@@ -74,6 +74,7 @@ void add(RouteStatus& into, RouteStatus& from) {
   add(into.read, from.read);
   add(into.settle, from.settle);
   into.leases.insert(into.leases.end(), from.leases.begin(), from.leases.end());
+  into.topics.insert(into.topics.end(), from.topics.begin(), from.topics.end());
 }
 
 RouteStatus merged(std::vector<RouteStatus> shards) {
@@ -227,6 +228,9 @@ Status RelayProcess::status() const {
     status.reasons.push_back(status.database.last_error);
   for (const RouteStatus& route : status.routes) {
     all_paused = all_paused && route.state == RouteState::paused;
+    if (!route.topics.empty())
+      status.reasons.push_back("route " + route.name + ": " + std::to_string(route.topics.size()) +
+                               " topics are in trouble, " + route.topics.front().topic + " first");
     if (!waits_for_itself(route.state) || route.state == RouteState::standby ||
         route.state == RouteState::paused)
       continue;

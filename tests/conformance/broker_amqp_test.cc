@@ -117,10 +117,10 @@ TEST_CASE("amqp: a full queue turns away by tag: what it took before is accepted
     CHECK(delivery_of(deliveries, std::stoll(message.received.payload)).verdict == Verdict::accepted);
   for (const AmqpReceived& message : AmqpFixture::reader().take("a"))
     CHECK(delivery_of(deliveries, std::stoll(message.received.payload)).verdict == Verdict::accepted);
-  CHECK(count(deliveries, Verdict::accepted) + count(deliveries, Verdict::retry) == 1000);
-  CHECK(count(deliveries, Verdict::retry) >= 400);
+  CHECK(count(deliveries, Verdict::accepted) + count(deliveries, Verdict::unavailable) == 1000);
+  CHECK(count(deliveries, Verdict::unavailable) >= 400);
   for (const Delivery& delivery : deliveries)
-    if (delivery.verdict == Verdict::retry) {
+    if (delivery.verdict == Verdict::unavailable) {
       CHECK(delivery.ticket % 2 == 1);
       CHECK(delivery.reason ==
             "amqp: publish to 'full': the server did not take it (basic.nack): its queue is full or not "

@@ -287,6 +287,7 @@ void check_turned_away(ServerFixture& fixture, const TurnedAway& turned_away) {
   const Delivery delivery = delivery_of(verdicts, bad);
   CHECK_MESSAGE(delivery.verdict == turned_away.verdict, name_of(delivery.verdict), ": ", delivery.reason);
   CHECK_MESSAGE(delivery.reason.find(turned_away.says) != std::string::npos, delivery.reason);
+  if (delivery.verdict == Verdict::misconfigured) CHECK(delivery.scope == Scope::topic);
   CHECK(recovers(driver, fixture.restart_time(), 1001));
   CHECK(missing_though_accepted(verdicts, ids_at(fixture)) == 0);
   CHECK(!ids_at(fixture).contains(uuid_of(bad)));

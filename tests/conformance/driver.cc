@@ -86,7 +86,7 @@ std::string refusal(const BrokerAdapter& adapter, const std::string& url, const 
 }
 
 CheckReport::CheckReport(const BrokerAdapter& adapter, const std::string& url,
-                   const std::vector<std::string>& topics, const Settings& changed) {
+                         const std::vector<std::string>& topics, const Settings& changed) {
   BrokerTarget target{url, "/tests", Attributes::full, default_settings(adapter.settings), true};
   for (const auto& [key, value] : changed) target.settings.at(key) = value;
   all_ = adapter.check(target, topics, patience);

@@ -106,6 +106,28 @@ void check_promotion(StoreFixture& fixture) {
   CHECK(shelf.keys().rows_total == 0);
 }
 
+void check_topics(StoreFixture& fixture) {
+  Shelf shelf(fixture);
+  shelf.hold({{.key = "a"}, {}, {}, {}, {.key = "a"}, {.key = "d"}});
+  const auto waits = [](std::int64_t seq, std::optional<std::string> key, std::string topic) {
+    Hold hold = Shelf::hold_of(seq, std::move(key), retrying);
+    hold.due_in = hours(1);
+    hold.topic = std::move(topic);
+    return hold;
+  };
+  Hold behind = Shelf::hold_of(5, "a", blocked), dead_one = waits(6, "d", "orders/1");
+  dead_one.state = dead;
+  shelf.settle({{waits(1, "a", "orders/1"), waits(2, {}, "orders/1"), waits(3, {}, "orders/2"),
+                 waits(4, {}, ""), behind, dead_one},
+                {},
+                {}});
+  CHECK(shelf.due().empty());
+  HeldWrites mended;
+  mended.mended = {"orders/3", "orders/1"};
+  shelf.settle(mended);
+  CHECK(shelf.due() == "1 5 2");
+}
+
 void check_removed_together(StoreFixture& fixture) {
   Shelf shelf(fixture);
   shelf.hold({{.key = "a", .state = retrying},
@@ -415,6 +437,9 @@ void store_held_suite(StoreFixture& fixture) {
   }
   SUBCASE("whoever takes the first row of a key away lets the next one go") {
     check_promotion(fixture);
+  }
+  SUBCASE("rows that wait for a topic are due once it is mended, and no others") {
+    check_topics(fixture);
   }
   SUBCASE("a settle may remove several rows of a key and change those behind") {
     check_removed_together(fixture);

@@ -56,7 +56,7 @@ void ModelDatabase::add_message(Batch& batch, std::deque<std::string>& texts, co
   Message& message = batch.messages.emplace_back();
   message.seq = row.number;
   std::snprintf(message.id.data(), message.id.size(), "%012lld", static_cast<long long>(message.seq));
-  message.topic = "topic";
+  message.topic = texts.emplace_back("topic-" + std::to_string(row.topic()));
   if (row.key >= 0) message.key = texts.emplace_back(std::to_string(row.key));
   message.age = time_.now() - row.committed;
   message.due_in = row.due_in - message.age;

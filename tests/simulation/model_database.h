@@ -39,7 +39,10 @@ class ModelDatabase {
     int key = -1;             ///< -1: none
     Duration due_in{};        ///< from its commit
     Instant committed{};
+
+    [[nodiscard]] int topic() const { return static_cast<int>(number % topics); }
   };
+  static constexpr int topics = 3;
 
   explicit ModelDatabase(VirtualTime& time) : time_(time) {}
 

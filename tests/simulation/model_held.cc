@@ -29,6 +29,13 @@ Settled ModelHeld::write(const HeldWrites& writes, Instant now) {
     rows_.erase(removal.seq);
     touch(removal.key);
   }
+  for (auto& [seq, row] : rows_) {
+    if (row.state != HeldState::retrying ||
+        std::ranges::find(writes.mended, row.topic) == writes.mended.end())
+      continue;
+    row.due = now;
+    row.topic.clear();
+  }
   Settled settled;
   for (const std::string& key : touched) {
     promote(key, now);
@@ -39,7 +46,7 @@ Settled ModelHeld::write(const HeldWrites& writes, Instant now) {
 
 void ModelHeld::set(const Hold& hold, Instant now) {
   Row& row = rows_[hold.seq];
-  row = {hold.key, hold.state, hold.blocks, hold.attempts, std::nullopt};
+  row = {hold.key, hold.state, hold.blocks, hold.attempts, std::nullopt, hold.topic};
   if (hold.due_in) row.due = now + *hold.due_in;
 }
 

@@ -21,6 +21,7 @@ class ModelHeld {
     bool blocks = true;
     int attempts = 0;
     std::optional<Instant> due;
+    std::string topic;  ///< that it waits for
   };
 
   /// In one transaction.

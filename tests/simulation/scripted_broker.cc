@@ -7,14 +7,15 @@ namespace outbox::simulation {
 
 ScriptedBroker::ScriptedBroker(VirtualTime& time, Random& random, BrokerLog& log, const Faults& faults,
                                const std::map<std::int64_t, Poison>& poison,
-                               const std::vector<Outage>& outages, bool ordered_pipeline,
-                               std::function<void(Answers)> deliver)
+                               const std::vector<Outage>& outages, const std::vector<BadTopic>& bad_topics,
+                               bool ordered_pipeline, std::function<void(Answers)> deliver)
     : time_(time),
       random_(random),
       log_(log),
       faults_(faults),
       poison_(poison),
       outages_(outages),
+      bad_topics_(bad_topics),
       ordered_pipeline_(ordered_pipeline),
       deliver_(std::move(deliver)) {}
 
@@ -35,7 +36,7 @@ void ScriptedBroker::submit(const std::vector<Submission>& messages) {
   for (const Submission& submission : messages) {
     if (!submission.message->defect.empty()) std::abort();
     if (up_)
-      wire_.push_back({submission.ticket, submission.message->seq});
+      wire_.push_back({submission.ticket, submission.message->seq, std::string(submission.message->topic)});
     else
       answer(Verdict::unavailable,
              submission.ticket);  // the relay does not know yet that the session is over
@@ -60,6 +61,13 @@ std::optional<Outage::Look> ScriptedBroker::outage() const {
   return std::nullopt;
 }
 
+const BadTopic* ScriptedBroker::bad_topic_of(const OnTheWire& message) const {
+  const auto found = std::ranges::find_if(bad_topics_, [&](const BadTopic& bad) {
+    return message.topic == bad.topic && time_.now() >= bad.begin && time_.now() < bad.end;
+  });
+  return found == bad_topics_.end() ? nullptr : &*found;
+}
+
 void ScriptedBroker::answer_next() {
   const auto look = outage();
   if (look == Outage::Look::silent) {
@@ -80,7 +88,8 @@ void ScriptedBroker::answer_next() {
     wire_.push_front(message);
     return break_session();
   }
-  Verdict verdict = verdict_on(message.row);
+  Scope scope = Scope::route;
+  Verdict verdict = verdict_on(message, scope);
   if (verdict == Verdict::accepted) log_.push_back({message.row, time_.now()});
   if (verdict != Verdict::accepted && ordered_pipeline_) failing_ = true;
   if (verdict == Verdict::accepted && random_.chance(faults_.answer_lost)) {
@@ -88,16 +97,20 @@ void ScriptedBroker::answer_next() {
     if (ordered_pipeline_) failing_ = true;
   }
   if (!busy_) begin_next();
-  answer(verdict, message.ticket);
+  answer(verdict, message.ticket, scope);
 }
 
-Verdict ScriptedBroker::verdict_on(std::int64_t row) {
+Verdict ScriptedBroker::verdict_on(const OnTheWire& message, Scope& scope) {
   if (failing_) return Verdict::unavailable;
   const auto look = outage();
   if (look == Outage::Look::nacks) return Verdict::retry;
   if (look == Outage::Look::throttles) return Verdict::unavailable;
   if (look == Outage::Look::forbids) return Verdict::misconfigured;
-  if (const auto poison = poison_.find(row); poison != poison_.end())
+  if (const BadTopic* const bad = bad_topic_of(message)) {
+    scope = Scope::topic;
+    return bad->verdict;
+  }
+  if (const auto poison = poison_.find(message.row); poison != poison_.end())
     return poison->second == Poison::nacked ? Verdict::retry : Verdict::rejected;
   if (random_.chance(faults_.rejects_for_now)) return Verdict::retry;
   if (random_.chance(faults_.throttles)) return Verdict::unavailable;
@@ -110,9 +123,9 @@ void ScriptedBroker::seen() {
   if (unseen_ == 0 && wire_.empty()) failing_ = false;
 }
 
-void ScriptedBroker::answer(Verdict verdict, Ticket ticket) {
+void ScriptedBroker::answer(Verdict verdict, Ticket ticket, Scope scope) {
   Answers answers;
-  answers.deliveries.push_back({ticket, verdict, verdict == Verdict::accepted ? "" : "scripted"});
+  answers.deliveries.push_back({ticket, verdict, verdict == Verdict::accepted ? "" : "scripted", scope});
   ++unseen_;
   deliver_(std::move(answers));
 }
@@ -136,7 +149,7 @@ void ScriptedBroker::let_go() {
   // An ordered pipe is cut at one place; other sends are independent of each other.
   Instant when = time_.now();
   for (const OnTheWire& message : left) {
-    const bool lost = random_.chance(0.5) || poison_.contains(message.row);
+    const bool lost = random_.chance(0.5) || poison_.contains(message.row) || bad_topic_of(message);
     cut = cut || (ordered_pipeline_ && lost);
     if (lost || cut) continue;
     when = (ordered_pipeline_ ? when : time_.now()) +

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "model_database.h"
@@ -37,6 +38,13 @@ struct Outage {
   Instant begin{}, end{};
 };
 
+/// A topic that is not taken for a while, for somebody has to mend it.
+struct BadTopic {
+  std::string topic;
+  Verdict verdict = Verdict::misconfigured;
+  Instant begin{}, end{};
+};
+
 /// What happens to a message that is never taken.
 enum class Poison { rejected, nacked, breaks_session };
 
@@ -44,7 +52,8 @@ class ScriptedBroker {
  public:
   ScriptedBroker(VirtualTime& time, Random& random, BrokerLog& log, const Faults& faults,
                  const std::map<std::int64_t, Poison>& poison, const std::vector<Outage>& outages,
-                 bool ordered_pipeline, std::function<void(Answers)> deliver);
+                 const std::vector<BadTopic>& bad_topics, bool ordered_pipeline,
+                 std::function<void(Answers)> deliver);
 
   void connect();
   void submit(const std::vector<Submission>& messages);
@@ -59,14 +68,16 @@ class ScriptedBroker {
   struct OnTheWire {
     Ticket ticket = 0;
     std::int64_t row = 0;
+    std::string topic;
   };
 
   [[nodiscard]] std::optional<Outage::Look> outage() const;
-  Verdict verdict_on(std::int64_t row);
+  [[nodiscard]] const BadTopic* bad_topic_of(const OnTheWire& message) const;
+  Verdict verdict_on(const OnTheWire& message, Scope& scope);
   void begin_next();
   void answer_next();
   void break_session();
-  void answer(Verdict verdict, Ticket ticket);
+  void answer(Verdict verdict, Ticket ticket, Scope scope = Scope::route);
   /// What was sent and not answered arrives now, later or never; in order where the session promises order.
   void let_go();
 
@@ -76,6 +87,7 @@ class ScriptedBroker {
   const Faults& faults_;
   const std::map<std::int64_t, Poison>& poison_;  ///< rows that are never taken
   const std::vector<Outage>& outages_;
+  const std::vector<BadTopic>& bad_topics_;
   const bool ordered_pipeline_;
   std::function<void(Answers)> deliver_;
   std::deque<OnTheWire> wire_;

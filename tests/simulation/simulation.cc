@@ -9,91 +9,13 @@
 
 #include "core/relay.h"
 #include "model_database.h"
+#include "scenario.h"
 #include "scripted_broker.h"
 
 namespace outbox::simulation {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// What a seed decides before the run begins.
-struct Scenario {
-  RelayOptions relay;
-  bool has_outages = false;  ///< beside them the broker works, so that nothing but poison may die
-  Faults faults;
-  int relays = 1;
-  int rows = 0;
-  int keys = 0;
-  double scheduled = 0;   ///< share of rows with a deliver_at
-  double poisoned = 0;    ///< share of rows that no broker ever takes
-  double pauses = 0;      ///< an operator, per look
-  double hand_overs = 0;  ///< of the shard, asked of one relay or taken back, per look
-  Duration commit_gap_max{};
-};
-
-Faults draw_faults(Random& random) {
-  Faults faults;
-  const auto sometimes = [&](double most) {
-    return random.chance(0.5) ? 0 : most * random.between(1, 100) / 100;
-  };
-  faults.store_fails = sometimes(0.1);
-  faults.notification_lost = sometimes(0.5);
-  faults.rejects_for_now = sometimes(0.2);
-  faults.throttles = sometimes(0.1);
-  faults.forbids = sometimes(0.02);
-  faults.answer_lost = sometimes(0.1);
-  faults.session_breaks = sometimes(0.1);
-  faults.interferes = sometimes(0.3);
-  faults.connect_fails = sometimes(0.3);
-  faults.crash = sometimes(0.02);
-  faults.stall = sometimes(0.01);
-  if (random.chance(0.2)) faults.store_latency_max = 300ms;
-  if (random.chance(0.2)) faults.broker_latency_max = 300ms;
-  return faults;
-}
-
-Scenario draw_scenario(Random& random) {
-  Scenario scenario;
-  scenario.faults = draw_faults(random);
-  scenario.relays = random.chance(0.3) ? random.between(2, 3) : 1;
-  scenario.rows = random.between(1, 60);
-  scenario.keys = random.between(1, 8);
-  scenario.scheduled = random.chance(0.3) ? 0.1 : 0;
-  scenario.poisoned = random.chance(0.3) ? 0.1 : 0;
-  scenario.pauses = random.chance(0.2) ? 0.1 : 0;
-  scenario.hand_overs = random.chance(0.3) ? 0.2 : 0;
-  scenario.commit_gap_max = random.chance(0.3) ? Duration::zero() : Duration(20ms);
-  auto& relay = scenario.relay;
-  relay.window = static_cast<std::size_t>(random.chance(0.5) ? random.between(1, 8) : 64);
-  relay.read_messages_max = static_cast<std::size_t>(random.between(1, 32));
-  relay.lease = 2s;
-  relay.drain_timeout = 2s;
-  relay.retry = {random.chance(0.5) ? 1000 : random.between(1, 4), 10ms, 500ms};
-  relay.dead_blocks = random.chance(0.3);
-  relay.held_read_max = static_cast<std::size_t>(random.between(1, 8));
-  if (random.chance(0.1)) relay.held_max = random.between(2, 10);
-  relay.traits.ordered_pipeline = random.chance(0.3);
-  return scenario;
-}
-
-/// The broker is away a few times, for moments or minutes, and but for that works.
-void add_outages(Scenario& scenario, std::vector<Outage>& outages, Instant from, Random& random) {
-  scenario.has_outages = true;
-  auto& faults = scenario.faults;
-  faults.rejects_for_now = faults.answer_lost = faults.session_breaks = faults.interferes = 0;
-  scenario.poisoned = random.chance(0.3) ? 0.1 : 0;
-  const int count = random.between(1, 3);
-  for (int i = 0; i < count; ++i) {
-    from += random.within(10ms, 500ms);
-    const Duration length = random.chance(0.1) ? random.within(10s, 5min) : random.within(10ms, 2s);
-    outages.push_back({static_cast<Outage::Look>(random.between(0, Outage::looks - 1)), from, from + length});
-    from += length + 1s;
-  }
-  // A route that has stopped reading has nothing to tell a poisoned row from an outage by: an operator's turn.
-  scenario.relay.held_max = RelayOptions{}.held_max;
-  // What an outage interrupts may have been charged once, for others passed until then.
-  scenario.relay.retry.attempts_max = count + random.between(1, 3);
-}
 
 class World;
 
@@ -135,6 +57,8 @@ class World {
   World(std::uint64_t seed, Weather weather, bool trace)
       : trace_(trace), random(seed), scenario(draw_scenario(random)), database(time) {
     if (weather == Weather::outages) add_outages(scenario, outages, time.now(), random);
+    latency_max = scenario.faults.store_latency_max + scenario.faults.broker_latency_max;
+    if (weather == Weather::topics) add_bad_topics(scenario, bad_topics, time.now(), random);
   }
   Outcome run();
 
@@ -157,6 +81,7 @@ class World {
   void release_held();
   void tell(const Event& event);
   void check_end();
+  void check_topics();
   bool all_through() const;
 
   const bool trace_;
@@ -171,6 +96,8 @@ class World {
   Outcome outcome;
   std::set<std::string> provably_gone;
   std::vector<Outage> outages;
+  std::vector<BadTopic> bad_topics;
+  Duration latency_max{};
   std::map<std::int64_t, Poison> poison;
   std::set<std::int64_t> settled_poison;       ///< poisoned rows that have died, as they should
   std::set<std::int64_t> discarded, requeued;  ///< by the operator
@@ -193,7 +120,7 @@ Process::Process(World& world, std::string name)
           [&world](const std::string& who) { return world.gone(who); },
           [this](Event event) { take(std::move(event)); }),
       broker(world.time, world.random, world.log, world.scenario.faults, world.poison, world.outages,
-             world.scenario.relay.traits.ordered_pipeline,
+             world.bad_topics, world.scenario.relay.traits.ordered_pipeline,
              [this](Answers answers) { take_answers(std::move(answers)); }),
       world_(world),
       relay_(options_of(world, owner)) {}
@@ -281,7 +208,10 @@ void Process::carry_out(Commands& commands) {
     broker.submit(commands.publish);
   }
   if (commands.acquire) world_.note(owner, "acquire");
-  if (commands.read) world_.note(owner, ("read "+std::to_string(commands.read->after.seq)+" limit "+std::to_string(commands.read->limit.messages_max)).c_str());
+  if (commands.read)
+    world_.note(owner, ("read " + std::to_string(commands.read->after.seq) + " limit " +
+                        std::to_string(commands.read->limit.messages_max))
+                           .c_str());
   if (commands.read_held) world_.note(owner, "read held");
   if (commands.wait) world_.note(owner, "wait");
   if (commands.connect) world_.note(owner, "connect");
@@ -420,6 +350,7 @@ Outcome World::run() {
   for (int i = 0; i < scenario.relays; ++i) start_relay();
   Instant faults_end = time.now() + random.within(500ms, 3s);
   if (!outages.empty()) faults_end = std::max(faults_end, outages.back().end);
+  for (const BadTopic& bad : bad_topics) faults_end = std::max(faults_end, bad.end);
   time.at(faults_end, [this] {
     faulty = false;
     scenario.faults = Faults{};
@@ -443,7 +374,32 @@ Outcome World::run() {
   return outcome;
 }
 
+/// Who waits for no bad topic, and for no row of its key that does, does not wait; all others not for long
+/// once the topic is mended.
+void World::check_topics() {
+  // One message at a time, each written before the next.
+  const Duration patience = topic_probe_interval_max + 2s + scenario.rows * 2 * latency_max;
+  Instant mended{};
+  for (const BadTopic& bad : bad_topics) mended = std::max(mended, bad.end);
+  std::map<std::int64_t, Instant> first;
+  for (const auto& [number, when] : log) first.try_emplace(number, when);
+  std::set<int> behind;
+  for (const auto& row : database.rows()) {
+    const std::string topic = "topic-" + std::to_string(row.topic());
+    const bool is_bad =
+        std::ranges::any_of(bad_topics, [&](const BadTopic& bad) { return bad.topic == topic; });
+    if (is_bad && row.key >= 0) behind.insert(row.key);
+    const bool waits = is_bad || behind.contains(row.key);
+    const auto accepted = first.find(row.number);
+    if (accepted == first.end()) continue;
+    if (accepted->second > (waits ? std::max(mended, row.committed) : row.committed) + patience)
+      violate("row " + std::to_string(row.number) + " waited " +
+              (waits ? "after its topic was mended" : "for another topic"));
+  }
+}
+
 void World::check_end() {
+  if (!bad_topics.empty()) check_topics();
   if (!database.violation().empty()) violate(database.violation());
   std::set<std::int64_t> seen;
   std::map<int, std::int64_t> last_of_key;

@@ -15,6 +15,7 @@ struct Outcome {
 enum class Weather {
   faults,   ///< each message, connection and process may fail at any time
   outages,  ///< the broker is away for a while, and works otherwise
+  topics,   ///< some topics are not taken for a while, all others always
 };
 
 /// Same seed, same run. `trace`: prints every step.

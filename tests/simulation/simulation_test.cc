@@ -48,6 +48,10 @@ TEST_CASE("no outage, whatever it looks like and however long it is, makes a dea
   run_seeds(Weather::outages, number_from("OUTBOX_SIMULATION_SEEDS", 50'000) / 5);
 }
 
+TEST_CASE("no bad topic stops another one, and its rows go out soon after it is mended") {
+  run_seeds(Weather::topics, number_from("OUTBOX_SIMULATION_SEEDS", 50'000) / 5);
+}
+
 // When the draw of a scenario changes they mean nothing any more: scripts/mutants tells new ones.
 TEST_CASE("seeds that find what once was wrong, or what a mutant makes wrong, stay clean") {
   const std::pair<std::uint64_t, const char*> kept[] = {

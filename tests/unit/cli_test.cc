@@ -84,9 +84,8 @@ TEST_CASE("wrong usage is told with a suggestion and exit code 2") {
 }
 
 TEST_CASE("run hands the loaded configuration to the relay and answers its code") {
-  const Ran ran =
-      outboxd({"run", "--db", "fake:shop", "--to", "fakes:b", "--once", "--set", "relay.window=7"},
-              {.relay = false});
+  const Ran ran = outboxd(
+      {"run", "--db", "fake:shop", "--to", "fakes:b", "--once", "--set", "relay.window=7"}, {.relay = false});
   CHECK(ran.code == 1);
   REQUIRE(ran.relay);
   CHECK(ran.relay->database_url == "fake:shop");

@@ -21,11 +21,11 @@ bool uses_attempt(Verdict verdict, const Circumstances& known = {}) {
 }
 
 Circumstances with_evidence(int attempts, bool alone = false) {
-  return {attempts, alone, true};
+  return {Scope::route, attempts, alone, true};
 }
 
 Circumstances without_evidence(int attempts, bool alone = false) {
-  return {attempts, alone, false};
+  return {Scope::route, attempts, alone, false};
 }
 
 }  // namespace

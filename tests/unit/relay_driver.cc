@@ -154,6 +154,7 @@ RelayDriver& RelayDriver::reads(const std::vector<Wanted>& wanted, bool more) {
   for (const Wanted& each : wanted) {
     batch.messages.push_back(
         memory->message(++read_from_, {.topic = each.topic, .key = each.key}, each.due_in, each.defect));
+    batch.messages.back().age = each.age;
     batch.bytes += batch.messages.back().bytes();
   }
   batch.memory = memory;
@@ -168,7 +169,8 @@ RelayDriver& RelayDriver::reads_held(const std::vector<HeldWanted>& wanted,
   auto memory = std::make_shared<Memory>();
   HeldBatch batch;
   for (const HeldWanted& each : wanted) {
-    batch.rows.messages.push_back(memory->message(each.seq, {.key = each.key}, each.due_in, each.defect));
+    batch.rows.messages.push_back(
+        memory->message(each.seq, {.topic = each.topic, .key = each.key}, each.due_in, each.defect));
     batch.attempts.push_back(each.attempts);
   }
   batch.rows.memory = memory;
@@ -249,6 +251,11 @@ RelayDriver& RelayDriver::accepts(const std::vector<std::int64_t>& rows) {
 RelayDriver& RelayDriver::answers(std::int64_t row, Verdict verdict, const std::string& reason) {
   REQUIRE(in_flight(row));
   return take({{{in_flight_.at(row), verdict, reason}}, std::nullopt});
+}
+
+RelayDriver& RelayDriver::refuses_topic_of(std::int64_t row, Verdict verdict) {
+  REQUIRE(in_flight(row));
+  return take({{{in_flight_.at(row), verdict, "no such topic", Scope::topic}}, std::nullopt});
 }
 
 RelayDriver& RelayDriver::session_breaks() {

@@ -19,6 +19,7 @@ struct Wanted {
   Duration due_in = {};
   std::string topic = "order.placed";
   std::string defect = {};
+  Duration age = {};
 };
 
 struct HeldWanted {
@@ -27,6 +28,7 @@ struct HeldWanted {
   int attempts = 0;
   Duration due_in = {};
   std::string defect = {};
+  std::string topic = "order.placed";
 };
 
 /// Short spans that are easy to reckon with: window 4, lease 8 s (renewed after 2.67 s, published under for
@@ -74,6 +76,8 @@ class RelayDriver {
   RelayDriver& connected();
   RelayDriver& accepts(const std::vector<std::int64_t>& rows);
   RelayDriver& answers(std::int64_t row, Verdict verdict, const std::string& reason = "it says no");
+  /// Not the message's fault, and not the server's.
+  RelayDriver& refuses_topic_of(std::int64_t row, Verdict verdict = Verdict::misconfigured);
   /// Whatever is in flight is in doubt, and the session is over.
   RelayDriver& session_breaks();
   RelayDriver& session_ends(Session::State state, const std::string& reason);

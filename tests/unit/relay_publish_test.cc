@@ -169,6 +169,12 @@ TEST_CASE("a message alone on its route waits as long as nothing shows that the 
   CHECK(relay.answers(1, Verdict::retry, "queue full").holds() == "1 retrying");
 }
 
+TEST_CASE("a row that a service has dated into the future is not younger than nothing") {
+  RelayDriver relay;
+  relay.started().reads({{.age = -1h}});
+  CHECK(relay.status().oldest_pending_age_seconds == 0);
+}
+
 TEST_CASE("an outage is probed every ten seconds at the most") {
   auto options = brief();
   options.retry.backoff_max = 5min;

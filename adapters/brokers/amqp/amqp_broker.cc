@@ -141,7 +141,9 @@ void AmqpBroker::take_channel_close(const amqp_channel_close_t& close) {
   const bool is_publish = close.class_id == AMQP_BASIC_CLASS;
   if (is_publish && unconfirmed_.open() == 1 && connection_.sent_bytes() > unconfirmed_.oldest().begin) {
     unconfirmed_.give_up([&](const Unconfirmed::Entry& entry) {
-      deliver(entry.ticket, verdict_of_close(close.reply_code), about(*entry.message) + shown);
+      // That the exchange is gone concerns every topic.
+      const Scope scope = close.reply_code == AMQP_NOT_FOUND ? Scope::route : Scope::topic;
+      deliver(entry.ticket, verdict_of_close(close.reply_code), about(*entry.message) + shown, scope);
     });
   }
   fail_here(Session::State::down, "the server closed the channel: " + shown);
@@ -154,8 +156,8 @@ void AmqpBroker::answer(const Unconfirmed::Entry& entry, bool is_taken) {
                                                     printable(settings_.exchange, 60) + "' for it; bind one"
                                               : "there is no such queue; declare it, or name an `exchange`";
   const std::string nacked = "the server did not take it (basic.nack): its queue is full or not running";
-  deliver(entry.ticket, entry.is_returned ? Verdict::misconfigured : Verdict::retry,
-          about(*entry.message) + (entry.is_returned ? unroutable : nacked));
+  deliver(entry.ticket, entry.is_returned ? Verdict::misconfigured : Verdict::unavailable,
+          about(*entry.message) + (entry.is_returned ? unroutable : nacked), Scope::topic);
 }
 
 Instant AmqpBroker::tick_at() const {

@@ -21,6 +21,11 @@ constexpr AnswerMeaning wrong(std::string_view advice) {
   return {Verdict::misconfigured, false, advice};
 }
 
+/// Of this path, which is the topic's own.
+constexpr AnswerMeaning wrong_topic(std::string_view advice) {
+  return {Verdict::misconfigured, false, advice, Scope::topic};
+}
+
 constexpr AnswerMeaning rejected{Verdict::rejected, false, {}};
 constexpr AnswerMeaning redirected =
     wrong("redirects are not followed; put the address that it leads to into the route's `to`");
@@ -35,16 +40,17 @@ constexpr std::array table = {
     Known{400, "Bad Request", rejected},
     Known{401, "Unauthorized",
           wrong("correct user and password in the route's URL, bearer_token or signing_secret")},
-    Known{402, "Payment Required", wrong("see the receiver's terms")},
-    Known{403, "Forbidden", wrong("give the relay the right to post there")},
+    Known{402, "Payment Required", wrong_topic("see the receiver's terms")},
+    Known{403, "Forbidden", wrong_topic("give the relay the right to post there")},
     Known{404, "Not Found",
-          wrong("nothing is there: correct the route's `to` or its topics, or serve the path")},
-    Known{405, "Method Not Allowed", wrong("no POST is taken there: correct the route's `to` or its topics")},
+          wrong_topic("nothing is there: correct the route's `to` or its topics, or serve the path")},
+    Known{405, "Method Not Allowed",
+          wrong_topic("no POST is taken there: correct the route's `to` or its topics")},
     Known{407, "Proxy Authentication Required",
           wrong("a proxy asks for a login; the relay must reach the receiver without it")},
     Known{408, "Request Timeout", doubt},
     Known{409, "Conflict", {Verdict::retry, false, {}}},
-    Known{410, "Gone", wrong("the receiver is gone for good: remove the route, or correct its `to`")},
+    Known{410, "Gone", wrong_topic("the receiver is gone for good: remove the route, or correct its `to`")},
     Known{411, "Length Required", rejected},
     Known{413, "Content Too Large", rejected},
     Known{414, "URI Too Long", rejected},

@@ -12,6 +12,7 @@ struct AnswerMeaning {
   Verdict verdict = Verdict::retry;
   bool ends_session = false;     ///< the next session asks whether the receiver is there at all
   std::string_view advice = {};  ///< what to do, for people; empty: nothing
+  Scope scope = Scope::route;
 };
 
 /// The table of the README.

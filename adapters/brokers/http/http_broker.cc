@@ -161,7 +161,7 @@ void HttpBroker::take_answer(HttpTransfer& transfer) {
   const std::string asked = meaning.verdict == Verdict::unavailable ? heed_retry_after(transfer) : "";
   reason += asked;
   if (meaning.ends_session || !asked.empty()) end_after_the_others(Session::State::down, reason);
-  deliver(transfer.submission().ticket, meaning.verdict, std::move(reason));
+  deliver(transfer.submission().ticket, meaning.verdict, std::move(reason), meaning.scope);
 }
 
 void HttpBroker::take_failure(HttpTransfer& transfer, CURLcode code) {

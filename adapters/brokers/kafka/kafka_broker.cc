@@ -105,7 +105,7 @@ void KafkaBroker::produce(const Submission& submission, KafkaTopic& topic, std::
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     free_slots_.push_back(slot);
     const ErrorMeaning meaning = meaning_of(error);
-    const bool is_session = meaning.scope == ErrorMeaning::Scope::session;
+    const bool is_session = meaning.reach == ErrorMeaning::Reach::session;
     return refuse(submission, is_session ? Verdict::unavailable : meaning.verdict,
                   failure_text(message.topic, error, meaning.fix));
   }
@@ -200,16 +200,16 @@ void KafkaBroker::take_failure(const rd_kafka_message_t& report, const InFlight&
   const ErrorMeaning meaning = meaning_of(report.err);
   std::string reason = failure_text(message.topic->name(), report.err, meaning.fix);
   Verdict verdict = meaning.verdict;
-  switch (meaning.scope) {
-    case ErrorMeaning::Scope::session: {
+  switch (meaning.reach) {
+    case ErrorMeaning::Reach::session: {
       const bool has_left = rd_kafka_message_status(&report) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
       verdict = has_left ? Verdict::in_doubt : Verdict::unavailable;
       if (ending()) reason = ending()->reason + (has_left ? " (sent, not answered)" : " (not sent)");
       break;
     }
-    case ErrorMeaning::Scope::topic:
+    case ErrorMeaning::Reach::topic:
       break;
-    case ErrorMeaning::Scope::batch: {
+    case ErrorMeaning::Reach::batch: {
       // librdkafka puts a message that is larger than a batch into one of its own.
       const bool is_too_large = report.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE &&
                                 message.bytes > static_cast<std::size_t>(settings_.batch_bytes);

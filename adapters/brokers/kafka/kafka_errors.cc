@@ -3,7 +3,7 @@
 namespace outbox {
 
 ErrorMeaning meaning_of(rd_kafka_resp_err_t error) {
-  using Scope = ErrorMeaning::Scope;
+  using Reach = ErrorMeaning::Reach;
   switch (error) {
     case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
     case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
@@ -22,31 +22,31 @@ ErrorMeaning meaning_of(rd_kafka_resp_err_t error) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID:
     case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
     case RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED:
-      return {Scope::session, Verdict::in_doubt};
+      return {Reach::session, Verdict::in_doubt};
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-      return {Scope::topic, Verdict::misconfigured, "create it"};
+      return {Reach::topic, Verdict::misconfigured, "create it"};
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-      return {Scope::topic, Verdict::misconfigured, "grant the relay's user Write and Describe on it"};
+      return {Reach::topic, Verdict::misconfigured, "grant the relay's user Write and Describe on it"};
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-      return {Scope::topic, Verdict::misconfigured, "grant the relay's user IdempotentWrite on the cluster"};
+      return {Reach::topic, Verdict::misconfigured, "grant the relay's user IdempotentWrite on the cluster"};
     case RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS:
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
-      return {Scope::topic, Verdict::misconfigured, "see compression"};
+      return {Reach::topic, Verdict::misconfigured, "see compression"};
     case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
-      return {Scope::topic, Verdict::misconfigured,
+      return {Reach::topic, Verdict::misconfigured,
               "set this host's clock, or the topic's message.timestamp.before/after.max.ms"};
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
     case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-      return {Scope::batch, Verdict::rejected, "raise the topic's max.message.bytes"};
+      return {Reach::batch, Verdict::rejected, "raise the topic's max.message.bytes"};
     case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-      return {Scope::batch, Verdict::rejected, "a compacted topic takes no message without a key"};
+      return {Reach::batch, Verdict::rejected, "a compacted topic takes no message without a key"};
     case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
     case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
     case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
-      return {Scope::batch, Verdict::rejected};
+      return {Reach::batch, Verdict::rejected};
     default:  // librdkafka's list grows: what is not known may be the message
-      return {Scope::batch, Verdict::retry};
+      return {Reach::batch, Verdict::retry};
   }
 }
 

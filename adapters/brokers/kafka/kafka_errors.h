@@ -14,8 +14,8 @@ namespace outbox {
 struct ErrorMeaning {
   /// session: nothing is said of the message. topic: all messages to it fare alike. batch: some message of
   /// the batch is meant.
-  enum class Scope { session, topic, batch };
-  Scope scope = Scope::batch;
+  enum class Reach { session, topic, batch };
+  Reach reach = Reach::batch;
   Verdict verdict =
       Verdict::retry;  ///< for a message that is meant; that of a session's depends on whether it was sent
   std::string_view fix{};

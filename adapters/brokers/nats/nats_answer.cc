@@ -12,34 +12,36 @@ namespace {
 struct Known {
   int error;
   Verdict verdict;
+  Scope scope = Scope::route;
 };
 
 // err_code of https://github.com/nats-io/nats-server/blob/main/server/errors.json
 constexpr std::array table = {
-    Known{10054, Verdict::rejected},       // message size exceeds maximum allowed
-    Known{10097, Verdict::rejected},       // header size exceeds maximum allowed of 64k
-    Known{10077, Verdict::unavailable},    // the store failed: full with discard = new, no room on the disk
-    Known{10002, Verdict::unavailable},    // resource limits exceeded for account
-    Known{10023, Verdict::unavailable},    // insufficient resources
-    Known{10028, Verdict::unavailable},    // memory resources exceeded for server
-    Known{10047, Verdict::unavailable},    // storage resources exceeded for server
-    Known{10008, Verdict::unavailable},    // JetStream system temporarily unavailable
-    Known{10009, Verdict::unavailable},    // JetStream cluster can not handle request
-    Known{10118, Verdict::unavailable},    // stream is offline
-    Known{10167, Verdict::unavailable},    // too many requests
-    Known{10035, Verdict::misconfigured},  // JetStream not enabled for account
-    Known{10039, Verdict::misconfigured},  // ditto
-    Known{10076, Verdict::misconfigured},  // JetStream not enabled
-    Known{10059, Verdict::misconfigured},  // stream not found
-    Known{10109, Verdict::misconfigured},  // invalid operation on sealed stream
+    Known{10054, Verdict::rejected},  // message size exceeds maximum allowed
+    Known{10097, Verdict::rejected},  // header size exceeds maximum allowed of 64k
+    Known{10077, Verdict::unavailable,
+          Scope::topic},                 // the store failed: full with discard = new, no room on the disk
+    Known{10002, Verdict::unavailable},  // resource limits exceeded for account
+    Known{10023, Verdict::unavailable},  // insufficient resources
+    Known{10028, Verdict::unavailable},  // memory resources exceeded for server
+    Known{10047, Verdict::unavailable},  // storage resources exceeded for server
+    Known{10008, Verdict::unavailable},  // JetStream system temporarily unavailable
+    Known{10009, Verdict::unavailable},  // JetStream cluster can not handle request
+    Known{10118, Verdict::unavailable, Scope::topic},    // stream is offline
+    Known{10167, Verdict::unavailable},                  // too many requests
+    Known{10035, Verdict::misconfigured},                // JetStream not enabled for account
+    Known{10039, Verdict::misconfigured},                // ditto
+    Known{10076, Verdict::misconfigured},                // JetStream not enabled
+    Known{10059, Verdict::misconfigured, Scope::topic},  // stream not found
+    Known{10109, Verdict::misconfigured, Scope::topic},  // invalid operation on sealed stream
 };
 
 constexpr int service_unavailable = 503;
 
-Verdict verdict_of(int code, int error) {
+Known known_of(int code, int error) {
   const auto known = std::ranges::find(table, error, &Known::error);
-  if (known != table.end()) return known->verdict;
-  return code == service_unavailable ? Verdict::unavailable : Verdict::retry;
+  if (known != table.end()) return *known;
+  return {error, code == service_unavailable ? Verdict::unavailable : Verdict::retry};
 }
 
 NatsAnswer meaning_of_body(std::string_view body) {
@@ -53,7 +55,9 @@ NatsAnswer meaning_of_body(std::string_view body) {
     const std::string description = error.contains("description") && error["description"].is_string()
                                         ? error["description"].get<std::string>()
                                         : "";
-    return {verdict_of(code, err_code), printable(description, 200) + " (" + std::to_string(err_code) + ")"};
+    const Known known = known_of(code, err_code);
+    return {known.verdict, printable(description, 200) + " (" + std::to_string(err_code) + ")", false,
+            known.scope};
   }
   if (json.is_object() && json.contains("stream") && json["stream"].is_string() && json.contains("seq") &&
       json["seq"].is_number_unsigned() && json["seq"].get<std::uint64_t>() > 0)

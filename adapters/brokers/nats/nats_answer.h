@@ -13,6 +13,7 @@ struct NatsAnswer {
   Verdict verdict = Verdict::retry;
   std::string text;         ///< for people; empty when accepted
   bool is_foreign = false;  ///< a service that listens to the subject has replied, not JetStream
+  Scope scope = Scope::topic;
 };
 
 /// `status` is that of an answer without a body ("503": nobody listens to the subject), else empty; `body` a

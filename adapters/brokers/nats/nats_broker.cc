@@ -118,8 +118,8 @@ void NatsBroker::take_mail() {
   mailbox_->bell.clear();
   if (is_connecting() && !connection_) finish_connecting();
   mailbox_->take(mail_);
-  for (const std::uint64_t number : mail_.accepted) take_answer(number, Verdict::accepted, {});
-  for (const auto& [number, answer] : mail_.others) take_answer(number, answer.verdict, answer.text);
+  for (const std::uint64_t number : mail_.accepted) take_answer(number, {Verdict::accepted, {}});
+  for (const auto& [number, answer] : mail_.others) take_answer(number, answer);
   for (const std::string& error : mail_.errors)
     if (connection_) take_error(error);
   drop_done();
@@ -132,10 +132,11 @@ void NatsBroker::take_greeting() {
   if (is_connecting()) come_up();
 }
 
-void NatsBroker::take_answer(std::uint64_t number, Verdict verdict, const std::string& text) {
+void NatsBroker::take_answer(std::uint64_t number, const NatsAnswer& what) {
   if (number == 0) return take_greeting();
   const std::uint64_t index = number - first_number_;
-  if (number >= first_number_ && index < in_flight_.size()) answer(in_flight_[index], verdict, text);
+  if (number >= first_number_ && index < in_flight_.size())
+    answer(in_flight_[index], what.verdict, what.text, what.scope);
 }
 
 void NatsBroker::take_error(const std::string& error) {
@@ -154,9 +155,10 @@ void NatsBroker::take_error(const std::string& error) {
   }
 }
 
-void NatsBroker::answer(InFlight& message, Verdict verdict, const std::string& reason) {
+void NatsBroker::answer(InFlight& message, Verdict verdict, const std::string& reason, Scope scope) {
   if (std::exchange(message.is_done, true)) return;
-  deliver(message.ticket, verdict, verdict == Verdict::accepted ? "" : about(*message.message) + reason);
+  deliver(message.ticket, verdict, verdict == Verdict::accepted ? "" : about(*message.message) + reason,
+          scope);
 }
 
 void NatsBroker::drop_done() {

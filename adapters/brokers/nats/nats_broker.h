@@ -47,9 +47,9 @@ class NatsBroker final : public ServerBroker {
   void send_more();
   bool hand_to_library(std::size_t index);
   void take_mail();
-  void take_answer(std::uint64_t number, Verdict verdict, const std::string& text);
+  void take_answer(std::uint64_t number, const NatsAnswer& what);
   void take_error(const std::string& error);
-  void answer(InFlight& message, Verdict verdict, const std::string& reason);
+  void answer(InFlight& message, Verdict verdict, const std::string& reason, Scope scope = Scope::topic);
   void drop_done();
   void take_greeting();
 

@@ -168,7 +168,7 @@ void RedisBroker::take_wait(const RedisReply& reply) {
              milliseconds_text(settings_.wait_timeout);
   }
   for (const InFlight& message : written_)
-    deliver(message.ticket, verdict, reason.empty() ? "" : about(*message.message) + reason);
+    deliver(message.ticket, verdict, reason.empty() ? "" : about(*message.message) + reason, Scope::route);
   written_.clear();
   in_flight_.pop_front();
   is_waiting_ = false;

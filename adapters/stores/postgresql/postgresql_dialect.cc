@@ -26,6 +26,10 @@ constexpr Fragment fragments[] = {
     {"lock", " FOR UPDATE"},
     {"in_query", "= ANY (ARRAY(%*))"},
     {"in_rows", "= ANY (ARRAY(%*))"},
+    // By its place and nothing else: where statistics lag, any other condition is taken for the better one,
+    // and all of the route's rows are walked through.
+    {"place", "%1.ctid"},
+    {"found", "ctid = ANY (ARRAY(%*))"},
     {"one_of", "= ANY (%1::bigint[])"},
     {"by", ""},
     {"blocks", "%1.blocks"},
@@ -59,6 +63,10 @@ std::string PostgresqlDialect::fragment(std::string_view name, std::span<const s
   if (name == "ours")
     return "EXISTS (SELECT FROM " + tables().mark +
            " WHERE route = $1 AND shard = $2::integer AND epoch = $3::bigint AND owner <> '')";
+  if (name == "listed")
+    return sql::filled("ctid = ANY (ARRAY(SELECT (SELECT q.ctid FROM " + tables().held +
+                           " q WHERE q.route = $1 AND q.seq = %1) FROM %2))",
+                       arguments);
   for (const Fragment& known : fragments)
     if (known.name == name) return sql::filled(known.text, arguments);
   assert(!"a fragment that PostgreSQL's dialect does not have");

@@ -18,9 +18,7 @@ class ResultRow final : public sql::Row {
   [[nodiscard]] std::string_view text(int column) const override { return rows_.text(row_, column); }
   [[nodiscard]] std::int64_t number(int column) const override { return rows_.integer(row_, column); }
   [[nodiscard]] bool boolean(int column) const override { return rows_.boolean(row_, column); }
-  [[nodiscard]] std::string bytes(int column) const override {
-    return decode_hex(text(column)).value_or("");
-  }
+  [[nodiscard]] std::string bytes(int column) const override { return decode_hex(text(column)).value_or(""); }
 
  private:
   const Rows& rows_;

@@ -46,6 +46,9 @@ class Dialect {
   ///   {lock}            behind a SELECT: its rows are ours until the transaction ends
   ///   {in_query Q}      is one of the rows of the query Q
   ///   {in_rows Q}       the same for a query that has at most one row for each row of {rows}
+  ///   {place T}         what finds a row of T again within the statement
+  ///   {found Q}         the held row of route $1 is at a place that Q has, a query as for {in_rows}
+  ///   {listed S {rows}} the held row of route $1 whose seq is S, of one of {rows}
   ///   {one_of P}        is one of the list P, as numbers() writes it
   ///   {by INDEX}        behind a table: found by this index, where databases must be told
   ///   {blocks H}        the held row H blocks its key      {key_is H K}    and that key is K, by index

@@ -18,8 +18,9 @@ constexpr std::int64_t page_rows = 10'000;
 
 /// The first row that blocks the key of r. LIMIT makes it a look into the index per row, however large the
 /// table is thought to be.
-std::string head(const std::string& condition = "") {
-  return "(SELECT q.seq FROM {held} q {by outbox_held_queue} WHERE q.route = $1 AND {blocks q} AND {key_is q "
+std::string head(const std::string& condition = "", const std::string& column = "q.seq") {
+  return "(SELECT " + column +
+         " FROM {held} q {by outbox_held_queue} WHERE q.route = $1 AND {blocks q} AND {key_is q "
          "{r.message_key}}" +
          condition + " ORDER BY q.seq LIMIT 1)";
 }
@@ -27,30 +28,34 @@ std::string head(const std::string& condition = "") {
 /// Whoever is at the head has a time; but who was requeued or adopted meanwhile may be in front of it.
 std::string hold_text(const std::string& condition) {
   return "INSERT INTO {held} AS h (route, seq, shard, message_key, state, blocks, attempts, next_attempt_at, "
-         "last_error, first_failed_at, last_failed_at{timed_name}) SELECT $1, w.seq, $2::integer, "
+         "last_error, topic, first_failed_at, last_failed_at{timed_name}) SELECT $1, w.seq, $2::integer, "
          "w.message_key, CASE WHEN w.behind THEN 'blocked' ELSE w.state END, w.blocks, w.attempts, CASE WHEN "
          "w.behind AND w.state = 'retrying' THEN NULL WHEN w.state IN ('retrying', 'scheduled') THEN {in "
-         "coalesce(w.due,0)} ELSE {in w.due} END, w.last_error, CASE WHEN w.failed THEN {now} END, CASE WHEN "
+         "coalesce(w.due,0)} ELSE {in w.due} END, w.last_error, w.topic, CASE WHEN w.failed THEN {now} END, "
+         "CASE WHEN "
          "w.failed THEN {now} END{timed_value} FROM (SELECT {r.seq} AS seq, {r.message_key} AS message_key, "
          "{r.state} AS state, {r.blocks} AS blocks, {r.attempts} AS attempts, {r.due} AS due, {r.last_error} "
-         "AS last_error, {r.attempts} > 0 OR {r.state} = 'dead' AS failed, {r.state} IN ('retrying', "
+         "AS last_error, {r.topic} AS topic, {r.attempts} > 0 OR {r.state} = 'dead' AS failed, {r.state} IN "
+         "('retrying', "
          "'scheduled') AND {r.message_key} IS NOT NULL AND " +
          head(" AND q.seq < {r.seq}") + " IS NOT NULL AS behind FROM {rows} WHERE {ours}" + condition +
          ") w WHERE true ON CONFLICT (route, seq) DO UPDATE SET shard = excluded.shard, message_key = "
          "excluded.message_key, state = excluded.state, blocks = excluded.blocks, attempts = "
          "excluded.attempts, next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error, "
+         "topic = excluded.topic, "
          "first_failed_at = coalesce(h.first_failed_at, excluded.first_failed_at), last_failed_at = "
          "coalesce(excluded.last_failed_at, h.last_failed_at){timed_set}";
 }
 
 const std::string promote_text =
     "UPDATE {held} SET state = CASE WHEN next_attempt_at > {now} THEN 'scheduled' ELSE 'retrying' END, "
-    "next_attempt_at = {later next_attempt_at}{timed_set} WHERE route = $1 AND state = 'blocked' AND seq "
-    "{in_rows SELECT " +
-    head() + " FROM {rows}}";
+    "next_attempt_at = {later next_attempt_at}{timed_set} WHERE {found SELECT " +
+    head("", "{place q}") + " FROM {rows}} AND state = 'blocked'";
 
 const std::string written_columns =
-    "seq bigint, message_key text, state text, blocks boolean, attempts integer, due bigint, last_error text";
+    "seq bigint, message_key text, state text, blocks boolean, attempts integer, due bigint, last_error "
+    "text, "
+    "topic text";
 
 const Statement hold_rows = {"outbox_held_hold", 3, hold_text(""), written_columns};
 // what an operator has removed meanwhile stays removed
@@ -58,11 +63,14 @@ const Statement change_rows = {
     "outbox_held_change", 3,
     hold_text(" AND (SELECT q.seq FROM {held} q WHERE q.route = $1 AND q.seq = {r.seq} LIMIT 1) IS NOT NULL"),
     written_columns};
-const Statement remove_rows = {
-    "outbox_held_remove", 3,
-    "DELETE FROM {held} WHERE route = $1 AND seq {in_rows SELECT {r.seq} FROM {rows}} AND {ours}",
-    "seq bigint"};
+const Statement remove_rows = {"outbox_held_remove", 3,
+                               "DELETE FROM {held} WHERE {listed {r.seq} {rows}} AND {ours}", "seq bigint"};
 const Statement promote = {"outbox_held_promote", 3, promote_text + " AND {ours}", "message_key text"};
+const Statement mend_topics = {
+    "outbox_held_mend", 3,
+    "UPDATE {held} SET next_attempt_at = {now}, topic = NULL{timed_set} WHERE route = $1 AND shard = "
+    "$2::integer AND state = 'retrying' AND topic {in_rows SELECT {r.topic} FROM {rows}} AND {ours}",
+    "topic text"};
 const Statement freed = {"outbox_held_freed", 3,
                          "SELECT {r.message_key} FROM {rows} WHERE {ours} AND " + head() + " IS NULL",
                          "message_key text"};
@@ -90,10 +98,9 @@ const Statement page = {
     "outbox_held_page", 3,
     "SELECT seq, message_key, shard FROM {held} WHERE route = $1 AND seq > $2::bigint ORDER BY seq LIMIT "
     "$3::bigint"};
-const Statement move_shard = {
-    "outbox_held_move", 2,
-    "UPDATE {held} SET shard = $2::integer WHERE route = $1 AND seq {in_rows SELECT {r.seq} FROM {rows}}",
-    "seq bigint"};
+const Statement move_shard = {"outbox_held_move", 2,
+                              "UPDATE {held} SET shard = $2::integer WHERE {listed {r.seq} {rows}}",
+                              "seq bigint"};
 
 const Statement blocked = {"outbox_held_keys", 2,
                            "SELECT DISTINCT message_key FROM {held} h {by outbox_held_queue} WHERE route = "
@@ -138,7 +145,8 @@ ValueRows rows_of(const std::vector<Hold>& holds) {
                             ? Value()
                             : Value(rows.keep(storable(hold.last_error, reason_characters_max)));
     rows.add({hold.seq, hold.key, name_of(hold.state), hold.blocks, hold.attempts,
-              microseconds_of(timed ? hold.due_in : std::nullopt), error});
+              microseconds_of(timed ? hold.due_in : std::nullopt), error,
+              hold.topic.empty() ? Value() : Value(hold.topic)});
   }
   return rows;
 }
@@ -231,12 +239,14 @@ SettleCalls::SettleCalls(const Lease& lease, const HeldWrites& held)
   touch(held.removals);
   for (const HeldRow& row : held.removals) removals_.add({row.seq});
   for (const std::string& key : touched) keys_.add({keys_.keep(key)});
+  for (const std::string& topic : held.mended) topics_.add({topic});
   const auto add = [&](const Statement& statement, const ValueRows& rows) {
     if (!rows.empty()) calls_.push_back({&statement, {lease.route, lease.shard, lease.epoch}, &rows});
   };
   add(hold_rows, holds_);
   add(change_rows, changes_);
   add(remove_rows, removals_);
+  add(mend_topics, topics_);
   add(promote, keys_);
   add(freed, keys_);
 }

@@ -32,7 +32,7 @@ class SettleCalls {
   [[nodiscard]] std::span<const Call> calls() const { return calls_; }
 
  private:
-  ValueRows holds_, changes_, removals_, keys_;
+  ValueRows holds_, changes_, removals_, topics_, keys_;
   std::vector<Call> calls_;
 };
 

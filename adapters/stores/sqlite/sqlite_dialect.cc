@@ -29,6 +29,9 @@ constexpr Fragment fragments[] = {
     {"lock", ""},      // a transaction that writes has the whole file
     {"in_query", "IN (%*)"},
     {"in_rows", "= (%*)"},  // run row by row; IN would make a table of its own each time
+    {"place", "%1.seq"},
+    {"found", "route = $1 AND seq = (%*)"},
+    {"listed", "route = $1 AND seq = %1"},
     {"one_of", "IN (SELECT value FROM json_each(%1))"},
     {"by", "INDEXED BY %1"},
     {"blocks", "%1.blocks = 1"},
