@@ -1,12 +1,14 @@
 #include "assembly/assemble.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "adapters/common/owner.h"
+#include "assembly/descriptors.h"
 #include "core/url.h"
 #include "runtime/version.h"
 
@@ -56,6 +58,8 @@ Result<LanePlan> plan_lane(const Config& config, const RouteConfig& route,
 
 Result<std::unique_ptr<RelayProcess>> assemble(const Config& config, const Adapters& adapters, bool once) {
   const StoreAdapter& database = *adapter_for(adapters.stores, config.database_url);
+  const std::size_t lanes_wanted = config.routes.size() * static_cast<std::size_t>(config.shards);
+  if (auto fits = reserve_descriptors(lanes_wanted); !fits) return fits.error();
   std::vector<LanePlan> lanes;
   for (const RouteConfig& route : config.routes) {
     for (int shard = 0; shard < config.shards; ++shard) {

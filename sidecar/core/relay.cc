@@ -21,7 +21,8 @@ constexpr Duration topic_wait_max = std::chrono::minutes(1);
 /// Of topics beyond these each message is tried by itself.
 constexpr std::size_t topics_max = 1'000;
 
-/// Rows beyond these, of which is remembered when they failed, count as failing for the first time.
+/// Of so many rows is remembered when they failed. Then it begins anew: who is forgotten counts as failing
+/// for the first time.
 constexpr std::size_t last_failed_max = 10'000;
 
 }  // namespace
@@ -77,6 +78,7 @@ void Relay::on(Instant now, AcquireAnswer& answer) {
   held_due_.reset();
   topics_.clear();
   mended_.clear();
+  last_failed_.clear();
   settled_end_ = settling_end_ = published_end_ = rows_.done_end();
   read_mark_ = std::move(granted.mark);
   // The database has seen our epoch: the lease runs from the moment at which we asked, not from that of the
@@ -252,6 +254,11 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
   }
 }
 
+/// A run that is to end does not wait for a topic.
+Duration Relay::topic_wait() const {
+  return options_.once ? topic_wait_max + options_.drain_timeout : topic_wait_max;
+}
+
 bool Relay::broker_works_beside(Ticket ticket) const {
   const auto failed = last_failed_.find(seq_of(ticket));
   return counted_.sent_total >
@@ -270,8 +277,8 @@ void Relay::suspect(Instant now, Ticket ticket, int attempts, const std::string&
 }
 
 void Relay::note_failure(std::int64_t seq) {
-  if (last_failed_.size() < last_failed_max || last_failed_.contains(seq))
-    last_failed_[seq] = counted_.sent_total;
+  if (last_failed_.size() >= last_failed_max && !last_failed_.contains(seq)) last_failed_.clear();
+  last_failed_[seq] = counted_.sent_total;
 }
 
 // ---- topics in trouble ----
@@ -300,8 +307,7 @@ void Relay::topic_refused(Instant now, Ticket ticket, int attempts, const Delive
     if (!HeldQueue::owns(ticket)) ++trouble.waiting;
     due = trouble.probe_at;
   }
-  // A run that is to end does not wait for a topic.
-  if (options_.once) due = now + topic_wait_max;
+  if (options_.once) due = now + topic_wait();
   hold(ticket, HeldState::retrying, attempts, delivery.reason, due, std::move(topic));
 }
 
@@ -317,8 +323,8 @@ bool Relay::waits_for_topic(Instant now, Ticket ticket, const Message& message) 
   }
   const bool was_held = HeldQueue::owns(ticket);
   if (!was_held) ++trouble.waiting;
-  hold(ticket, HeldState::retrying, was_held ? held_.attempts(ticket) : 0, trouble.reason,
-       now + topic_wait_max, found->first);
+  hold(ticket, HeldState::retrying, was_held ? held_.attempts(ticket) : 0, trouble.reason, now + topic_wait(),
+       found->first);
   return true;
 }
 

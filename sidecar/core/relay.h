@@ -172,6 +172,7 @@ class Relay {
   void note_failure(std::int64_t seq);
   void topic_refused(Instant now, Ticket ticket, int attempts, const Delivery& delivery);
   void topic_accepted(Instant now, std::string_view topic);
+  [[nodiscard]] Duration topic_wait() const;
   [[nodiscard]] bool waits_for_topic(Instant now, Ticket ticket, const Message& message);
   void trouble(Instant now, Trouble& which, const Error& error);
   void store_failed(Instant now, const Error& error);

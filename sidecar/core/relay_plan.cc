@@ -3,6 +3,7 @@
 #include <cassert>
 #include <utility>
 
+#include "base/text.h"
 #include "core/relay.h"
 
 namespace outbox {
@@ -339,7 +340,7 @@ RouteStatus Relay::status(Instant now) const {
   if (paused_) status.reasons.push_back("paused by an operator");
   for (const auto& [topic, trouble] : topics_) {
     if (status.reasons.size() >= reasons_max) break;
-    status.reasons.push_back("topic " + topic + ": " + trouble.reason + "; " +
+    status.reasons.push_back("topic " + printable(topic, 60) + ": " + trouble.reason + "; " +
                              std::to_string(trouble.waiting) + " rows wait for it");
   }
   for (const auto& [topic, trouble] : topics_)

@@ -112,8 +112,9 @@ Finished Outboxd::command(std::vector<std::string> arguments) const {
   return outboxd(std::move(arguments));
 }
 
-Finished outboxd(std::vector<std::string> arguments) {
+Finished outboxd(std::vector<std::string> arguments, std::optional<int> files_max) {
   arguments.insert(arguments.begin(), OUTBOXD);
+  if (files_max) arguments.insert(arguments.begin(), {"prlimit", "--nofile=" + std::to_string(*files_max)});
   return run(std::move(arguments), {}, patience);
 }
 

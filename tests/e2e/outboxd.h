@@ -85,8 +85,8 @@ class Outboxd {
   std::unique_ptr<Process> process_;
 };
 
-/// `outboxd <arguments>`, run to its end.
-Finished outboxd(std::vector<std::string> arguments);
+/// `outboxd <arguments>`, run to its end; with `files_max`, by somebody who may open no more files.
+Finished outboxd(std::vector<std::string> arguments, std::optional<int> files_max = {});
 
 /// The route of a status; null when there is none.
 Json route_of(const Json& status, const std::string& name = "main");

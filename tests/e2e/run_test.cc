@@ -186,4 +186,18 @@ TEST_CASE("a pause by the command line holds the route, over a restart, until it
   CHECK(stage.shop.committed().compare(stage.arrived()).text() == Comparison{}.text());
 }
 
+TEST_CASE("more routes than this process may open files for are refused with the number that is needed") {
+  SqliteShop shop;
+  RelayConfig config = config_of(shop.url(), "null:");
+  config.routes.clear();
+  for (int i = 0; i < 40; ++i) config.routes.push_back({"route-" + std::to_string(i), "null:"});
+  const Outboxd relay(config);
+  const Finished refused = outboxd({"run", "--config", relay.config_path()}, 64);
+  CHECK(refused.exit_code == 1);
+  CHECK_MESSAGE(refused.output.find("40 routes and shards need about 8") != std::string::npos,
+                refused.output);
+  CHECK(refused.output.find("ulimit -n") != std::string::npos);
+  CHECK(outboxd({"run", "--once", "--config", relay.config_path()}, 2000).exit_code == 0);
+}
+
 }  // namespace outbox::test

@@ -122,7 +122,8 @@ class Check {
                    "add replicas, or lower wait_replicas");
     const auto needed = configured("min-replicas-to-write");
     if (!needed) return;
-    if (settings_.wait_replicas > 0 && std::stoll(*needed) < settings_.wait_replicas)
+    if (settings_.wait_replicas > 0 &&
+        parse_number<std::int64_t>(*needed).value_or(0) < settings_.wait_replicas)
       return warning("min-replicas-to-write is " + *needed +
                          ": without replicas messages are written again and again until they are back",
                      "CONFIG SET min-replicas-to-write " + std::to_string(settings_.wait_replicas));

@@ -6,6 +6,7 @@
 
 #include "adapters/common/batch_builder.h"
 #include "adapters/stores/postgresql/row_decoder.h"
+#include "base/text.h"
 
 namespace outbox::postgresql {
 namespace {
@@ -137,7 +138,9 @@ Result<Batch> Reader::open(const SnapshotRange& range, const ReadLimit& limit) {
   if (builder.size() == 0 && static_cast<std::size_t>(lead.rows) > wanted * sort_pages_max) {
     auto lowest = one_text("read", "outbox_lowest", {range.seen.c_str(), lowest_rows_max});
     if (!lowest) return lowest.error();
-    return page(opened, std::stoll(*lowest) - 1, limit);
+    constexpr std::int64_t first = std::numeric_limits<std::int64_t>::min();
+    const std::int64_t begin = parse_number<std::int64_t>(*lowest).value_or(first);
+    return page(opened, begin == first ? first : begin - 1, limit);
   }
   const std::int64_t last_seq = builder.last_seq();
   Batch batch = builder.take();
