@@ -116,7 +116,6 @@ const Message* Relay::next_to_publish(Instant now, Ticket& ticket) {
     auto next_held = held_.next_ready();
     if (next_held && exposed() >= options_.window && !held_.is_exposed(*next_held)) next_held.reset();
     const Ordinal end = published_end_ + (options_.window - std::min(exposed(), options_.window));
-    if (log_first_ && rows_.next_ready(end)) next_held.reset();
     const auto next = next_held ? next_held : rows_.next_ready(end);
     if (!next && rows_.has_aside() && in_flight() == 0) {
       recall_aside(now);

@@ -94,11 +94,20 @@ TEST_CASE("a session that breaks under many uses no attempt of any of them") {
   auto options = brief();
   options.retry.attempts_max = 1;
   RelayDriver relay(options);
-  CHECK(relay.started().reads({{}, {}, {}}).published() == "1 2 3");
+  CHECK(relay.started().reads({{}, {}, {}, {}}).published() == "1 2 3 4");
   relay.session_breaks().pass(100ms).connected();
   CHECK(relay.accepts({1}).published() == "2 3");
-  relay.session_breaks().pass(100ms).connected();
+  relay.accepts({2}).session_breaks().pass(100ms).connected();
   CHECK(relay.status().state == RouteState::running);
+  CHECK(relay.status().dead_total == 0);
+}
+
+TEST_CASE("a suspect is in its old place again once another one has passed") {
+  RelayDriver relay;
+  relay.started().reads({{}, {}, {}, {}});
+  CHECK(relay.session_breaks().pass(100ms).connected().published() == "1");
+  CHECK(relay.session_breaks().pass(200ms).connected().published() == "2");
+  CHECK(relay.accepts({2}).published() == "1 3");
 }
 
 TEST_CASE(
