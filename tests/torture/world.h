@@ -89,6 +89,7 @@ class World {
  private:
   std::vector<std::string> stored();
   void drain(const Expectations& expected);
+  void live_on(std::map<std::string, long>& wanted);
   void judge(const Expectations& expected);
 
   const WorldOptions options_;
@@ -102,6 +103,8 @@ class World {
   std::vector<std::size_t> crashes_;
   std::size_t windows_ = 0;
   bool is_quiet_ = false;
+  std::unordered_set<std::string> living_;  ///< orders of live_on()
+  std::chrono::steady_clock::time_point lived_at_;
   Outcome outcome_;
   std::unique_ptr<Services> services_;
 };
