@@ -390,8 +390,8 @@ void Relay::on_session(Instant now, const Session& session, std::optional<Error>
       if (up_since_) ++counted_.broker_reconnects_total;
       up_since_ = now;
       // The failures stay counted until something is accepted: a session that breaks at once backs off
-      // further.
-      broker_trouble_.reason.clear();
+      // further. While a message is under suspicion a session that comes up ends no trouble.
+      if (!rows_.has_aside()) broker_trouble_.reason.clear();
       return;
     case Session::State::down:
     case Session::State::misconfigured:

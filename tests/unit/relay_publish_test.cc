@@ -184,6 +184,16 @@ TEST_CASE("a row that a service has dated into the future is not younger than no
   CHECK(relay.status().oldest_pending_age_seconds == 0);
 }
 
+TEST_CASE("where each session breaks at its first message the route is in trouble until one is accepted") {
+  RelayDriver relay;
+  relay.started().reads({{}});
+  for (int i = 0; i < 5; ++i) {
+    relay.session_breaks().pass_renewing(1s);
+    CHECK(relay.connected().status().state == RouteState::backoff);
+  }
+  CHECK(relay.accepts({1}).status().state == RouteState::running);
+}
+
 TEST_CASE("an outage is probed every ten seconds at the most") {
   auto options = brief();
   options.retry.backoff_max = 5min;
