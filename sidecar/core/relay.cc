@@ -77,7 +77,7 @@ void Relay::on(Instant now, AcquireAnswer& answer) {
   unknown_ = {Unknown::held_keys, Unknown::log};
   held_due_.reset();
   topics_.clear();
-  mended_.clear();
+  called_.clear();
   last_failed_.clear();
   settled_end_ = settling_end_ = published_end_ = rows_.done_end();
   read_mark_ = std::move(granted.mark);
@@ -208,9 +208,7 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
   ++counted_.failures[static_cast<std::size_t>(delivery.verdict)];
   counted_.last_error = delivery.reason;
 
-  if (!topics_.empty())
-    if (const auto trouble = topics_.find(message_of(ticket).topic); trouble != topics_.end())
-      trouble->second.probing = false;
+  if (!topics_.empty() && delivery.scope != Scope::topic) topic_answered(message_of(ticket));
   const bool was_held = HeldQueue::owns(ticket);
   // An ordered pipeline turned it away for the row before it, which says nothing of this one.
   if (!was_held && rows_.is_behind_held(ticket)) return hold(ticket, HeldState::blocked, 0, "", {});
@@ -254,11 +252,6 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
   }
 }
 
-/// A run that is to end does not wait for a topic.
-Duration Relay::topic_wait() const {
-  return options_.once ? topic_wait_max + options_.drain_timeout : topic_wait_max;
-}
-
 bool Relay::broker_works_beside(Ticket ticket) const {
   const auto failed = last_failed_.find(seq_of(ticket));
   return counted_.sent_total >
@@ -285,7 +278,8 @@ void Relay::note_failure(std::int64_t seq) {
 
 /// The row waits for its topic with its key behind it; those that follow join it without being tried.
 void Relay::topic_refused(Instant now, Ticket ticket, int attempts, const Delivery& delivery) {
-  std::string topic(message_of(ticket).topic);
+  const Message& message = message_of(ticket);
+  std::string topic(message.topic);
   Instant due = now + probe_interval_max;
   if (topics_.size() < topics_max || topics_.contains(topic)) {
     const auto [found, is_new] = topics_.try_emplace(topic);
@@ -296,18 +290,17 @@ void Relay::topic_refused(Instant now, Ticket ticket, int attempts, const Delive
     }
     // What was under way when the first one failed tells of the same failure.
     if (now >= trouble.probe_at) {
+      const Duration least =
+          delivery.verdict == Verdict::misconfigured ? topic_interval_min : Duration::zero();
       ++trouble.failures;
-      trouble.probe_at =
-          now +
-          std::clamp<Duration>(backoff(trouble.failures, options_.retry, random_),
-                               delivery.verdict == Verdict::misconfigured ? topic_interval_min : Duration(0),
-                               probe_interval_max);
+      trouble.probe_at = now + std::clamp<Duration>(backoff(trouble.failures, options_.retry, random_), least,
+                                                    probe_interval_max);
     }
+    trouble.probing = false;
     trouble.reason = delivery.reason;
     if (!HeldQueue::owns(ticket)) ++trouble.waiting;
-    due = trouble.probe_at;
+    due = due_for_topic(now, trouble, message.seq);
   }
-  if (options_.once) due = now + topic_wait();
   hold(ticket, HeldState::retrying, attempts, delivery.reason, due, std::move(topic));
 }
 
@@ -319,19 +312,46 @@ bool Relay::waits_for_topic(Instant now, Ticket ticket, const Message& message) 
   TopicTrouble& trouble = found->second;
   if (now >= trouble.probe_at && !trouble.probing) {
     trouble.probing = true;
+    trouble.candidate = message.seq;
     return false;
   }
   const bool was_held = HeldQueue::owns(ticket);
   if (!was_held) ++trouble.waiting;
-  hold(ticket, HeldState::retrying, was_held ? held_.attempts(ticket) : 0, trouble.reason, now + topic_wait(),
-       found->first);
+  hold(ticket, HeldState::retrying, was_held ? held_.attempts(ticket) : 0, trouble.reason,
+       due_for_topic(now, trouble, message.seq), found->first);
   return true;
+}
+
+/// One row of the topic is due when it is time to try, and is the candidate; the others wait to be called. A
+/// run that is to end waits for none.
+Instant Relay::due_for_topic(Instant now, TopicTrouble& trouble, std::int64_t seq) const {
+  if (options_.once) return now + topic_wait_max + options_.drain_timeout;
+  if (!trouble.candidate) trouble.candidate = seq;
+  return trouble.candidate == seq ? std::max(trouble.probe_at, now) : now + topic_wait_max;
+}
+
+/// By something that says nothing of the topic: if it was the candidate, another one is called.
+void Relay::topic_answered(const Message& message) {
+  const auto found = topics_.find(message.topic);
+  if (found == topics_.end() || found->second.candidate != message.seq) return;
+  found->second.probing = false;
+  found->second.candidate.reset();
+  called_.push_back(found->first);
+}
+
+/// An operator may have taken the candidates away.
+void Relay::call_candidates() {
+  for (auto& [topic, trouble] : topics_) {
+    if (trouble.probing) continue;
+    trouble.candidate.reset();
+    called_.push_back(topic);
+  }
 }
 
 void Relay::topic_accepted(Instant now, std::string_view topic) {
   const auto found = topics_.find(topic);
   if (found == topics_.end()) return;
-  mended_.push_back(found->first);
+  called_.emplace_back(topic);
   rows_.topic_is_mended(topic, now);
   topics_.erase(found);
   ++topics_version_;

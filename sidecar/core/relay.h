@@ -144,14 +144,18 @@ class Relay {
   void on(Instant now, Stop&);
   void on(Instant, Tick&) {}
   void on(Instant, Nudge&) { unknown_.add(Unknown::log); }
-  void on(Instant, HeldChanged&) { unknown_.add(Unknown::held_changes); }
+  void on(Instant, HeldChanged&) {
+    unknown_.add(Unknown::held_changes);
+    call_candidates();
+  }
   void on(Instant, Share& share);
 
   /// Why no message of a topic goes out but one now and then, to see whether that has changed.
   struct TopicTrouble {
     int failures = 0;  ///< in a row
     Instant since{}, probe_at{};
-    bool probing = false;  ///< that one is with the broker
+    bool probing = false;                   ///< that one is with the broker
+    std::optional<std::int64_t> candidate;  ///< seq of the held row that is due at probe_at; all others later
     std::string reason;
     std::int64_t waiting = 0;  ///< rows held for it
   };
@@ -172,7 +176,9 @@ class Relay {
   void note_failure(std::int64_t seq);
   void topic_refused(Instant now, Ticket ticket, int attempts, const Delivery& delivery);
   void topic_accepted(Instant now, std::string_view topic);
-  [[nodiscard]] Duration topic_wait() const;
+  void topic_answered(const Message& message);
+  void call_candidates();
+  [[nodiscard]] Instant due_for_topic(Instant now, TopicTrouble& trouble, std::int64_t seq) const;
   [[nodiscard]] bool waits_for_topic(Instant now, Ticket ticket, const Message& message);
   void trouble(Instant now, Trouble& which, const Error& error);
   void store_failed(Instant now, const Error& error);
@@ -256,8 +262,8 @@ class Relay {
   std::unordered_map<std::int64_t, std::uint64_t> last_failed_;
   Trouble store_trouble_, broker_trouble_;
   std::map<std::string, TopicTrouble, std::less<>> topics_;  ///< in trouble; a bounded number
-  std::vector<std::string> mended_;                          ///< topics, to be written with the next settle
-  bool paused_ = false;                                      ///< by an operator
+  std::vector<std::string> called_;  ///< topics whose rows are to be due, by the next settle
+  bool paused_ = false;              ///< by an operator
 
   std::uint64_t topics_version_ = 0;
 

@@ -153,7 +153,7 @@ void Relay::recall_aside(Instant now) {
 void Relay::plan_settle(Instant now, Commands& commands) {
   // What is counted in the meantime must be counted before the write or after it.
   if (asked_.has_any({Request::settle, Request::renew, Request::held_keys}) ||
-      (!rows_.moved() && !held_.has_results()))
+      (!rows_.moved() && !held_.has_results() && called_.empty()))
     return;
   // Half a window is saved while the other half is published. Where the broker is faster than the store,
   // which then reads without a pause, saving more seldom makes room for reading.
@@ -169,7 +169,7 @@ void Relay::plan_settle(Instant now, Commands& commands) {
   HeldWrites held;
   held.holds = rows_.take_held(now);
   held_.take_results(now, held);
-  held.mended = std::exchange(mended_, {});
+  held.mended = std::exchange(called_, {});
   note_held(now, held);
   commands.settle = SettleCommand{lease_, rows_.take_mark(), std::move(held)};
   ask(Request::settle);
@@ -306,7 +306,8 @@ void Relay::plan_wake(Instant now, Commands& commands) {
     at_the_latest(now < drain_until_ ? drain_until_ : drain_until_ + options_.drain_timeout);
   if (phase_ != Phase::holding) return;
   if (held_due_ && held_.idle()) at_the_latest(*next_held_look());
-  if (rows_.moved() || held_.has_results()) at_the_latest(settled_at_ + options_.settle_interval);
+  if (rows_.moved() || held_.has_results() || !called_.empty())
+    at_the_latest(settled_at_ + options_.settle_interval);
   at_the_latest(lease_from_ + options_.lease / 3);
 }
 

@@ -76,6 +76,7 @@ void add_outages(Scenario& scenario, std::vector<Outage>& outages, Instant from,
 void add_bad_topics(Scenario& scenario, std::vector<BadTopic>& bad_topics, Instant from, Random& random) {
   scenario.has_outages = true;
   scenario.faults = {.notification_lost = scenario.faults.notification_lost,
+                     .interferes = random.chance(0.5) ? 0.3 : 0,
                      .store_latency_max = scenario.faults.store_latency_max};
   scenario.relays = 1;
   scenario.poisoned = scenario.scheduled = scenario.pauses = scenario.hand_overs = 0;
