@@ -11,15 +11,6 @@
 namespace outbox::test {
 namespace {
 
-std::string as_role(const std::string& url, const std::string& role) {
-  return "postgresql://" + role + url.substr(url.find('@'));
-}
-
-/// Roles live in the cluster: each test has its own.
-void make_role(const Sql& sql, const std::string& role) {
-  sql.run("DO $$ BEGIN CREATE ROLE " + role + " LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$");
-}
-
 bool has(const std::vector<Finding>& findings, Finding::Level level, const std::string& text) {
   return std::ranges::any_of(findings, [&](const Finding& finding) {
     return finding.level == level && (finding.what + "; " + finding.fix).find(text) != std::string::npos;
@@ -66,10 +57,7 @@ TEST_CASE("PostgreSQL: a service needs INSERT and nothing else") {
 TEST_CASE("PostgreSQL: the granted rights are enough for a relay, and each missing one is named") {
   PostgresqlFixture fixture;
   const Sql sql(fixture.url);
-  make_role(sql, "test_service");
-  make_role(sql, "test_relay");
-  PostgresqlServer::shared().run_file(fixture.url, OUTBOX_SOURCE_DIR "/schema/postgresql/grants.sql",
-                                      {"service=test_service", "relay=test_relay"});
+  grant_roles(fixture.url, "test_service", "test_relay");
   fixture.writer()->commit_rows({{}, {}});
   const std::string url = as_role(fixture.url, "test_relay");
   const auto admin = PostgresqlFixture::admin_at(url);

@@ -45,6 +45,28 @@ void Sql::run(const char* sql, std::initializer_list<const char*> parameters) co
                               nullptr, nullptr, 0));
 }
 
+std::string as_role(const std::string& url, const std::string& role) {
+  return "postgresql://" + role + url.substr(url.find('@'));
+}
+
+void make_role(const Sql& sql, const std::string& role) {
+  sql.run("DO $$ BEGIN CREATE ROLE " + role + " LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$");
+}
+
+void grant_roles(const std::string& url, const std::string& service, const std::string& relay) {
+  const Sql sql(url);
+  make_role(sql, service);
+  make_role(sql, relay);
+  PostgresqlServer::shared().run_file(url, OUTBOX_SOURCE_DIR "/schema/postgresql/grants.sql",
+                                      {"service=" + service, "relay=" + relay});
+}
+
+bool sleeps(const Sql& sql) {
+  return sql.run(
+             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND "
+             "granted") != "0";
+}
+
 void PostgresqlWriter::insert(const ServiceRow& row) {
   std::string payload = "\\x";
   for (const char c : row.payload) {

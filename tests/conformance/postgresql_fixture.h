@@ -29,6 +29,18 @@ class Sql {
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
 };
 
+/// The same database, as another user.
+std::string as_role(const std::string& url, const std::string& role);
+
+/// Roles live in the cluster: it may be there.
+void make_role(const Sql& sql, const std::string& role);
+
+/// Makes both roles and gives them what grants.sql has for them; on the shared server.
+void grant_roles(const std::string& url, const std::string& service, const std::string& relay);
+
+/// Whether a relay sleeps on this server.
+bool sleeps(const Sql& sql);
+
 class PostgresqlWriter : public ServiceWriter {
  public:
   explicit PostgresqlWriter(const std::string& url) : sql_(url) {}

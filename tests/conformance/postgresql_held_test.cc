@@ -154,10 +154,8 @@ TEST_CASE("PostgreSQL: every change of an operator leaves its line, a dry run no
 TEST_CASE("PostgreSQL: the granted rights are enough for operators and upkeep") {
   PostgresqlFixture fixture;
   const Sql sql(fixture.url);
-  sql.run("DO $$ BEGIN CREATE ROLE test_keeper LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$");
-  PostgresqlServer::shared().run_file(fixture.url, OUTBOX_SOURCE_DIR "/schema/postgresql/grants.sql",
-                                      {"service=test_keeper", "relay=test_keeper"});
-  const std::string url = "postgresql://test_keeper" + fixture.url.substr(fixture.url.find('@'));
+  grant_roles(fixture.url, "test_keeper", "test_keeper");
+  const std::string url = as_role(fixture.url, "test_keeper");
   Shelf shelf(fixture);
   shelf.hold({{}, {.state = dead}, {.state = unrouted}});
   const auto admin = PostgresqlFixture::admin_at(url);

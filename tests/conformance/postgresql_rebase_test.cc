@@ -93,11 +93,8 @@ TEST_CASE("PostgreSQL: a role that may not date rows back is told what their own
   PostgresqlFixture fixture;
   const Sql sql(fixture.url);
   restore_by_hand(fixture);
-  sql.run("DO $$ BEGIN CREATE ROLE test_rebase LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$");
-  PostgresqlServer::shared().run_file(fixture.url, OUTBOX_SOURCE_DIR "/schema/postgresql/grants.sql",
-                                      {"service=test_rebase", "relay=test_rebase"});
-  const auto admin =
-      PostgresqlFixture::admin_at("postgresql://test_rebase" + fixture.url.substr(fixture.url.find('@')));
+  grant_roles(fixture.url, "test_rebase", "test_rebase");
+  const auto admin = PostgresqlFixture::admin_at(as_role(fixture.url, "test_rebase"));
   const auto refused = admin->rebase(std::nullopt, from_oldest, false, "tester");
   REQUIRE_FALSE(refused);
   CHECK(refused.error().fault == Fault::misconfigured);

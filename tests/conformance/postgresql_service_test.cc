@@ -10,15 +10,6 @@
 namespace outbox::test {
 namespace {
 
-std::string as_role(const std::string& url, const std::string& role) {
-  return "postgresql://" + role + url.substr(url.find('@'));
-}
-
-/// Roles live in the cluster: each test has its own.
-void make_role(const Sql& sql, const std::string& role) {
-  sql.run("DO $$ BEGIN CREATE ROLE " + role + " LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$");
-}
-
 /// The fix of the finding that has this text; empty: there is none.
 std::string fix_of(Admin& admin, Finding::Level level, const std::string& text) {
   const auto findings = admin.check();
@@ -26,12 +17,6 @@ std::string fix_of(Admin& admin, Finding::Level level, const std::string& text) 
   for (const Finding& finding : *findings)
     if (finding.level == level && finding.what.find(text) != std::string::npos) return finding.fix;
   return {};
-}
-
-bool sleeps(const Sql& sql) {
-  return sql.run(
-             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND "
-             "granted") != "0";
 }
 
 TEST_CASE("PostgreSQL: tx is the database's word, whoever inserts and by what means") {
@@ -106,10 +91,7 @@ TEST_CASE("PostgreSQL: rows before the first number are read as all others") {
 TEST_CASE("PostgreSQL: rows that a policy hides are not passed, and the policy is named") {
   PostgresqlFixture fixture;
   const Sql sql(fixture.url);
-  make_role(sql, "test_service");
-  make_role(sql, "test_relay");
-  PostgresqlServer::shared().run_file(fixture.url, OUTBOX_SOURCE_DIR "/schema/postgresql/grants.sql",
-                                      {"service=test_service", "relay=test_relay"});
+  grant_roles(fixture.url, "test_service", "test_relay");
   const std::string url = as_role(fixture.url, "test_relay");
   Holder holder{PostgresqlFixture::store_at(url), {}, {}};
   auto acquired = holder.store->acquire(request_of("relay-1"));
@@ -194,10 +176,7 @@ TEST_CASE("PostgreSQL: a service without a right on what the wake-up calls inser
 TEST_CASE("PostgreSQL: a service's role may insert as ORMs do, and read no payload") {
   PostgresqlFixture fixture;
   const Sql sql(fixture.url);
-  make_role(sql, "test_service");
-  make_role(sql, "test_relay");
-  PostgresqlServer::shared().run_file(fixture.url, OUTBOX_SOURCE_DIR "/schema/postgresql/grants.sql",
-                                      {"service=test_service", "relay=test_relay"});
+  grant_roles(fixture.url, "test_service", "test_relay");
   const Sql service(as_role(fixture.url, "test_service"));
   service.run(
       "INSERT INTO outbox (topic, payload) VALUES ('t', '{}') RETURNING seq, id, content_type, headers, "

@@ -37,12 +37,6 @@ class Listener {
   int heard_ = 0;
 };
 
-bool sleeps(const Sql& sql) {
-  return sql.run(
-             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND "
-             "granted") != "0";
-}
-
 TEST_CASE("PostgreSQL: commits send a NOTIFY only while a relay sleeps") {
   PostgresqlFixture fixture;
   const Sql sql(fixture.url);
