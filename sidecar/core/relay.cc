@@ -11,8 +11,8 @@ namespace {
 /// However long an outage was, the route moves soon after its end: somebody tries at least this often.
 constexpr Duration probe_interval_max = std::chrono::seconds(10);
 
-/// A topic that somebody has to mend is not asked about more often.
-constexpr Duration topic_interval_min = std::chrono::seconds(1);
+/// What somebody has to mend is not asked about more often.
+constexpr Duration misconfigured_interval_min = std::chrono::seconds(1);
 
 /// Rows that wait for a topic are called as soon as it is mended. This is for those whose relay has gone in
 /// the meantime.
@@ -177,6 +177,10 @@ void Relay::store_failed(Instant now, const Error& error) {
   unknown_.add(Unknown::log);
 }
 
+Duration Relay::probe_delay(int failures) {
+  return std::min(backoff(failures, options_.retry, random_), probe_interval_max);
+}
+
 void Relay::trouble(Instant now, Trouble& which, const Error& error) {
   counted_.last_error = error.text;
   // Nothing was tried since: what was under way then tells of the same failure, and must not lengthen it.
@@ -184,8 +188,8 @@ void Relay::trouble(Instant now, Trouble& which, const Error& error) {
   ++which.failures;
   which.misconfigured = error.fault == Fault::misconfigured || error.fault == Fault::refused;
   which.reason = error.text.empty() ? "no reason was given" : error.text;
-  Duration delay = std::min(backoff(which.failures, options_.retry, random_), probe_interval_max);
-  if (which.misconfigured) delay = std::max<Duration>(delay, std::chrono::seconds(1));
+  Duration delay = probe_delay(which.failures);
+  if (which.misconfigured) delay = std::max(delay, misconfigured_interval_min);
   which.retry_at = now + delay;
 }
 
@@ -213,7 +217,7 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
   // An ordered pipeline turned it away for the row before it, which says nothing of this one.
   if (!was_held && rows_.is_behind_held(ticket)) return hold(ticket, HeldState::blocked, 0, "", {});
 
-  int attempts = was_held ? held_.attempts(ticket) : 0;
+  int attempts = attempts_of(ticket);
   const Judgement judgement =
       judge(delivery.verdict, {delivery.scope, attempts, alone, broker_works_beside(ticket)}, options_.retry);
   if (judgement.uses_attempt) ++attempts;
@@ -240,7 +244,7 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
       hold(ticket, HeldState::dead, attempts, delivery.reason, {});
       break;
     case Outcome::topic_waits:
-      topic_refused(now, ticket, attempts, delivery);
+      topic_refused(now, ticket, delivery);
       break;
     case Outcome::route_backoff:
     case Outcome::route_misconfigured:
@@ -261,11 +265,10 @@ bool Relay::broker_works_beside(Ticket ticket) const {
 /// It may be guilty, or the broker is away: what is accepted in the meantime will tell.
 void Relay::suspect(Instant now, Ticket ticket, int attempts, const std::string& reason) {
   note_failure(seq_of(ticket));
-  log_first_ = HeldQueue::owns(ticket);
-  if (log_first_)
-    return hold(
-        ticket, HeldState::retrying, attempts, reason,
-        now + std::min(backoff(broker_trouble_.failures + 1, options_.retry, random_), probe_interval_max));
+  held_suspect_ = HeldQueue::owns(ticket);
+  if (held_suspect_)
+    return hold(ticket, HeldState::retrying, attempts, reason,
+                now + probe_delay(broker_trouble_.failures + 1));
   rows_.put_aside(ticket);
 }
 
@@ -277,31 +280,26 @@ void Relay::note_failure(std::int64_t seq) {
 // ---- topics in trouble ----
 
 /// The row waits for its topic with its key behind it; those that follow join it without being tried.
-void Relay::topic_refused(Instant now, Ticket ticket, int attempts, const Delivery& delivery) {
-  const Message& message = message_of(ticket);
-  std::string topic(message.topic);
-  Instant due = now + probe_interval_max;
-  if (topics_.size() < topics_max || topics_.contains(topic)) {
-    const auto [found, is_new] = topics_.try_emplace(topic);
-    TopicTrouble& trouble = found->second;
-    if (is_new) {
-      trouble.since = now;
-      ++topics_version_;
-    }
-    // What was under way when the first one failed tells of the same failure.
-    if (now >= trouble.probe_at) {
-      const Duration least =
-          delivery.verdict == Verdict::misconfigured ? topic_interval_min : Duration::zero();
-      ++trouble.failures;
-      trouble.probe_at = now + std::clamp<Duration>(backoff(trouble.failures, options_.retry, random_), least,
-                                                    probe_interval_max);
-    }
-    trouble.probing = false;
-    trouble.reason = delivery.reason;
-    if (!HeldQueue::owns(ticket)) ++trouble.waiting;
-    due = due_for_topic(now, trouble, message.seq);
+void Relay::topic_refused(Instant now, Ticket ticket, const Delivery& delivery) {
+  const std::string topic(message_of(ticket).topic);
+  if (topics_.size() >= topics_max && !topics_.contains(topic))
+    return hold(ticket, HeldState::retrying, attempts_of(ticket), delivery.reason, now + probe_interval_max,
+                topic);
+  const auto [found, is_new] = topics_.try_emplace(topic);
+  TopicTrouble& trouble = found->second;
+  if (is_new) {
+    trouble.since = now;
+    ++topics_version_;
   }
-  hold(ticket, HeldState::retrying, attempts, delivery.reason, due, std::move(topic));
+  // What was under way when the first one failed tells of the same failure.
+  if (now >= trouble.probe_at) {
+    Duration delay = probe_delay(++trouble.failures);
+    if (delivery.verdict == Verdict::misconfigured) delay = std::max(delay, misconfigured_interval_min);
+    trouble.probe_at = now + delay;
+  }
+  trouble.probing = false;
+  trouble.reason = delivery.reason;
+  hold_for_topic(now, ticket, topic, trouble);
 }
 
 /// Whether the message is to wait, for its topic is in trouble and it is not its turn to try; then it is
@@ -315,11 +313,14 @@ bool Relay::waits_for_topic(Instant now, Ticket ticket, const Message& message) 
     trouble.candidate = message.seq;
     return false;
   }
-  const bool was_held = HeldQueue::owns(ticket);
-  if (!was_held) ++trouble.waiting;
-  hold(ticket, HeldState::retrying, was_held ? held_.attempts(ticket) : 0, trouble.reason,
-       due_for_topic(now, trouble, message.seq), found->first);
+  hold_for_topic(now, ticket, found->first, trouble);
   return true;
+}
+
+void Relay::hold_for_topic(Instant now, Ticket ticket, const std::string& topic, TopicTrouble& trouble) {
+  if (!HeldQueue::owns(ticket)) ++trouble.waiting;
+  hold(ticket, HeldState::retrying, attempts_of(ticket), trouble.reason,
+       due_for_topic(now, trouble, seq_of(ticket)), topic);
 }
 
 /// One row of the topic is due when it is time to try, and is the candidate; the others wait to be called. A

@@ -174,7 +174,9 @@ class Relay {
   }
   void note_held(Instant now, const HeldWrites& held);
   void note_failure(std::int64_t seq);
-  void topic_refused(Instant now, Ticket ticket, int attempts, const Delivery& delivery);
+  [[nodiscard]] Duration probe_delay(int failures);
+  void topic_refused(Instant now, Ticket ticket, const Delivery& delivery);
+  void hold_for_topic(Instant now, Ticket ticket, const std::string& topic, TopicTrouble& trouble);
   void topic_accepted(Instant now, std::string_view topic);
   void topic_answered(const Message& message);
   void call_candidates();
@@ -204,6 +206,9 @@ class Relay {
     return HeldQueue::owns(ticket) ? held_.message(ticket) : *rows_.at(ticket).message;
   }
   [[nodiscard]] std::int64_t seq_of(Ticket ticket) const { return message_of(ticket).seq; }
+  [[nodiscard]] int attempts_of(Ticket ticket) const {
+    return HeldQueue::owns(ticket) ? held_.attempts(ticket) : 0;
+  }
   [[nodiscard]] const Submitted& submitted(Ticket ticket) const {
     return HeldQueue::owns(ticket) ? held_.submitted_at(ticket) : rows_.at(ticket).submitted;
   }
@@ -257,7 +262,7 @@ class Relay {
   std::optional<Instant> up_since_;  ///< the last session that came up
   std::size_t
       flight_max_;  ///< 1 after a failure that may be one message's doing; doubles with each acceptance
-  bool log_first_ = false;  ///< a held row has just failed alone
+  bool held_suspect_ = false;  ///< a held row has failed alone, and none of the log went out since
   /// By seq, rows that failed by themselves: how many were accepted until then.
   std::unordered_map<std::int64_t, std::uint64_t> last_failed_;
   Trouble store_trouble_, broker_trouble_;

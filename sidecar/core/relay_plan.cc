@@ -123,9 +123,9 @@ const Message* Relay::next_to_publish(Instant now, Ticket& ticket) {
     }
     if (!next) return nullptr;
     ticket = *next;
-    const Message& message = next_held ? held_.message(ticket) : *rows_.at(ticket).message;
+    const Message& message = message_of(ticket);
     if (!message.defect.empty()) {
-      hold(ticket, HeldState::dead, next_held ? held_.attempts(ticket) : 0, std::string(message.defect), {});
+      hold(ticket, HeldState::dead, attempts_of(ticket), std::string(message.defect), {});
       continue;
     }
     if (!topics_.empty() && waits_for_topic(now, ticket, message)) continue;
@@ -133,7 +133,7 @@ const Message* Relay::next_to_publish(Instant now, Ticket& ticket) {
       held_.submitted(ticket, {now, counted_.sent_total});
     } else {
       rows_.submitted(ticket, {now, counted_.sent_total});
-      log_first_ = false;
+      held_suspect_ = false;
       published_end_ = std::max(published_end_, ticket + 1);
     }
     return &message;
@@ -229,7 +229,7 @@ void Relay::plan_held(Instant now, Commands& commands) {
 /// unless those fail.
 void Relay::plan_read(Commands& commands) {
   if (asked_.has(Request::read) || intent_ != Intent::hold || held_full() ||
-      unknown_.has(Unknown::held_keys) || (unknown_.has(Unknown::held_due) && !log_first_))
+      unknown_.has(Unknown::held_keys) || (unknown_.has(Unknown::held_due) && !held_suspect_))
     return;
   if (caught_up()) {
     // The store sleeps only when nothing else is asked of it.
