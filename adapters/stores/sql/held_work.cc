@@ -9,15 +9,14 @@
 namespace outbox::sql {
 namespace {
 
-const Statement discard_rows = {
-    "outbox_held_discard", 1,
-    "DELETE FROM {held} WHERE route = $1 AND seq {in_rows SELECT {r.seq} FROM {rows}}", "seq bigint"};
+const Statement discard_rows = {"outbox_held_discard", 1, "DELETE FROM {held} WHERE {listed {r.seq} {rows}}",
+                                "seq bigint"};
 // who waits for nobody is due at once; the first of a key is so once it is known to be the first
 const Statement requeue_rows = {
     "outbox_held_requeue", 1,
     "UPDATE {held} SET blocks = true, attempts = 0, state = CASE WHEN message_key IS NULL THEN 'retrying' "
     "ELSE 'blocked' END, next_attempt_at = CASE WHEN message_key IS NULL THEN {now} END{timed_set} WHERE "
-    "route = $1 AND seq {in_rows SELECT {r.seq} FROM {rows}}",
+    "{listed {r.seq} {rows}}",
     "seq bigint"};
 const Statement states_of_row = {"outbox_row_states", 1,
                                  "SELECT route, state FROM {status} s WHERE seq = $1::bigint ORDER BY route"};

@@ -34,10 +34,9 @@ const Statement old_dead = {
     "outbox_held_old_dead", 2,
     "SELECT route, seq FROM {held} h {by outbox_held_dead} WHERE state = 'dead' AND NOT ({blocks h} AND "
     "message_key IS NOT NULL) AND coalesce(last_failed_at, held_at) <= {ago $1::bigint} LIMIT $2::bigint"};
-const Statement forget_dead = {
-    "outbox_held_forget_dead", 1,
-    "DELETE FROM {held} WHERE route = $1 AND state = 'dead' AND seq {in_rows SELECT {r.seq} FROM {rows}}",
-    "seq bigint"};
+const Statement forget_dead = {"outbox_held_forget_dead", 1,
+                               "DELETE FROM {held} WHERE {listed {r.seq} {rows}} AND state = 'dead'",
+                               "seq bigint"};
 
 const Statement topics_unrouted = {
     "outbox_unrouted_topics", 0,
@@ -52,8 +51,7 @@ const Statement holders_unrouted = {
     "SELECT DISTINCT route FROM {held} h {by outbox_held_state} WHERE state = 'unrouted'"};
 const Statement let_go = {
     "outbox_unrouted_let_go", 0,
-    "DELETE FROM {held} WHERE state = 'unrouted' AND seq {in_rows SELECT {r.seq} FROM {rows}}",
-    "seq bigint"};
+    "DELETE FROM {held} WHERE state = 'unrouted' AND seq {in_rows SELECT {r.seq} FROM {rows}}", "seq bigint"};
 // what the mark of its shard has passed; nobody would come across it again. What the route holds already is
 // left as it is.
 const Statement take_over = {
