@@ -30,6 +30,13 @@ void append_member(std::string& to, std::string_view name_with_comma, std::strin
   append_json_string(to, value);
 }
 
+void append_attribute(std::string& to, std::string_view name, std::string_view value) {
+  to += ",\"";
+  to += name;
+  to += "\":";
+  append_json_string(to, value);
+}
+
 /// In a valid JSON text line breaks stand only between tokens: as spaces they change nothing, and the line
 /// stays one.
 void append_on_one_line(std::string& to, std::string_view json) {
@@ -60,10 +67,7 @@ void append_headers(std::string& to, std::span<const Header> headers) {
     if (!is_extension_name(headers[i].name)) {
       are_all_attributes = false;
     } else if (std::ranges::none_of(headers.subspan(i + 1), has_name)) {
-      to += ",\"";
-      to += headers[i].name;
-      to += "\":";
-      append_json_string(to, headers[i].value);
+      append_attribute(to, headers[i].name, headers[i].value);
     }
   }
   if (are_all_attributes) return;
@@ -97,10 +101,7 @@ std::string EventLine::append(std::string& to, const Message& message) {
   to += '"';
   for (const Attribute& attribute : events_.of(message)) {
     if (attribute.name == "id" || attribute.name == "specversion") continue;
-    to += ",\"";
-    to += attribute.name;
-    to += "\":";
-    append_json_string(to, attribute.value);
+    append_attribute(to, attribute.name, attribute.value);
   }
   if (!message.content_type.empty()) append_member(to, R"(,"datacontenttype":)", message.content_type);
   append_member(to, R"(,"topic":)", message.topic);

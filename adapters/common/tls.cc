@@ -47,24 +47,24 @@ struct Handshake {
   int verified = X509_V_OK;
 };
 
-Handshake& handshake_of(const SSL* state) {
-  return *static_cast<Handshake*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(state)));
+Handshake& handshake_of(const SSL* ssl) {
+  return *static_cast<Handshake*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
 }
 
 int keep_refusal(int is_good, X509_STORE_CTX* store) {
   if (is_good == 1) return 1;
-  const auto* state =
+  const auto* ssl =
       static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  handshake_of(state).verified = X509_STORE_CTX_get_error(store);
+  handshake_of(ssl).verified = X509_STORE_CTX_get_error(store);
   return 0;
 }
 
 /// A library may ask for what it has connected to, which is an address.
-void ask_for_host(const SSL* state, int where, int) {
+void ask_for_host(const SSL* ssl, int where, int) {
   if ((where & SSL_CB_HANDSHAKE_START) == 0) return;
-  const std::string& host = handshake_of(state).host;
+  const std::string& host = handshake_of(ssl).host;
   const char* const name = host.empty() ? nullptr : host.c_str();
-  SSL_set_tlsext_host_name(const_cast<SSL*>(state), name);
+  SSL_set_tlsext_host_name(const_cast<SSL*>(ssl), name);
 }
 
 /// The certificate must be for this host name or address.

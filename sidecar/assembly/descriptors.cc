@@ -2,10 +2,9 @@
 
 #include <sys/resource.h>
 
-#include <filesystem>
-#include <iterator>
 #include <string>
-#include <system_error>
+
+#include "http/process_usage.h"
 
 namespace outbox {
 namespace {
@@ -14,12 +13,6 @@ namespace {
 constexpr std::size_t per_lane = 20;
 // HTTP with its connections, the watcher, the commands of operators.
 constexpr std::size_t beside_lanes = 40;
-
-std::size_t open_descriptors() {
-  std::error_code failed;
-  std::filesystem::directory_iterator entries("/proc/self/fd", failed);
-  return failed ? 0 : static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
-}
 
 }  // namespace
 
@@ -30,7 +23,8 @@ Result<void> reserve_descriptors(std::size_t lanes) {
     limit.rlim_cur = limit.rlim_max;
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) ::getrlimit(RLIMIT_NOFILE, &limit);
   }
-  const std::size_t needed = open_descriptors() + beside_lanes + per_lane * lanes;
+  const std::size_t needed =
+      static_cast<std::size_t>(process_usage().open_fds) + beside_lanes + per_lane * lanes;
   if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= needed) return {};
   return Error{Fault::refused,
                "this process may open " + std::to_string(limit.rlim_cur) + " files, and " +

@@ -73,18 +73,18 @@ void KafkaBroker::produce(const Submission& submission) {
     return refuse(submission, Verdict::rejected, std::move(fault));
 
   KafkaTopic& topic = topic_of(message.topic);
-  const std::size_t lane = message.key ? lanes_.index_of(*message.key) : no_lane;
-  if (message.key && has_to_wait(message, topic, lane)) {
-    ++lanes_.at(lane).waiting;
+  const std::size_t group = message.key ? groups_.index_of(*message.key) : no_group;
+  if (message.key && has_to_wait(message, topic, group)) {
+    ++groups_.at(group).waiting;
     return waiting_.push_back(submission);
   }
-  produce(submission, topic, lane);
+  produce(submission, topic, group);
 }
 
 /// What goes to one partition that knows the producer keeps its order, failures included. Elsewhere a later
 /// message of the key could be accepted although the earlier one fails.
-bool KafkaBroker::has_to_wait(const Message& message, KafkaTopic& topic, std::size_t lane) {
-  const KeySlot& others = lanes_.at(lane);
+bool KafkaBroker::has_to_wait(const Message& message, KafkaTopic& topic, std::size_t group) {
+  const KeyGroup& others = groups_.at(group);
   if (others.waiting > 0) return true;
   return others.in_flight > 0 && (others.place != &topic || !topic.knows_producer(*message.key, alive_at()));
 }
@@ -93,11 +93,11 @@ void KafkaBroker::produce_waiting() {
   may_release_ = false;
   std::deque<Submission> waiting = std::exchange(waiting_, {});
   for (const Submission& submission : waiting)
-    lanes_.at(lanes_.index_of(*submission.message->key)).waiting = 0;
+    groups_.at(groups_.index_of(*submission.message->key)).waiting = 0;
   for (const Submission& submission : waiting) produce(submission);
 }
 
-void KafkaBroker::produce(const Submission& submission, KafkaTopic& topic, std::size_t lane) {
+void KafkaBroker::produce(const Submission& submission, KafkaTopic& topic, std::size_t group) {
   const Message& message = *submission.message;
   const std::size_t slot = free_slot();
   const rd_kafka_resp_err_t error =
@@ -110,12 +110,12 @@ void KafkaBroker::produce(const Submission& submission, KafkaTopic& topic, std::
                   failure_text(message.topic, error, meaning.fix));
   }
   slots_[slot] = {submission.ticket, &topic, message.payload.size() + (message.key ? message.key->size() : 0),
-                  lane};
+                  group};
   ++in_flight_;
   topic.submitted();
-  if (lane == no_lane) return;
-  lanes_.at(lane).place = &topic;
-  ++lanes_.at(lane).in_flight;
+  if (group == no_group) return;
+  groups_.at(group).place = &topic;
+  ++groups_.at(group).in_flight;
 }
 
 KafkaTopic& KafkaBroker::topic_of(std::string_view name) {
@@ -182,9 +182,9 @@ void KafkaBroker::take_report(const rd_kafka_message_t& report) {
   message.topic->answered();
   if (!ending()) alive();
   if (is_accepted) message.topic->accepted(report.partition, alive_at());
-  if (message.lane == no_lane) return;
-  --lanes_.at(message.lane).in_flight;
-  may_release_ = may_release_ || lanes_.at(message.lane).waiting > 0;
+  if (message.group == no_group) return;
+  --groups_.at(message.group).in_flight;
+  may_release_ = may_release_ || groups_.at(message.group).waiting > 0;
 }
 
 /// librdkafka takes the success of a batch for that of all before it, and reports those without an offset.
@@ -294,7 +294,7 @@ void KafkaBroker::end(const std::string& reason) {
   slots_.clear();
   free_slots_.clear();
   in_flight_ = 0;
-  lanes_.clear();
+  groups_.clear();
   may_release_ = false;
   drop_client();
 }

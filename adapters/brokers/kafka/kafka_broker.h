@@ -17,7 +17,7 @@
 #include "adapters/brokers/kafka/kafka_record.h"
 #include "adapters/brokers/kafka/kafka_settings.h"
 #include "adapters/brokers/kafka/kafka_topic.h"
-#include "adapters/brokers/kafka/key_slots.h"
+#include "adapters/brokers/kafka/key_groups.h"
 #include "adapters/common/server_broker.h"
 
 namespace outbox {
@@ -35,9 +35,9 @@ class KafkaBroker final : public ServerBroker {
     Ticket ticket = 0;
     KafkaTopic* topic = nullptr;  ///< null: the slot is free
     std::size_t bytes = 0;        ///< no more than the record takes
-    std::size_t lane = no_lane;
+    std::size_t group = no_group;
   };
-  static constexpr std::size_t no_lane = SIZE_MAX;
+  static constexpr std::size_t no_group = SIZE_MAX;
 
   void begin() override;
   void take(std::span<const Submission> messages) override;
@@ -54,8 +54,8 @@ class KafkaBroker final : public ServerBroker {
 
   void produce(const Submission& submission);
   void produce_waiting();
-  bool has_to_wait(const Message& message, KafkaTopic& topic, std::size_t lane);
-  void produce(const Submission& submission, KafkaTopic& topic, std::size_t lane);
+  bool has_to_wait(const Message& message, KafkaTopic& topic, std::size_t group);
+  void produce(const Submission& submission, KafkaTopic& topic, std::size_t group);
   KafkaTopic& topic_of(std::string_view name);
   std::size_t free_slot();
   void refuse(const Submission& submission, Verdict verdict, std::string reason);
@@ -80,7 +80,7 @@ class KafkaBroker final : public ServerBroker {
   std::vector<InFlight> slots_;
   std::vector<std::size_t> free_slots_;
   std::size_t in_flight_ = 0;
-  KeySlots lanes_;
+  KeyGroups groups_;
   std::deque<Submission> waiting_;  ///< behind messages of their key; not with librdkafka yet
   bool may_release_ = false;        ///< what some of them wait for has been answered
   std::string last_error_;          ///< what librdkafka said of a connection last

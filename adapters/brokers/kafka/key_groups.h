@@ -10,24 +10,24 @@
 
 namespace outbox {
 
-/// Keys that share a lane only wait for each other.
-struct KeySlot {
+/// Keys that share a group only wait for each other.
+struct KeyGroup {
   const void* place = nullptr;  ///< of those in flight
   std::uint32_t in_flight = 0;
   std::uint32_t waiting = 0;
 };
 
-class KeySlots {
+class KeyGroups {
  public:
-  KeySlots() : lanes_(count) {}
+  KeyGroups() : groups_(count) {}
 
   [[nodiscard]] std::size_t index_of(std::string_view key) const { return key_hash(key) % count; }
-  KeySlot& at(std::size_t index) { return lanes_[index]; }
-  void clear() { lanes_.assign(count, {}); }
+  KeyGroup& at(std::size_t index) { return groups_[index]; }
+  void clear() { groups_.assign(count, {}); }
 
  private:
   static constexpr std::size_t count = 1 << 14;
-  std::vector<KeySlot> lanes_;
+  std::vector<KeyGroup> groups_;
 };
 
 }  // namespace outbox
