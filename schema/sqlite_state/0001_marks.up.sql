@@ -40,7 +40,7 @@ CREATE INDEX outbox_held_due ON outbox_held (route, shard, next_attempt_at) WHER
 CREATE INDEX outbox_held_timed ON outbox_held (route, shard, timed_at) WHERE state = 'retrying';
 -- The queue of a key, and who is at its head.
 CREATE INDEX outbox_held_queue ON outbox_held (route, message_key, seq, shard, blocks) WHERE blocks = 1;
-CREATE INDEX outbox_held_head ON outbox_held (route, message_key, seq) WHERE state IN ('retrying', 'scheduled');
+CREATE INDEX outbox_held_head ON outbox_held (route, message_key, seq) WHERE state = 'retrying';
 -- Who waits for a topic.
 CREATE INDEX outbox_held_topic ON outbox_held (route, shard, topic) WHERE topic IS NOT NULL;
 -- Dead letters by age, and everything by state.

@@ -19,7 +19,7 @@ void HeldQueue::load(HeldBatch batch, Instant now) {
   assert(idle());
   memory_ = std::move(batch.rows.memory);
   messages_ = std::move(batch.rows.messages);
-  assert(batch.attempts.size() == messages_.size());
+  assert(batch.facts.size() == messages_.size());
   entries_.clear();
   ready_.clear();
   loaded_at_ = now;
@@ -29,7 +29,7 @@ void HeldQueue::load(HeldBatch batch, Instant now) {
   for (std::size_t i = 0; i < messages_.size(); ++i) {
     Entry& entry = entries_.emplace_back();
     entry.message = &messages_[i];
-    entry.attempts = batch.attempts[i];
+    entry.facts = batch.facts[i];
     if (messages_[i].key) {
       const auto [last, is_first] = last_of_key.try_emplace(*messages_[i].key, i);
       if (!is_first) {
@@ -57,17 +57,14 @@ void HeldQueue::submitted(Ticket ticket, Submitted when) {
   ++in_flight_;
 }
 
-void HeldQueue::accepted(Ticket ticket, Instant now) {
+void HeldQueue::accepted(Ticket ticket) {
   Entry& entry = at(ticket);
   finish(entry);
   HeldRow& removal = removals_.emplace_back();
   removal.seq = entry.message->seq;
   if (entry.message->key) removal.key.emplace(*entry.message->key);
   if (entry.follower == 0) return;
-  Entry& next = entries_[entry.follower];
-  const bool too_early = loaded_at_ + next.message->due_in > now;
-  if (next.message->due_in > Duration::zero() && too_early) return leave_to_database(entry.follower);
-  next.state = Entry::State::ready;
+  entries_[entry.follower].state = Entry::State::ready;
   ready_.push_front(entry.follower);
 }
 
@@ -82,6 +79,7 @@ void HeldQueue::put_back(Ticket ticket) {
 void HeldQueue::failed(Ticket ticket, Hold change, std::optional<Instant> due) {
   Entry& entry = at(ticket);
   finish(entry);
+  change.blocks = change.blocks && entry.facts.blocks;
   changes_.push_back({std::move(change), due});
   if (entry.follower != 0) leave_to_database(entry.follower);
 }

@@ -44,15 +44,14 @@ class HeldQueue {
   /// What next_ready() gave is now with the broker.
   void submitted(Ticket ticket, Submitted when);
 
-  /// The next row of its key becomes ready, unless its time is still to come: that one is left to the
-  /// database.
-  void accepted(Ticket ticket, Instant now);
+  /// The next row of its key becomes ready.
+  void accepted(Ticket ticket);
   void put_back(Ticket ticket);
   /// Turned away, or never submitted because of a defect. What follows of its key is left to the database.
   void failed(Ticket ticket, Hold change, std::optional<Instant> due);
 
   [[nodiscard]] const Message& message(Ticket ticket) const { return *at(ticket).message; }
-  [[nodiscard]] int attempts(Ticket ticket) const { return at(ticket).attempts; }
+  [[nodiscard]] int attempts(Ticket ticket) const { return at(ticket).facts.attempts; }
   [[nodiscard]] Instant born(Ticket ticket) const { return loaded_at_ - message(ticket).age; }
   [[nodiscard]] const Submitted& submitted_at(Ticket ticket) const { return at(ticket).submitted; }
 
@@ -66,7 +65,7 @@ class HeldQueue {
   struct Entry {
     const Message* message = nullptr;
     Submitted submitted;
-    int attempts = 0;
+    HeldFacts facts;
     bool exposed = false;
     std::size_t follower = 0;  ///< index of the next row of its key, 0: none
     enum class State : std::uint8_t { following, ready, in_flight, done } state = State::ready;

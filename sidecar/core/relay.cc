@@ -373,9 +373,9 @@ void Relay::accepted(Instant now, Ticket ticket) {
   if (!topics_.empty()) topic_accepted(now, message.topic);
   rows_.recall_aside();
   if (was_held)
-    held_.accepted(ticket, now);
+    held_.accepted(ticket);
   else
-    rows_.done(ticket, now);
+    rows_.done(ticket);
 }
 
 void Relay::put_back(Ticket ticket) {

@@ -187,7 +187,8 @@ void Relay::note_held(Instant now, const HeldWrites& held) {
     settling_due_ = settling_due_ ? std::min(*settling_due_, now + time) : now + time;
   };
   for (const Hold& hold : held.holds) {
-    if (hold.key && hold.state != HeldState::unrouted) settling_keys_.push_back({*hold.key, hold.blocks});
+    if (hold.key && hold.state != HeldState::unrouted && hold.state != HeldState::scheduled)
+      settling_keys_.push_back({*hold.key, hold.blocks});
     if (hold.due_in) due(*hold.due_in);
     // The row that it waited for, or that waits for it, may be the first of its key from now on.
     const bool promotes =

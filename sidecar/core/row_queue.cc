@@ -39,12 +39,11 @@ void RowQueue::add_row(const Message& message, Instant now) {
   Entry& entry = entries_.emplace_back();
   entry.message = &message;
   entry.born = now - message.age;
+  if (message.due_in > Duration::zero()) return leave_order(ordinal, now + message.due_in);
   if (message.key && !held_keys_.empty() && held_keys_.contains(*message.key)) return block(ordinal);
   // Where the broker keeps the order of what is pipelined, no row waits for another.
   if (message.key && key_serial_ && chain(entry, ordinal)) return;
-  if (message.due_in > Duration::zero()) {
-    hold(ordinal, hold_of(message, HeldState::scheduled, true), due_of(entry, now));
-  } else if (message.key && !aside_keys_.empty() && aside_keys_.contains(std::string(*message.key))) {
+  if (message.key && !aside_keys_.empty() && aside_keys_.contains(std::string(*message.key))) {
     entry.state = Entry::State::aside;
     aside_.push_back(ordinal);
   } else {
@@ -60,6 +59,13 @@ void RowQueue::add_unrouted(const Message& message) {
   held_[ordinal] = {hold_of(message, HeldState::unrouted, false), {}};
 }
 
+/// Until it is due it holds nobody back, and nobody it.
+void RowQueue::leave_order(Ordinal ordinal, Instant due) {
+  Entry& entry = at(ordinal);
+  entry.state = Entry::State::held;
+  held_[ordinal] = {hold_of(*entry.message, HeldState::scheduled, false), due};
+}
+
 /// True: an earlier row of its key is not done, so it waits.
 bool RowQueue::chain(Entry& entry, Ordinal ordinal) {
   entry.key_hash = key_hash(*entry.message->key);
@@ -71,20 +77,9 @@ bool RowQueue::chain(Entry& entry, Ordinal ordinal) {
   return true;
 }
 
-std::optional<Instant> RowQueue::due_of(const Entry& entry, Instant now) const {
-  const Instant due = entry.born + entry.message->age + entry.message->due_in;
-  if (entry.message->due_in <= Duration::zero() || due <= now) return std::nullopt;
-  return due;
-}
-
-/// Ready now, or held until it is due.
-void RowQueue::make_ready(Ordinal ordinal, Instant now) {
-  Entry& entry = at(ordinal);
-  entry.state = Entry::State::ready;
-  if (const auto due = due_of(entry, now))
-    hold(ordinal, hold_of(*entry.message, HeldState::scheduled, true), due);
-  else
-    again_.push(ordinal);
+void RowQueue::make_ready(Ordinal ordinal) {
+  at(ordinal).state = Entry::State::ready;
+  again_.push(ordinal);
 }
 
 bool RowQueue::is_ready(Ordinal ordinal) {
@@ -114,11 +109,11 @@ void RowQueue::submitted(Ordinal ordinal, Submitted when) {
   ++in_flight_;
 }
 
-void RowQueue::done(Ordinal ordinal, Instant now) {
+void RowQueue::done(Ordinal ordinal) {
   Entry& entry = leave_flight(ordinal);
   entry.state = Entry::State::done;
   if (entry.follower != 0)
-    make_ready(entry.follower, now);
+    make_ready(entry.follower);
   else if (entry.chained)
     last_of_key_.erase(entry.key_hash);
   if (ordinal == first_) pass_done();
@@ -147,8 +142,7 @@ void RowQueue::recall_aside() {
   if (aside_.empty()) return;
   for (const Ordinal ordinal : aside_) {
     if (!holds(ordinal) || at(ordinal).state != Entry::State::aside) continue;
-    at(ordinal).state = Entry::State::ready;
-    again_.push(ordinal);
+    make_ready(ordinal);
   }
   aside_.clear();
   aside_keys_.clear();
@@ -203,16 +197,14 @@ void RowQueue::block(Ordinal ordinal) {
   Entry& entry = at(ordinal);
   if (entry.state == Entry::State::held) {
     PendingHold& held = held_.at(ordinal);
-    if (held.hold.state == HeldState::retrying) held.due.reset();
-    if (held.hold.state == HeldState::retrying || held.hold.state == HeldState::scheduled)
-      held.hold.state = HeldState::blocked;
+    if (held.hold.state != HeldState::retrying) return;
+    held.due.reset();
+    held.hold.state = HeldState::blocked;
     return;
   }
   entry.state = Entry::State::held;
   pend(*entry.message->key, ordinal);
-  std::optional<Instant> due;
-  if (entry.message->due_in > Duration::zero()) due = entry.born + entry.message->age + entry.message->due_in;
-  held_[ordinal] = {hold_of(*entry.message, HeldState::blocked, true), due};
+  held_[ordinal] = {hold_of(*entry.message, HeldState::blocked, true), {}};
 }
 
 bool RowQueue::is_behind_held(Ordinal ordinal) const {

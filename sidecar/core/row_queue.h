@@ -54,7 +54,7 @@ class RowQueue {
   explicit RowQueue(bool key_serial);
 
   /// Takes over a batch; rows that are not this relay's are passed. Held at once are rows whose time is still
-  /// to come, those behind a held row of their key, and those that no route takes. Returns how many of the
+  /// to come, which leave their key's order, those behind a held row of their key, and those that no route takes. Returns how many of the
   /// last there were.
   std::size_t add(Batch batch, Instant now, const RowFilter& filter);
 
@@ -65,7 +65,7 @@ class RowQueue {
   void submitted(Ordinal ordinal, Submitted when);
 
   /// Accepted: its follower becomes ready, the mark may move.
-  void done(Ordinal ordinal, Instant now);
+  void done(Ordinal ordinal);
 
   /// Came back from the broker: ready again.
   void put_back(Ordinal ordinal);
@@ -149,15 +149,15 @@ class RowQueue {
 
   void add_row(const Message& message, Instant now);
   void add_unrouted(const Message& message);
+  void leave_order(Ordinal ordinal, Instant due);
   bool chain(Entry& entry, Ordinal ordinal);
   void block(Ordinal ordinal);
   void hold_followers(Entry& entry, Ordinal ordinal);
   KeyState& pend(std::string_view key, Ordinal ordinal);
   void forget_unless_held(const std::string& name);
-  [[nodiscard]] std::optional<Instant> due_of(const Entry& entry, Instant now) const;
   [[nodiscard]] bool is_ready(Ordinal ordinal);
   Entry& leave_flight(Ordinal ordinal);
-  void make_ready(Ordinal ordinal, Instant now);
+  void make_ready(Ordinal ordinal);
   void pass_done();
 
   const bool key_serial_;

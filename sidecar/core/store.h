@@ -63,7 +63,7 @@ struct ReadLimit {
 enum class HeldState {
   retrying,   ///< the first of its key; its time comes after a back-off
   blocked,    ///< waits behind an earlier held row of its key
-  scheduled,  ///< the first of its key; its time is its deliver_at
+  scheduled,  ///< its time is its deliver_at; it has left its key's order and holds nobody back
   dead,       ///< nobody tries it again but on an operator's word
   unrouted,   ///< no route takes its topic
 };
@@ -103,13 +103,12 @@ struct HeldRow {
 };
 
 /// What a settle writes beside the mark. After each, the first row of a key that blocks it is never
-/// `blocked`: whoever takes the row before it away makes it scheduled, if its time is still to come, or else
-/// retrying and due at once.
+/// `blocked`: whoever takes the row before it away makes it retrying and due at once.
 struct HeldWrites {
   std::vector<Hold> holds;  ///< rows that the mark passes with this settle
   std::vector<Hold>
       changes;  ///< held rows after one more attempt; what an operator removed meanwhile stays removed
-  std::vector<HeldRow> removals;    ///< held rows that the broker has accepted
+  std::vector<HeldRow> removals;         ///< held rows that the broker has accepted
   std::vector<std::string> mended = {};  ///< topics: the rows that wait for them are due now
 
   [[nodiscard]] bool empty() const {
@@ -130,12 +129,17 @@ struct Settled {
       freed;  ///< keys of the rows written that have no row left that blocks them, each once
 };
 
+struct HeldFacts {
+  int attempts = 0;
+  bool blocks = true;  ///< as in Hold
+};
+
 /// Held rows whose time has come, each followed by the rows of its key that wait directly behind it, in
-/// order.
+/// order. A row that blocks nobody is among them once no row before it blocks its key.
 struct HeldBatch {
   Batch rows;
-  std::vector<int> attempts;  ///< of each message
-  bool more_keys = false;     ///< keys beyond those of this batch were due at the time of the read
+  std::vector<HeldFacts> facts;  ///< of each message
+  bool more_keys = false;        ///< keys beyond those of this batch were due at the time of the read
   std::optional<Duration>
       next_due_in;  ///< as in HeldKeys, without the rows of this batch; zero: more are due
 };

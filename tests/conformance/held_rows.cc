@@ -45,7 +45,7 @@ Hold Shelf::hold_of(std::int64_t seq, const std::optional<std::string>& key, Hel
   hold.seq = seq;
   hold.key = key;
   hold.state = state;
-  hold.blocks = state != HeldState::dead && state != HeldState::unrouted;
+  hold.blocks = state == HeldState::retrying || state == HeldState::blocked;
   hold.attempts = 2;
   hold.due_in = Duration::zero();
   hold.last_error = "turned away again";
@@ -63,7 +63,7 @@ std::vector<std::string> Shelf::settle(const HeldWrites& writes) {
 HeldBatch Shelf::read(const ReadLimit& limit) const {
   auto batch = holder.store->read_held(holder.lease, limit);
   REQUIRE_MESSAGE(batch, batch.error().text);
-  CHECK(batch->attempts.size() == batch->rows.messages.size());
+  CHECK(batch->facts.size() == batch->rows.messages.size());
   CHECK(batch->rows.messages.size() <= limit.messages_max);
   return std::move(*batch);
 }
@@ -95,6 +95,13 @@ std::string seqs_text(const Batch& batch) {
   std::string text;
   for (const Message& message : batch.messages)
     text += (text.empty() ? "" : " ") + std::to_string(message.seq);
+  return text;
+}
+
+std::string attempts_text(const HeldBatch& batch) {
+  std::string text;
+  for (const HeldFacts& facts : batch.facts)
+    text += (text.empty() ? "" : " ") + std::to_string(facts.attempts);
   return text;
 }
 

@@ -54,6 +54,7 @@ class Shelf {
 };
 
 std::string seqs_text(const Batch& batch);
+std::string attempts_text(const HeldBatch& batch);
 
 /// What an operator sees: "1 retrying, 2 blocked".
 std::string held_text(StoreFixture& fixture, const HeldFilter& filter = {});

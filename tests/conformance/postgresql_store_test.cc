@@ -52,6 +52,11 @@ TEST_CASE("PostgreSQL: what is held") {
   store_held_suite(fixture);
 }
 
+TEST_CASE("PostgreSQL: what is due") {
+  PostgresqlFixture fixture;
+  store_due_suite(fixture);
+}
+
 TEST_CASE("PostgreSQL: shards") {
   PostgresqlFixture fixture;
   store_shard_suite(fixture);

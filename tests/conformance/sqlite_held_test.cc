@@ -54,7 +54,7 @@ TEST_CASE("a hundred thousand rows behind one key cost its head nothing") {
     must(store->settle(grant.lease, batch.end, {{}, {head}, {}}));
     const HeldBatch due = must(store->read_held(grant.lease, {10, 1 << 20}));
     CHECK(due.rows.messages.size() == 10);
-    CHECK(due.attempts.front() == round);
+    CHECK(due.facts.front().attempts == round);
   }
   const Duration spent = std::chrono::steady_clock::now() - begin;
   MESSAGE("settle and read_held: ",

@@ -71,6 +71,11 @@ TEST_CASE("SQLite: held rows") {
   store_held_suite(fixture);
 }
 
+TEST_CASE("SQLite: what is due") {
+  SqliteStoreFixture fixture;
+  store_due_suite(fixture);
+}
+
 TEST_CASE("SQLite: shards") {
   SqliteStoreFixture fixture;
   store_shard_suite(fixture);

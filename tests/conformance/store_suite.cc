@@ -363,7 +363,7 @@ Hold hold_of(const Message& message, HeldState state) {
   hold.seq = message.seq;
   if (message.key) hold.key = std::string(*message.key);
   hold.state = state;
-  hold.blocks = state != HeldState::dead && state != HeldState::unrouted;
+  hold.blocks = state == HeldState::retrying || state == HeldState::blocked;
   return hold;
 }
 

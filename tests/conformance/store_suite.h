@@ -61,6 +61,8 @@ void store_suite(StoreFixture& fixture);
 void store_lease_suite(StoreFixture& fixture);
 /// What is held, through the Store port; looks at it through Admin::held().
 void store_held_suite(StoreFixture& fixture);
+/// Which of the held rows may be tried, and in which order.
+void store_due_suite(StoreFixture& fixture);
 /// Shards of a route, and what is held when their number changes.
 void store_shard_suite(StoreFixture& fixture);
 void operator_suite(StoreFixture& fixture);

@@ -283,10 +283,10 @@ void check_adopt_scheduled(StoreFixture& fixture) {
                                  {.topic = "odd"}});
   shelf.take(std::vector<Wanted>(4, {.state = unrouted, .attempts = 0}));
   CHECK(*fixture.admin()->adopt("orders", {"odd"}) == 4);
-  CHECK(shelf.held() == "1 scheduled, 2 scheduled, 3 blocked, 4 retrying");
-  CHECK(shelf.due() == "4");
+  CHECK(shelf.held() == "1 scheduled, 2 scheduled, 3 retrying, 4 retrying");
+  CHECK(shelf.due() == "3 4");
   CHECK(*shelf.keys().next_due_in == Duration::zero());
-  shelf.settle({{}, {}, {{4, std::nullopt}}});
+  shelf.settle({{}, {}, {{3, "a"}, {4, std::nullopt}}});
   CHECK(*shelf.keys().next_due_in > std::chrono::minutes(50));
   CHECK(fixture.audit() == std::vector<std::string>{"outboxd adopt orders"});
 }

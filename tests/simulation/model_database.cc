@@ -79,7 +79,7 @@ HeldBatch ModelDatabase::read_held(std::size_t limit) const {
   auto memory = std::make_shared<Memory>();
   for (const std::int64_t seq : held_.due(limit, time_.now(), batch.next_due_in)) {
     add_message(batch.rows, memory->texts, rows_[static_cast<std::size_t>(seq - 1)]);
-    batch.attempts.push_back(held_.rows().at(seq).attempts);
+    batch.facts.push_back({held_.rows().at(seq).attempts, held_.rows().at(seq).blocks});
   }
   batch.rows.memory = memory;
   batch.more_keys = batch.next_due_in == Duration::zero();

@@ -59,8 +59,8 @@ void ModelHeld::promote(const std::string& key, Instant now) {
   const auto first = first_that_blocks(key);
   if (first == rows_.end() || first->second.state != HeldState::blocked) return;
   Row& row = first->second;
-  row.state = row.due && *row.due > now ? HeldState::scheduled : HeldState::retrying;
-  if (row.state == HeldState::retrying) row.due = now;
+  row.state = HeldState::retrying;
+  row.due = now;
 }
 
 HeldKeys ModelHeld::keys(Instant now) const {
@@ -69,7 +69,7 @@ HeldKeys ModelHeld::keys(Instant now) const {
   result.rows_total = static_cast<std::int64_t>(rows_.size());
   for (const auto& [seq, row] : rows_) {
     if (row.blocks && row.key) blocked.insert(*row.key);
-    if (!waits_for_a_time(row)) continue;
+    if (!waits_for_a_time(row) || waits_for_its_place(seq, row, now)) continue;
     const Duration due_in = std::max<Duration>(*row.due - now, Duration::zero());
     result.next_due_in = result.next_due_in ? std::min(*result.next_due_in, due_in) : due_in;
   }
@@ -81,7 +81,7 @@ std::vector<std::int64_t> ModelHeld::due(std::size_t limit, Instant now,
                                          std::optional<Duration>& next) const {
   std::vector<std::pair<Instant, std::int64_t>> heads;
   for (const auto& [seq, row] : rows_)
-    if (waits_for_a_time(row)) heads.emplace_back(*row.due, seq);
+    if (waits_for_a_time(row) && !waits_for_its_place(seq, row, now)) heads.emplace_back(*row.due, seq);
   std::ranges::sort(heads);
   std::vector<std::int64_t> result;
   for (const auto& [when, seq] : heads) {
@@ -98,6 +98,14 @@ std::vector<std::int64_t> ModelHeld::due(std::size_t limit, Instant now,
     }
   }
   return result;
+}
+
+/// It has left its key's order and is due, but a row before it blocks its key.
+bool ModelHeld::waits_for_its_place(std::int64_t seq, const Row& row, Instant now) const {
+  if (row.blocks || !row.key || *row.due > now) return false;
+  return std::ranges::any_of(rows_, [&](const auto& each) {
+    return each.first < seq && each.second.blocks && each.second.key == row.key;
+  });
 }
 
 void ModelHeld::requeue(std::int64_t seq, Instant now) {

@@ -39,6 +39,7 @@ class ModelHeld {
 
  private:
   void set(const Hold& hold, Instant now);
+  [[nodiscard]] bool waits_for_its_place(std::int64_t seq, const Row& row, Instant now) const;
   void promote(const std::string& key, Instant now);
   [[nodiscard]] std::map<std::int64_t, Row>::iterator first_that_blocks(const std::string& key);
 

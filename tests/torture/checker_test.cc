@@ -21,8 +21,8 @@ struct Fixture {
   Ledger ledger{7};
   std::vector<Received> messages;
 
-  std::size_t add(const std::string& key, Fate fate) {
-    const std::array row = {ledger.add(key)};
+  std::size_t add(const std::string& key, Fate fate, bool scheduled = false) {
+    const std::array row = {ledger.add(key, scheduled)};
     ledger.set(row, fate);
     messages.push_back(message_of(ledger.row(row[0])));
     return row[0];
@@ -82,6 +82,16 @@ TEST_CASE("rows without a key have no order") {
   f.add("", Fate::committed);
   f.add("", Fate::committed);
   CHECK(f.judge({f.messages[1], f.messages[0]}).is_faultless());
+}
+
+TEST_CASE("a scheduled row may come late, and nothing that waited before it comes after it") {
+  Fixture f;
+  f.add("k", Fate::committed);
+  f.add("k", Fate::committed, true);
+  f.add("k", Fate::committed);
+  const auto& m = f.messages;
+  CHECK(f.judge({m[0], m[2], m[1]}).is_faultless());
+  CHECK(f.judge({m[1], m[0], m[2]}).inverted == 1);
 }
 
 TEST_CASE("each crash may leave a window to be repeated, and no more") {

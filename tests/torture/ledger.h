@@ -26,6 +26,7 @@ struct LedgerRow {
   std::string id, key, payload;  ///< key: empty for none
   long number = 0;               ///< within the key, in the order of the commits
   Fate fate = Fate::open;
+  bool scheduled = false;  ///< may come late, and holds nobody back
 };
 
 /// What must become of a row, once the database has been asked.
@@ -40,6 +41,7 @@ struct Expected {
   std::string key, payload;
   long number = 0;
   Due due = Due::required;
+  bool scheduled = false;
 };
 using Expectations = std::unordered_map<std::string, Expected>;  ///< by id
 
@@ -49,7 +51,7 @@ class Ledger {
 
   /// A row that a producer is about to insert; call it with the key's lock held, so that numbers are in
   /// commit order.
-  std::size_t add(const std::string& key);
+  std::size_t add(const std::string& key, bool scheduled = false);
   void set(std::span<const std::size_t> rows, Fate fate);
 
   [[nodiscard]] LedgerRow row(std::size_t index) const;

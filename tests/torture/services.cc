@@ -60,7 +60,7 @@ std::vector<std::size_t> Services::write(Session& session, const std::string& ke
   std::vector<std::size_t> rows;
   std::string sql = "INSERT INTO outbox (id, topic, message_key, payload, deliver_at) VALUES ";
   for (int i = 0; i < count; ++i) {
-    rows.push_back(ledger_.add(key));
+    rows.push_back(ledger_.add(key, delay > 0));
     const LedgerRow row = ledger_.row(rows.back());
     sql += (i > 0 ? ", ('" : "('") + row.id + "', 'orders', " + (key.empty() ? "NULL" : "'" + key + "'") +
            ", '" + row.payload + "', " + moment_in(delay) + ")";

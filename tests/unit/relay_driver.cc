@@ -171,7 +171,7 @@ RelayDriver& RelayDriver::reads_held(const std::vector<HeldWanted>& wanted,
   for (const HeldWanted& each : wanted) {
     batch.rows.messages.push_back(
         memory->message(each.seq, {.topic = each.topic, .key = each.key}, each.due_in, each.defect));
-    batch.attempts.push_back(each.attempts);
+    batch.facts.push_back({each.attempts, each.blocks});
   }
   batch.rows.memory = memory;
   batch.next_due_in = next_due_in;

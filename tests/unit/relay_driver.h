@@ -29,6 +29,7 @@ struct HeldWanted {
   Duration due_in = {};
   std::string defect = {};
   std::string topic = "order.placed";
+  bool blocks = true;
 };
 
 /// Short spans that are easy to reckon with: window 4, lease 8 s (renewed after 2.67 s, published under for

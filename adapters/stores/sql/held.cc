@@ -16,13 +16,13 @@ namespace {
 constexpr std::size_t reason_characters_max = 2000;
 constexpr std::int64_t page_rows = 10'000;
 
-/// The first row that blocks the key of r. LIMIT makes it a look into the index per row, however large the
-/// table is thought to be.
-std::string head(const std::string& condition = "", const std::string& column = "q.seq") {
+/// The first row that blocks a key. LIMIT makes it a look into the index per row, however large the table is
+/// thought to be.
+std::string head(const std::string& condition = "", const std::string& column = "q.seq",
+                 const std::string& key = "{r.message_key}") {
   return "(SELECT " + column +
-         " FROM {held} q {by outbox_held_queue} WHERE q.route = $1 AND {blocks q} AND {key_is q "
-         "{r.message_key}}" +
-         condition + " ORDER BY q.seq LIMIT 1)";
+         " FROM {held} q {by outbox_held_queue} WHERE q.route = $1 AND {blocks q} AND {key_is q " + key +
+         "}" + condition + " ORDER BY q.seq LIMIT 1)";
 }
 
 /// Whoever is at the head has a time; but who was requeued or adopted meanwhile may be in front of it.
@@ -30,14 +30,13 @@ std::string hold_text(const std::string& condition) {
   return "INSERT INTO {held} AS h (route, seq, shard, message_key, state, blocks, attempts, next_attempt_at, "
          "last_error, topic, first_failed_at, last_failed_at{timed_name}) SELECT $1, w.seq, $2::integer, "
          "w.message_key, CASE WHEN w.behind THEN 'blocked' ELSE w.state END, w.blocks, w.attempts, CASE WHEN "
-         "w.behind AND w.state = 'retrying' THEN NULL WHEN w.state IN ('retrying', 'scheduled') THEN {in "
+         "w.behind THEN NULL WHEN w.state IN ('retrying', 'scheduled') THEN {in "
          "coalesce(w.due,0)} ELSE {in w.due} END, w.last_error, w.topic, CASE WHEN w.failed THEN {now} END, "
          "CASE WHEN "
          "w.failed THEN {now} END{timed_value} FROM (SELECT {r.seq} AS seq, {r.message_key} AS message_key, "
          "{r.state} AS state, {r.blocks} AS blocks, {r.attempts} AS attempts, {r.due} AS due, {r.last_error} "
-         "AS last_error, {r.topic} AS topic, {r.attempts} > 0 OR {r.state} = 'dead' AS failed, {r.state} IN "
-         "('retrying', "
-         "'scheduled') AND {r.message_key} IS NOT NULL AND " +
+         "AS last_error, {r.topic} AS topic, {r.attempts} > 0 OR {r.state} = 'dead' AS failed, {r.state} = "
+         "'retrying' AND {r.blocks} AND {r.message_key} IS NOT NULL AND " +
          head(" AND q.seq < {r.seq}") + " IS NOT NULL AS behind FROM {rows} WHERE {ours}" + condition +
          ") w WHERE true ON CONFLICT (route, seq) DO UPDATE SET shard = excluded.shard, message_key = "
          "excluded.message_key, state = excluded.state, blocks = excluded.blocks, attempts = "
@@ -48,8 +47,7 @@ std::string hold_text(const std::string& condition) {
 }
 
 const std::string promote_text =
-    "UPDATE {held} SET state = CASE WHEN next_attempt_at > {now} THEN 'scheduled' ELSE 'retrying' END, "
-    "next_attempt_at = {later next_attempt_at}{timed_set} WHERE {found SELECT " +
+    "UPDATE {held} SET state = 'retrying', next_attempt_at = {now}{timed_set} WHERE {found SELECT " +
     head("", "{place q}") + " FROM {rows}} AND state = 'blocked'";
 
 const std::string written_columns =
@@ -75,15 +73,13 @@ const Statement freed = {"outbox_held_freed", 3,
                          "SELECT {r.message_key} FROM {rows} WHERE {ours} AND " + head() + " IS NULL",
                          "message_key text"};
 const Statement promote_keys = {"outbox_held_promote_keys", 1, promote_text, "message_key text"};
-// a time that was set by a back-off is void now, one that a service wanted is not
 const Statement demote_keys = {
     "outbox_held_demote_keys", 1,
-    "UPDATE {held} SET state = 'blocked', next_attempt_at = CASE WHEN state = 'scheduled' THEN "
-    "next_attempt_at "
-    "END WHERE route = $1 AND seq {in_query SELECT d.seq FROM {rows} CROSS JOIN {held} d {by "
+    "UPDATE {held} SET state = 'blocked', next_attempt_at = NULL WHERE route = $1 AND seq {in_query SELECT "
+    "d.seq FROM {rows} CROSS JOIN {held} d {by "
     "outbox_held_head} "
-    "WHERE d.route = $1 AND {blocks d} AND {key_is d {r.message_key}} AND d.state IN ('retrying', "
-    "'scheduled') AND d.seq > " +
+    "WHERE d.route = $1 AND {blocks d} AND {key_is d {r.message_key}} AND d.state = 'retrying' AND d.seq "
+    "> " +
         head() + "}",
     "message_key text"};
 const Statement keys_with_rows = {
@@ -112,21 +108,25 @@ const Statement count = {"outbox_held_count", 2,
 const std::string of_heads =
     " FROM {held} h {by outbox_held_due} WHERE route = $1 AND shard = $2::integer AND state IN ('retrying', "
     "'scheduled')";
-// column by column: seq, key, attempts, whether it is due, how long until it is
+// one that left its key's order comes back to its place in it
+const std::string is_next = " AND ({blocks h} OR message_key IS NULL OR " +
+                            head(" AND q.seq < h.seq", "q.seq", "h.message_key") + " IS NULL)";
+// column by column: seq, key, attempts, whether it is due, how long until it is, its time, whether it blocks
 const Statement due_heads = {
     "outbox_held_heads", 3,
-    "{timed_heads}SELECT * FROM (SELECT seq, message_key, attempts, 1 AS due, 0 AS wait, next_attempt_at" +
-        of_heads +
+    "{timed_heads}SELECT * FROM (SELECT seq, message_key, attempts, 1 AS due, 0 AS wait, next_attempt_at, "
+    "CASE WHEN {blocks h} THEN 1 ELSE 0 END AS holds" +
+        of_heads + is_next +
         " AND next_attempt_at <= {now}{untimed} ORDER BY next_attempt_at LIMIT $3::bigint) d UNION ALL "
         "SELECT "
-        "* FROM (SELECT seq, message_key, attempts, 0, {until next_attempt_at}, next_attempt_at" +
+        "* FROM (SELECT seq, message_key, attempts, 0, {until next_attempt_at}, next_attempt_at, 0" +
         of_heads +
         " AND next_attempt_at > {now}{untimed} ORDER BY next_attempt_at LIMIT 1) w ORDER BY 4 DESC, 6, 1"};
 // $2 at most so many behind each, $3 all together: of these the last key's may be fewer
 const Statement followers = {
     "outbox_held_followers", 3,
     "SELECT {r.place}, f.seq, f.attempts, f.free FROM {rows} {each} (SELECT q.seq, q.attempts, CASE WHEN "
-    "q.state = 'blocked' AND (q.next_attempt_at IS NULL OR q.next_attempt_at <= {now}) THEN 1 ELSE 0 END AS "
+    "q.state = 'blocked' THEN 1 ELSE 0 END AS "
     "free FROM {held} q {by outbox_held_queue} WHERE q.route = $1 AND {blocks q} AND {key_is q "
     "{r.message_key}} AND q.seq > {r.seq} ORDER BY q.seq LIMIT $2::bigint) f LIMIT $3::bigint",
     "place bigint, message_key text, seq bigint"};
@@ -205,7 +205,7 @@ class Followers {
           if (row.number(3) == 0) ended[place] = true;
           if (ended[place]) return true;
           assert(found[place].empty() || found[place].back().seq < row.number(1));
-          found[place].push_back({row.number(1), {}, static_cast<int>(row.number(2)), false});
+          found[place].push_back({row.number(1), {}, {static_cast<int>(row.number(2))}, false});
           return true;
         });
     if (!done) return done.error();
@@ -337,7 +337,8 @@ Result<DueRows> due_rows(Session& session, const Lease& lease, std::size_t rows_
         if (row.number(3) == 0)
           result.next_due_in = std::max<Duration>(std::chrono::microseconds(row.number(4)), Duration::zero());
         else if (due.size() <= rows_max)
-          due.push_back({row.number(0), row.optional(1), static_cast<int>(row.number(2)), true});
+          due.push_back(
+              {row.number(0), row.optional(1), {static_cast<int>(row.number(2)), row.number(6) != 0}, true});
         return true;
       });
   if (!done) return done.error();
@@ -359,7 +360,7 @@ HeldBatchBuilder::HeldBatchBuilder(const ReadLimit& limit, const DueRows& due)
 
 bool HeldBatchBuilder::add(const RowView& row) {
   if (builder_.full()) return false;
-  attempts_.push_back(next().attempts);
+  facts_.push_back(next().facts);
   builder_.add(row);
   ++added_;
   return true;
@@ -371,7 +372,7 @@ HeldBatch HeldBatchBuilder::take() {
   HeldBatch batch;
   batch.rows = builder_.take();
   batch.rows.more = due_.more || std::ranges::any_of(left, &DueRow::head);
-  batch.attempts = std::move(attempts_);
+  batch.facts = std::move(facts_);
   batch.more_keys = due_.more_keys || std::ranges::any_of(left, [](const DueRow& row) {
                       return row.head && row.key.has_value();
                     });

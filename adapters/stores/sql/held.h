@@ -58,7 +58,7 @@ Result<HeldKeys> held_keys(Session& session, const Lease& lease);
 struct DueRow {
   std::int64_t seq = 0;
   std::optional<std::string> key;
-  int attempts = 0;
+  HeldFacts facts;
   bool head = false;  ///< false: it waits directly behind the row before it
 };
 
@@ -93,7 +93,7 @@ class HeldBatchBuilder {
  private:
   const DueRows& due_;
   BatchBuilder builder_;
-  std::vector<int> attempts_;
+  std::vector<HeldFacts> facts_;
   std::size_t added_ = 0;
 };
 

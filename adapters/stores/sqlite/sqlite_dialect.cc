@@ -49,8 +49,10 @@ constexpr Fragment fragments[] = {
     {"timed_value", ", outbox_in(0)"},
     {"timed_set", ", timed_at = outbox_in(0)"},
     {"timed_heads",
-     "SELECT * FROM (SELECT seq, message_key, attempts, 1, 0, next_attempt_at FROM outbox_held INDEXED BY "
-     "outbox_held_timed WHERE route = $1 AND shard = $2 AND state = 'retrying' AND timed_at > outbox_in(0) "
+     "SELECT * FROM (SELECT seq, message_key, attempts, 1, 0, next_attempt_at, blocks FROM outbox_held "
+     "INDEXED "
+     "BY outbox_held_timed WHERE route = $1 AND shard = $2 AND state = 'retrying' AND timed_at > "
+     "outbox_in(0) "
      "ORDER BY timed_at, seq LIMIT $3) t UNION ALL "},
     {"untimed", " AND NOT (state = 'retrying' AND timed_at > outbox_in(0))"},
     {"id",
