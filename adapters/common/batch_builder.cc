@@ -21,6 +21,13 @@ BatchBuilder::BatchBuilder(const ReadLimit& limit, std::size_t rows_expected)
       rows_expected_(
           std::clamp<std::size_t>(rows_expected, 1, std::max<std::size_t>(limit.messages_max, 1))) {}
 
+void RowView::set_value(const std::optional<std::string_view>& bytes,
+                        const std::optional<std::string_view>& text) {
+  payload = bytes ? *bytes : text.value_or(std::string_view());
+  is_tombstone = !bytes && !text;
+  if (bytes && text) defect = "payload and data are both set, but a message has one value";
+}
+
 void BatchBuilder::add(const RowView& row) {
   if (!arena_) {
     arena_ = std::make_shared<std::pmr::monotonic_buffer_resource>(
@@ -37,6 +44,7 @@ void BatchBuilder::add(const RowView& row) {
   message.type = row.type ? type_ = keep_again(*row.type, type_) : message.topic;
   if (row.key) message.key = keep(*row.key);
   message.payload = keep(row.payload);
+  message.is_tombstone = row.is_tombstone;
   if (!row.defect.empty()) message.defect = keep(row.defect);
   set_id(message, row.id);
   if (row.headers != "{}") set_headers(message, row.headers);

@@ -23,12 +23,16 @@ struct RowView {
   std::optional<std::string_view> key;
   std::optional<std::string_view> type;
   std::string_view payload;
+  bool is_tombstone = false;
   std::string_view content_type;
   std::string_view headers = "{}";  ///< JSON text
   Timestamp created_at{};
   Duration age{};
   Duration due_in{};
   std::string_view defect;  ///< what the store itself found wrong with the row
+
+  /// The message's value from the columns payload and data, of which at most one is set.
+  void set_value(const std::optional<std::string_view>& bytes, const std::optional<std::string_view>& text);
 };
 
 class BatchBuilder {

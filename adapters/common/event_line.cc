@@ -106,7 +106,9 @@ std::string EventLine::append(std::string& to, const Message& message) {
   if (!message.content_type.empty()) append_member(to, R"(,"datacontenttype":)", message.content_type);
   append_member(to, R"(,"topic":)", message.topic);
   append_headers(to, message.headers);
-  if (is_json_type(message.content_type) && is_json(message.payload)) {
+  if (message.is_tombstone) {
+    to += "}\n";
+  } else if (is_json_type(message.content_type) && is_json(message.payload)) {
     to += R"(,"data":)";
     append_on_one_line(to, message.payload);
     to += "}\n";

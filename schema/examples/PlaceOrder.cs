@@ -1,9 +1,8 @@
 // dotnet add package Npgsql && dotnet run "Host=localhost;Database=shop" 7
-using System.Text;
 using Npgsql;
 
 var order = long.Parse(args[1]);
-var payload = Encoding.UTF8.GetBytes($$"""{"order": {{order}}, "customer": "customer-3"}""");
+var data = $$"""{"order": {{order}}, "customer": "customer-3"}""";
 
 await using var connection = new NpgsqlConnection(args[0]);
 await connection.OpenAsync();
@@ -15,8 +14,8 @@ place.Parameters.Add(new() { Value = "customer-3" });
 await place.ExecuteNonQueryAsync();
 
 await using var send = new NpgsqlCommand(
-    "INSERT INTO outbox (topic, message_key, type, payload) VALUES ($1, $2, $3, $4)", connection, transaction);
-foreach (object value in new object[] { "order.placed", order.ToString(), "shop.order.placed", payload })
+    "INSERT INTO outbox (topic, message_key, type, data) VALUES ($1, $2, $3, $4)", connection, transaction);
+foreach (object value in new object[] { "order.placed", order.ToString(), "shop.order.placed", data })
     send.Parameters.Add(new() { Value = value });
 await send.ExecuteNonQueryAsync();
 

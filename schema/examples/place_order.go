@@ -9,7 +9,7 @@ import (
 )
 
 func PlaceOrder(ctx context.Context, db *sql.DB, order int64, customer string) error {
-	payload, err := json.Marshal(map[string]any{"order": order, "customer": customer})
+	data, err := json.Marshal(map[string]any{"order": order, "customer": customer})
 	if err != nil {
 		return err
 	}
@@ -21,8 +21,8 @@ func PlaceOrder(ctx context.Context, db *sql.DB, order int64, customer string) e
 	if _, err := tx.ExecContext(ctx, "INSERT INTO orders (id, customer) VALUES ($1, $2)", order, customer); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO outbox (topic, message_key, type, payload) VALUES ($1, $2, $3, $4)",
-		"order.placed", strconv.FormatInt(order, 10), "shop.order.placed", payload); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO outbox (topic, message_key, type, data) VALUES ($1, $2, $3, $4)",
+		"order.placed", strconv.FormatInt(order, 10), "shop.order.placed", string(data)); err != nil {
 		return err
 	}
 	return tx.Commit()

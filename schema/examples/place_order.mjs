@@ -2,18 +2,18 @@
 import pg from 'pg';
 
 const [url, order] = process.argv.slice(2);
-const payload = JSON.stringify({ order: Number(order), customer: 'customer-3' });
+const data = JSON.stringify({ order: Number(order), customer: 'customer-3' });
 
 const client = new pg.Client({ connectionString: url });
 await client.connect();
 try {
   await client.query('BEGIN');
   await client.query('INSERT INTO orders (id, customer) VALUES ($1, $2)', [order, 'customer-3']);
-  await client.query('INSERT INTO outbox (topic, message_key, type, payload) VALUES ($1, $2, $3, $4)', [
+  await client.query('INSERT INTO outbox (topic, message_key, type, data) VALUES ($1, $2, $3, $4)', [
     'order.placed',
     order,
     'shop.order.placed',
-    Buffer.from(payload),
+    data,
   ]);
   await client.query('COMMIT');
 } catch (error) {

@@ -6,13 +6,13 @@
 int main(int, char** argv) try {
   pqxx::connection connection(argv[1]);
   const std::string order = argv[2];
-  const std::string payload = R"({"order": )" + order + R"(, "customer": "customer-3"})";
+  const std::string data = R"({"order": )" + order + R"(, "customer": "customer-3"})";
 
   pqxx::work transaction(connection);
   transaction.exec_params("INSERT INTO orders (id, customer) VALUES ($1, $2)", order, "customer-3");
   transaction.exec_params(
-      "INSERT INTO outbox (topic, message_key, type, payload) VALUES ($1, $2, $3, convert_to($4, 'UTF8'))",
-      "order.placed", order, "shop.order.placed", payload);
+      "INSERT INTO outbox (topic, message_key, type, data) VALUES ($1, $2, $3, $4)",
+      "order.placed", order, "shop.order.placed", data);
   transaction.commit();  // both rows or, when anything above throws, none
   return 0;
 } catch (const std::exception& error) {

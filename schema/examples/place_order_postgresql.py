@@ -5,13 +5,13 @@ import sys
 import psycopg2
 
 url, order = sys.argv[1], int(sys.argv[2])
-payload = json.dumps({"order": order, "customer": "customer-3"}).encode()
+data = json.dumps({"order": order, "customer": "customer-3"})
 
 connection = psycopg2.connect(url)
 with connection, connection.cursor() as cursor:  # commits at the end, rolls back on an exception
     cursor.execute("INSERT INTO orders (id, customer) VALUES (%s, %s)", (order, "customer-3"))
     cursor.execute(
-        "INSERT INTO outbox (topic, message_key, type, payload) VALUES (%s, %s, %s, %s)",
-        ("order.placed", str(order), "shop.order.placed", payload),
+        "INSERT INTO outbox (topic, message_key, type, data) VALUES (%s, %s, %s, %s)",
+        ("order.placed", str(order), "shop.order.placed", data),
     )
 connection.close()

@@ -4,13 +4,13 @@ import sqlite3
 import sys
 
 path, order = sys.argv[1], int(sys.argv[2])
-payload = json.dumps({"order": order, "customer": "customer-3"}).encode()
+data = json.dumps({"order": order, "customer": "customer-3"})
 
 connection = sqlite3.connect(path, timeout=5)
 with connection:  # commits at the end, rolls back on an exception
     connection.execute("INSERT INTO orders (id, customer) VALUES (?, ?)", (order, "customer-3"))
     connection.execute(
-        "INSERT INTO outbox (topic, message_key, type, payload) VALUES (?, ?, ?, ?)",
-        ("order.placed", str(order), "shop.order.placed", payload),
+        "INSERT INTO outbox (topic, message_key, type, data) VALUES (?, ?, ?, ?)",
+        ("order.placed", str(order), "shop.order.placed", data),
     )
 connection.close()

@@ -10,7 +10,8 @@ CREATE TABLE outbox (
   topic        text        NOT NULL,
   message_key  text,
   type         text,
-  payload      bytea       NOT NULL,
+  payload      bytea,  -- bytes, or
+  data         text,   -- text as it is; at most one of the two, and neither is a message without a value
   content_type text        NOT NULL DEFAULT 'application/json',
   headers      jsonb       NOT NULL DEFAULT '{}',
   deliver_at   timestamptz,
@@ -161,8 +162,8 @@ RETURNS uuid LANGUAGE plpgsql SECURITY INVOKER SET search_path FROM CURRENT AS $
 DECLARE
   new_id uuid := gen_random_uuid();
 BEGIN
-  INSERT INTO outbox (id, topic, payload, content_type, message_key, type, headers, deliver_at)
-  VALUES (new_id, $1, convert_to($2::text, 'UTF8'), 'application/json', $3, $4, coalesce($5, '{}'), $6);
+  INSERT INTO outbox (id, topic, data, content_type, message_key, type, headers, deliver_at)
+  VALUES (new_id, $1, $2::text, 'application/json', $3, $4, coalesce($5, '{}'), $6);
   RETURN new_id;
 END
 $$;
@@ -174,8 +175,8 @@ RETURNS uuid LANGUAGE plpgsql SECURITY INVOKER SET search_path FROM CURRENT AS $
 DECLARE
   new_id uuid := gen_random_uuid();
 BEGIN
-  INSERT INTO outbox (id, topic, payload, content_type, message_key, type, headers, deliver_at)
-  VALUES (new_id, $1, convert_to($2, 'UTF8'),
+  INSERT INTO outbox (id, topic, data, content_type, message_key, type, headers, deliver_at)
+  VALUES (new_id, $1, $2,
           CASE WHEN $2 ~ '^\s*[{[]' THEN 'application/json' ELSE 'text/plain;charset=utf-8' END,
           $3, $4, coalesce($5, '{}'), $6);
   RETURN new_id;

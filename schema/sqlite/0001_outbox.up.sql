@@ -12,7 +12,8 @@ CREATE TABLE outbox (
   topic        TEXT NOT NULL,
   message_key  TEXT,
   type         TEXT,
-  payload      BLOB NOT NULL,
+  payload      BLOB,  -- bytes, or
+  data         TEXT,  -- text as it is; at most one of the two, and neither is a message without a value
   content_type TEXT NOT NULL DEFAULT 'application/json',
   headers      TEXT NOT NULL DEFAULT '{}',
   -- ISO 8601: 2026-01-31T12:00:00.000Z, also with a space for the T, with an offset as +01:00, or without one for UTC.

@@ -30,6 +30,7 @@ struct Message {
   std::optional<std::string_view> key;  ///< rows with the same key keep their order; nullopt: no order
   std::string_view type;                ///< the row's type, or its topic when it has none
   std::string_view payload;
+  bool is_tombstone = false;  ///< no value at all: null on Kafka, nothing in JSON, an empty payload elsewhere
   std::string_view content_type;
   std::span<const Header> headers;
   Timestamp created_at{};  ///< as the database stamped it: shown, never compared with a local clock

@@ -40,20 +40,22 @@ class NewTopic {
   const std::string name;
 };
 
-TEST_CASE("kafka: the key is the record's key, null without one, and no value is null") {
+TEST_CASE("kafka: the key is the record's key, null without one; no value is null but a tombstone's") {
   KafkaFixture fixture;
   const auto broker = fixture.open();
   Rows rows;
   rows.add({.key = "order-42"});
   rows.add({.key = ""});
   rows.add({.payload = ""});
-  CHECK(count(Driver(*broker).publish(rows), Verdict::accepted) == 3);
+  rows.message(rows.add({.payload = ""})).is_tombstone = true;
+  CHECK(count(Driver(*broker).publish(rows), Verdict::accepted) == 4);
   const auto records = KafkaFixture::records();
-  REQUIRE(records.size() == 3);
+  REQUIRE(records.size() == 4);
   CHECK(records[0].key == "order-42");
   CHECK(records[1].key == "");
   CHECK(!records[2].key);
   CHECK(records[2].has_value);
+  CHECK(!records[3].has_value);
 }
 
 TEST_CASE("kafka: a key's partition is that of Java's producer") {

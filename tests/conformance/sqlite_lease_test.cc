@@ -287,8 +287,7 @@ TEST_CASE("a missing table, a missing column and a foreign file are misconfigure
   SUBCASE("seq that can be drawn twice") {
     outbox.execute(
         "DROP TABLE outbox; CREATE TABLE outbox (seq INTEGER PRIMARY KEY, id, topic, message_key, type, "
-        "payload, "
-        "content_type, headers, deliver_at, created_at)");
+        "payload, data, content_type, headers, deliver_at, created_at)");
     CHECK(fault().find("AUTOINCREMENT") != std::string::npos);
   }
   SUBCASE("table") {

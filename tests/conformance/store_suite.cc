@@ -105,6 +105,28 @@ void check_payloads(StoreFixture& fixture) {
   CHECK(read_all(holder) == payloads);
 }
 
+void check_values(StoreFixture& fixture) {
+  // a service that writes text gives the column for text, and needs no escapes
+  fixture.execute(
+      "INSERT INTO outbox (topic, payload, data) VALUES ('t', NULL, 'a\"\\n\n''\xf0\x9f\x98\x80'), ('t', "
+      "NULL, ''), "
+      "('t', NULL, NULL), ('t', '', NULL), ('t', '', '')");
+  Holder holder = holder_of(fixture);
+  const auto batch = holder.store->read(holder.mark, {10, 1u << 20});
+  REQUIRE(batch);
+  REQUIRE(batch->messages.size() == 5);
+  CHECK(batch->messages[0].payload == "a\"\\n\n'\xf0\x9f\x98\x80");
+  std::string tombstones;
+  for (const Message& message : batch->messages) tombstones += message.is_tombstone ? '1' : '0';
+  CHECK(tombstones == "00100");
+  for (int i = 0; i < 4; ++i) CHECK(batch->messages[i].defect == "");
+  CHECK(batch->messages[4].defect.find("payload and data") != std::string_view::npos);
+  const auto shown = fixture.admin()->message({}, batch->messages[0].seq, true);
+  REQUIRE((shown && *shown));
+  CHECK((*shown)->payload == batch->messages[0].payload);
+  CHECK((*shown)->payload_bytes == static_cast<std::int64_t>(batch->messages[0].payload.size()));
+}
+
 void check_defects(StoreFixture& fixture) {
   const std::pair<const char*, const char*> cases[] = {{R"({"retries": 3})", "retries"},
                                                        {R"(["a"])", "array"},
@@ -422,6 +444,9 @@ void store_suite(StoreFixture& fixture) {
   }
   SUBCASE("payloads of no byte, every byte and a million bytes arrive as they are") {
     check_payloads(fixture);
+  }
+  SUBCASE("text, bytes or no value at all is what a message carries, and not two of them") {
+    check_values(fixture);
   }
   SUBCASE("headers that are no object of strings are a defect of their row alone") {
     check_defects(fixture);

@@ -59,9 +59,10 @@ void check_sqlite(const std::function<Command(const std::string& path, const std
   REQUIRE(ask("CREATE TRIGGER refuse BEFORE INSERT ON outbox WHEN NEW.message_key = '8' "
               "BEGIN SELECT raise(ABORT, 'refused'); END")
               .empty());
-  check_all_or_nothing({ask, [&](int order) { return place(path, std::to_string(order)); }},
-                       "SELECT topic, message_key, json_extract(CAST(payload AS TEXT), '$.order'), "
-                       "json_extract(CAST(payload AS TEXT), '$.customer'), content_type FROM outbox");
+  check_all_or_nothing(
+      {ask, [&](int order) { return place(path, std::to_string(order)); }},
+      "SELECT topic, message_key, json_extract(data, '$.order'), json_extract(data, '$.customer'), "
+      "content_type FROM outbox");
 }
 
 void check_postgresql(const std::function<Command(const std::string& url, const std::string& order)>& place) {
@@ -73,9 +74,10 @@ void check_postgresql(const std::function<Command(const std::string& url, const 
   REQUIRE(run({"psql", "-Xq1", "-v", "ON_ERROR_STOP=1", url, "-f", tables}).output.empty());
   REQUIRE(ask(orders_table).empty());
   REQUIRE(ask("ALTER TABLE outbox ADD CHECK (message_key <> '8')").empty());
-  check_all_or_nothing({ask, [&](int order) { return place(url, std::to_string(order)); }},
-                       "SELECT topic, message_key, convert_from(payload, 'UTF8')::jsonb ->> 'order', "
-                       "convert_from(payload, 'UTF8')::jsonb ->> 'customer', content_type FROM outbox");
+  check_all_or_nothing(
+      {ask, [&](int order) { return place(url, std::to_string(order)); }},
+      "SELECT topic, message_key, data::jsonb ->> 'order', data::jsonb ->> 'customer', content_type "
+      "FROM outbox");
 }
 
 }  // namespace

@@ -117,6 +117,20 @@ TEST_CASE(
     CHECK(rest_of({{name, "v"}}) == std::string(R"(,"headers":"{\")") + name + R"(\":\"v\"}")");
 }
 
+TEST_CASE("a message without a value has no data in its line") {
+  EventLine line("/source", Attributes::minimal);
+  Message message;
+  message.topic = "t";
+  std::string empty, tombstone;
+  CHECK(line.append(empty, message) == "");
+  message.is_tombstone = true;
+  CHECK(line.append(tombstone, message) == "");
+  CHECK(empty.ends_with(R"(,"topic":"t","data_base64":""})"
+                        "\n"));
+  CHECK(tombstone.ends_with(R"(,"topic":"t"})"
+                            "\n"));
+}
+
 TEST_CASE("only what a crash left of a line of ours counts as torn") {
   CHECK(is_torn_event("{"));
   CHECK(is_torn_event(R"({"specversion":"1.0","id":"00000000)"));

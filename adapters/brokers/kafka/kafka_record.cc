@@ -59,7 +59,7 @@ rd_kafka_resp_err_t RecordEncoder::produce(rd_kafka_t* client, rd_kafka_topic_t*
   const auto memory = [](std::string_view text) { return const_cast<char*>(text.data() ? text.data() : ""); };
   char* const key = message.key ? memory(*message.key) : nullptr;
   const std::size_t key_size = message.key ? message.key->size() : 0;
-  char* const value = memory(message.payload);
+  char* const value = message.is_tombstone ? nullptr : memory(message.payload);
   rd_kafka_headers_t* const headers = headers_of(message);
   const rd_kafka_resp_err_t error =
       rd_kafka_producev(client, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),

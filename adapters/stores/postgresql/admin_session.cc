@@ -1,9 +1,15 @@
 #include "adapters/stores/postgresql/admin_session.h"
 
+#include "adapters/stores/postgresql/pooler.h"
+
 namespace outbox::postgresql {
 
-AdminSession::AdminSession(const std::string& conninfo, const TableName& name) : connection(conninfo) {
+AdminSession::AdminSession(const ConnectionSettings& settings, const TableName& name)
+    : connection(connection_string(settings)) {
   pqxx::work tx(connection);
+  const auto backend = tx.exec("SELECT pg_catalog.pg_backend_pid()")[0][0].as<std::int64_t>();
+  if (auto kept = check_pooler(settings, backend, connection.backendpid()); !kept)
+    throw Unusable{kept.error()};
   tx.exec(
       "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; SET statement_timeout = "
       "'60s'; SET lock_timeout = '10s'; SET TimeZone = 'UTC'; SET jit = off");

@@ -15,12 +15,18 @@
 
 namespace outbox::postgresql {
 
+/// Why the server must not be worked with by this connection.
+struct Unusable {
+  Error error;
+};
+
 struct AdminSession {
   pqxx::connection connection;
   std::string schema;  ///< quoted
   std::string outbox;  ///< qualified and quoted, whether or not it is there
 
-  AdminSession(const std::string& conninfo, const TableName& name);
+  /// Throws what pqxx throws, and Unusable.
+  AdminSession(const ConnectionSettings& settings, const TableName& name);
 
   [[nodiscard]] std::string table(std::string_view name) const { return schema + "." + std::string(name); }
 };
@@ -52,7 +58,7 @@ auto AdminSessions::attempt(const char* what, Action action)
   for (;;) {
     const bool reused = session_ != nullptr;
     try {
-      if (!session_) session_ = std::make_unique<AdminSession>(connection_string(settings_), table_);
+      if (!session_) session_ = std::make_unique<AdminSession>(settings_, table_);
       return action(*session_);
     } catch (const pqxx::broken_connection& error) {
       session_.reset();
@@ -64,6 +70,8 @@ auto AdminSessions::attempt(const char* what, Action action)
         continue;
       }
       return failed(what, fault_of(error.sqlstate()), error.what());
+    } catch (const Unusable& unusable) {
+      return unusable.error;
     } catch (const std::exception& error) {
       return failed(what, Fault::unavailable, error.what());
     }

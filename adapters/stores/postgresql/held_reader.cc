@@ -31,7 +31,8 @@ Result<void> prepare_read_held(PostgresqlSession& session) {
   return session.connection().prepare(
       statement,
       "SELECT " + leading("''", "''") +
-          " UNION ALL (SELECT r.seq, o.id, o.topic, r.message_key, o.type, o.payload, o.content_type, "
+          " UNION ALL (SELECT r.seq, o.id, o.topic, r.message_key, o.type, o.payload, o.data, "
+          "o.content_type, "
           "nullif(o.headers, '{}'), coalesce(o.created_at, now()), o.deliver_at FROM unnest($1::bigint[], "
           "$2::text[]) WITH ORDINALITY AS r (seq, message_key, place) LEFT JOIN LATERAL (SELECT * FROM " +
           session.dialect().tables().outbox + " x WHERE x.seq = r.seq LIMIT 1) o ON true ORDER BY r.place)");

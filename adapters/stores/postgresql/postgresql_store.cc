@@ -84,7 +84,7 @@ Result<PostgresqlStore::Session> PostgresqlStore::connect() const {
   auto opened = Connection::open(settings_);
   if (!opened) return opened.error();
   Connection& connection = **opened;
-  auto server = describe_server(connection);
+  auto server = describe_server(connection, settings_);
   if (!server) return server.error();
   if (auto usable = first_fault(check_server(connection.server_version(), *server), connection); !usable)
     return usable.error();

@@ -7,7 +7,19 @@
 namespace outbox::postgresql {
 namespace {
 
-enum Column { seq, id, topic, message_key, type, payload, content_type, headers, created_at, deliver_at };
+enum Column {
+  seq,
+  id,
+  topic,
+  message_key,
+  type,
+  payload,
+  data,
+  content_type,
+  headers,
+  created_at,
+  deliver_at
+};
 
 constexpr std::int64_t microseconds_1970_to_2000 = 946'684'800'000'000;
 // 'infinity' is a valid date. A span of a century is as good as any longer one; of dates, those beyond the
@@ -55,7 +67,10 @@ RowView decode_row(const PGresult* result, std::int64_t clock) {
   row.topic = text_at(result, Column::topic);
   if (!PQgetisnull(result, 0, Column::message_key)) row.key = text_at(result, Column::message_key);
   if (!PQgetisnull(result, 0, Column::type)) row.type = text_at(result, Column::type);
-  row.payload = text_at(result, Column::payload);
+  const bool has_payload = !PQgetisnull(result, 0, Column::payload);
+  const bool has_data = !PQgetisnull(result, 0, Column::data);
+  row.set_value(has_payload ? std::optional(text_at(result, Column::payload)) : std::nullopt,
+                has_data ? std::optional(text_at(result, Column::data)) : std::nullopt);
   row.content_type = text_at(result, Column::content_type);
   const std::string_view json = text_at(result, Column::headers);
   if (!json.empty()) row.headers = json.substr(1);  // jsonb's binary form is a version byte and the text
@@ -65,7 +80,6 @@ RowView decode_row(const PGresult* result, std::int64_t clock) {
       std::chrono::microseconds(std::clamp(created, -date_max, date_max) + microseconds_1970_to_2000));
   if (!PQgetisnull(result, 0, Column::deliver_at))
     row.due_in = between(clock, integer_at(result, Column::deliver_at));
-  if (PQgetisnull(result, 0, Column::payload)) row.defect = "payload is null";
   return row;
 }
 

@@ -13,15 +13,16 @@ namespace outbox::postgresql {
 /// The columns in the order in which the decoder expects them. Empty headers, the usual ones, come as null:
 /// writing jsonb as text is a sixth of what the server spends on a row.
 inline constexpr const char* row_columns =
-    "seq, id, topic, message_key, type, payload, content_type, nullif(headers, '{}') AS headers, created_at, "
-    "deliver_at";
+    "seq, id, topic, message_key, type, payload, data, content_type, nullif(headers, '{}') AS headers, "
+    "created_at, deliver_at";
 
 /// Before its rows every statement returns one row that is not of the table: seq is null, topic the snapshot
 /// of the statement, message_key a number, created_at the database's clock. So there is one clock per
 /// statement, none per row.
 inline std::string leading(const std::string& topic, const std::string& message_key) {
   return "NULL::bigint, NULL::uuid, " + topic + ", " + message_key +
-         ", NULL::text, NULL::bytea, NULL::text, NULL::jsonb, clock_timestamp(), NULL::timestamptz";
+         ", NULL::text, NULL::bytea, NULL::text, NULL::text, NULL::jsonb, clock_timestamp(), "
+         "NULL::timestamptz";
 }
 
 struct LeadingRow {

@@ -4,6 +4,8 @@
 #include <span>
 #include <utility>
 
+#include "adapters/stores/postgresql/pooler.h"
+
 namespace outbox::postgresql {
 namespace {
 
@@ -21,6 +23,7 @@ constexpr Column outbox_columns[] = {
     {"message_key", "text"},
     {"type", "text"},
     {"payload", "bytea"},
+    {"data", "text"},
     {"content_type", "text"},
     {"headers", "jsonb"},
     {"deliver_at", "timestamp with time zone"},
@@ -159,7 +162,7 @@ TableName table_name(std::string_view text) {
   return {std::string(text.substr(0, dot)), std::string(text.substr(dot + 1))};
 }
 
-Result<Server> describe_server(Connection& connection) {
+Result<Server> describe_server(Connection& connection, const ConnectionSettings& settings) {
   auto rows = connection.run("check",
                              "SELECT current_user, current_database(), pg_is_in_recovery(), "
                              "current_setting('transaction_read_only') = 'on', pg_backend_pid(), "
@@ -170,7 +173,9 @@ Result<Server> describe_server(Connection& connection) {
   server.database = rows->string(0, 1);
   server.standby = rows->boolean(0, 2);
   server.read_only = rows->boolean(0, 3);
-  server.pooled = rows->integer(0, 4) != connection.backend_pid();  // a pooler hands out a number of its own
+  server.pooled = rows->integer(0, 4) != connection.backend_pid();
+  if (auto kept = check_pooler(settings, rows->integer(0, 4), connection.backend_pid()); !kept)
+    return kept.error();
   server.superuser = rows->boolean(0, 5);
   return server;
 }

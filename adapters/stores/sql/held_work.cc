@@ -85,7 +85,10 @@ MessageDetails details_of(const Row& row) {
   details.created_at = row.string(7);
   details.deliver_at = row.string(8);
   details.payload_bytes = row.number(9);
-  details.payload = row.null(10) ? std::string() : row.bytes(10);
+  if (!row.null(10))
+    details.payload = row.bytes(10);
+  else if (!row.null(11))
+    details.payload = row.string(11);
   return details;
 }
 
@@ -182,9 +185,10 @@ Result<std::optional<MessageDetails>> SqlAdmin::message(const std::optional<std:
     auto done = books.session->run(
         "message",
         "SELECT o.seq, {id o}, o.topic, o.message_key, coalesce(o.type, o.topic), o.content_type, o.headers, "
-        "{shown o.created_at}, {shown o.deliver_at}, {octets o.payload}, " +
-            std::string(with_payload ? "{bytes o.payload}" : "NULL") + " FROM {outbox} o WHERE " + which +
-            " ORDER BY o.seq LIMIT 1",
+        "{shown o.created_at}, {shown o.deliver_at}, coalesce({octets o.payload}, "
+        "{octets o.data}, 0), " +
+            std::string(with_payload ? "{bytes o.payload}, o.data" : "NULL, NULL") +
+            " FROM {outbox} o WHERE " + which + " ORDER BY o.seq LIMIT 1",
         values, [&](const Row& row) {
           found = details_of(row);
           return false;

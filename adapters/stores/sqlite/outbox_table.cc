@@ -24,7 +24,19 @@ namespace {
 constexpr auto busy = std::chrono::milliseconds(250);
 
 // Columns of the read statement, in its order.
-enum Column { seq, id, topic, message_key, type, payload, content_type, headers, deliver_at, created_at };
+enum Column {
+  seq,
+  id,
+  topic,
+  message_key,
+  type,
+  payload,
+  data,
+  content_type,
+  headers,
+  deliver_at,
+  created_at
+};
 
 /// A column's value, valid until the statement's next step.
 struct Cell {
@@ -58,7 +70,8 @@ class RowReader {
     result.topic = required(topic, "topic is NULL");
     result.key = optional(message_key);
     result.type = optional(type);
-    result.payload = required(payload, "payload is NULL");
+    result.set_value(optional(payload), optional(data));
+    if (!result.defect.empty()) defect_ = result.defect;
     result.content_type = optional(content_type).value_or("application/json");
     result.headers = optional(headers).value_or("{}");
     set_times(result);
@@ -129,7 +142,8 @@ Result<OutboxTable> OutboxTable::open(const std::string& path, const std::string
 Result<void> OutboxTable::prepare() {
   const std::string from = " FROM main." + quoted_name(table_);
   const std::string columns =
-      "SELECT seq, id, topic, message_key, type, payload, content_type, headers, deliver_at, created_at" +
+      "SELECT seq, id, topic, message_key, type, payload, data, content_type, headers, deliver_at, "
+      "created_at" +
       from;
   if (auto done = connection_.prepare_into(read_, columns + " WHERE seq > ?1 ORDER BY seq LIMIT ?2", "open");
       !done)
@@ -164,8 +178,8 @@ Result<Batch> OutboxTable::read(std::int64_t after, const ReadLimit& limit) {
 Result<std::vector<AgedRow>> OutboxTable::rows_between(std::int64_t after, std::int64_t before,
                                                        std::size_t rows_max) {
   auto statement =
-      connection_.prepare("SELECT seq, created_at, length(payload) FROM main." + quoted_name(table_) +
-                              " WHERE seq > ?1 AND seq < ?2 ORDER BY seq LIMIT ?3",
+      connection_.prepare("SELECT seq, created_at, coalesce(length(payload), length(data), 0) FROM main." +
+                              quoted_name(table_) + " WHERE seq > ?1 AND seq < ?2 ORDER BY seq LIMIT ?3",
                           "retention");
   if (!statement) return statement.error();
   statement->bind(1, after).bind(2, before).bind(3, static_cast<std::int64_t>(rows_max));

@@ -9,9 +9,9 @@
 namespace outbox::sqlite {
 namespace {
 
-constexpr std::array<std::string_view, 10> columns = {
+constexpr std::array<std::string_view, 11> columns = {
     "seq",     "id",           "topic",   "message_key", "type",
-    "payload", "content_type", "headers", "deliver_at",  "created_at"};
+    "payload", "data", "content_type", "headers", "deliver_at",  "created_at"};
 constexpr std::string_view correct_it =
     "compare it with the table of `outboxd migrate print --dialect sqlite` and correct it";
 
