@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <ostream>
+#include <set>
 
+#include "adapters/common/owner.h"
 #include "cli/subcommand.h"
 #include "config/value.h"
 #include "core/url.h"
@@ -50,6 +52,24 @@ class Report {
   int code_ = exit_code::done;
 };
 
+/// Rows stay for a route that nobody runs, and nobody says so.
+void check_unattended(Admin& admin, const Config& config, const std::string& subject, Report& report) {
+  const auto marks = admin.routes();
+  if (!marks) return;  // check() has said why
+  std::set<std::string> attended;
+  for (const RouteConfig& route : config.routes) attended.insert(route.name);
+  for (const RouteShard& mark : *marks)
+    if (!mark.owner.empty() && !provably_gone(mark.owner)) attended.insert(mark.route);
+  for (const RouteShard& mark : *marks)
+    if (attended.insert(mark.route).second)
+      report.add(subject,
+                 {Finding::Level::warning,
+                  "route " + mark.route +
+                      " is not configured here and no relay holds its lease: rows that it has not sent are "
+                      "kept for it",
+                  "if it is given up: outboxd route drop " + mark.route});
+}
+
 void check_database(const Context& context, const Config& config, Report& report) {
   const std::string subject = "database (" + redacted(config.database_url) + ")";
   const auto admin = open_admin(context, config);
@@ -59,6 +79,7 @@ void check_database(const Context& context, const Config& config, Report& report
     return report.fault(findings.error().fault, subject + ": " + findings.error().text,
                         "start the database, or correct database.url");
   for (const Finding& finding : *findings) report.add(subject, finding);
+  check_unattended(**admin, config, subject, report);
 }
 
 /// The session's first state, or `down` when the time is up.

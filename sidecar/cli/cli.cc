@@ -11,9 +11,9 @@ using cli::Context;
 
 /// Every subcommand, in the order of the help. One line each.
 constexpr void (*commands[])(cli::Subcommand, Context&) = {
-    cli::add_run,         cli::add_migrate, cli::add_check,  cli::add_send,    cli::add_status,
-    cli::add_held,        cli::add_pause,   cli::add_resume, cli::add_replay,  cli::add_mark,
-    cli::add_healthcheck, cli::add_demo,    cli::add_bench,  cli::add_version,
+    cli::add_run,   cli::add_migrate,     cli::add_check,  cli::add_send,   cli::add_status,
+    cli::add_held,  cli::add_pause,       cli::add_resume, cli::add_replay, cli::add_mark,
+    cli::add_route, cli::add_healthcheck, cli::add_demo,   cli::add_bench,  cli::add_version,
 };
 
 constexpr auto footer =

@@ -110,6 +110,7 @@ void add_resume(Subcommand app, Context& context);
 void add_held(Subcommand app, Context& context);
 void add_replay(Subcommand app, Context& context);
 void add_mark(Subcommand app, Context& context);
+void add_route(Subcommand app, Context& context);
 void add_demo(Subcommand app, Context& context);
 void add_bench(Subcommand app, Context& context);
 void add_version(Subcommand app, Context& context);

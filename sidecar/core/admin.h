@@ -136,6 +136,7 @@ struct RouteShard {
   std::int64_t epoch = 0;
   bool paused = false;
   std::int64_t held_version = 0;  ///< moves when an operator has changed what is held
+  std::int64_t beat = 0;          ///< moves while the owner lives
 };
 
 /// A key that waits for its first held row.
@@ -225,6 +226,12 @@ class Admin {
   /// database as it is now. nullopt: every route. Errors: refused (no such route).
   virtual Result<Matched> rebase(const std::optional<std::string>& route, const MarkPlace& from, bool dry_run,
                                  const std::string& actor) = 0;
+
+  /// Forgets where the route stands and what is held of it, unrouted rows excepted: rows that only this route
+  /// has not sent go with retention. `idle`: shards whose owner the caller has seen do nothing for a lease.
+  /// How many held rows there were. Errors: refused (no such route, a relay holds its lease).
+  virtual Result<Matched> drop_route(const std::string& route, const std::vector<RouteShard>& idle,
+                                     bool dry_run, const std::string& actor) = 0;
 
   /// Only writes down what somebody had a relay do that changes nothing in the database, such as a reload.
   virtual Result<void> note(const std::string& action, const std::string& actor) = 0;

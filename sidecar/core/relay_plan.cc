@@ -181,8 +181,10 @@ void Relay::plan_settle(Instant now, Commands& commands) {
 void Relay::note_held(Instant now, const HeldWrites& held) {
   settling_keys_.clear();
   settling_due_.reset();
+  // What no route takes does not count: it must not stop one.
   settling_held_ =
-      static_cast<std::int64_t>(held.holds.size()) - static_cast<std::int64_t>(held.removals.size());
+      std::ranges::count_if(held.holds, [](const Hold& hold) { return hold.state != HeldState::unrouted; }) -
+      static_cast<std::int64_t>(held.removals.size());
   const auto due = [&](Duration time) {
     settling_due_ = settling_due_ ? std::min(*settling_due_, now + time) : now + time;
   };

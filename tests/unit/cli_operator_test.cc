@@ -1,6 +1,7 @@
 // The commands with which operators look at held rows and decide about them.
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "cli/mark.h"
@@ -243,4 +244,31 @@ TEST_CASE("status without a relay says what the database knows, held rows and bl
   CHECK(route["held"]["dead"] == 2);
   CHECK(route["blocked_keys"][0]["last_error"] == "redis: refused");
   CHECK(outboxd({"status", "--listen", ""}).code == 1);
+}
+
+TEST_CASE("route list shows every route of the database, route drop forgets one that nobody runs") {
+  Shop shop;
+  const Ran listed = shop.run({"route", "list"});
+  CHECK(listed.code == 0);
+  CHECK(listed.out.starts_with("ROUTE   CONFIGURED  SHARDS  LEASE   PENDING  OLDEST  HELD"));
+  CHECK(holds(listed.out, "orders  no          1       host-1  5        3.0 s   4"));
+  CHECK(shop.json({"route", "list"})["routes"][1]["owners"].empty());
+  CHECK(holds(shop.run({"route", "drop", "audit", "--dry-run"}).out, "nothing was changed"));
+  CHECK(shop.database.marks.size() == 2);
+  CHECK(holds(shop.run({"route", "drop", "audit"}).out,
+              "route audit: 5 rows that it has not sent, 1 that it holds"));
+  CHECK(shop.database.marks.size() == 1);
+  CHECK(shop.run({"route", "drop"}).code == 2);
+}
+
+TEST_CASE("route drop waits a lease for a sign of life of whoever holds the route") {
+  Shop shop;
+  setenv("OUTBOXD_RELAY_LEASE", "1s", 1);
+  const Ran idle = shop.run({"route", "drop", "orders"});
+  CHECK(idle.code == 0);
+  CHECK(holds(idle.err, "does host-1 live"));
+  fill(shop.database);
+  shop.database.before = [&] { ++shop.database.marks[0].beat; };
+  CHECK(shop.run({"route", "drop", "orders"}).code == 1);
+  unsetenv("OUTBOXD_RELAY_LEASE");
 }

@@ -105,6 +105,20 @@ class FakeAdmin : public Admin {
     return done;
   }
 
+  Result<Matched> drop_route(const std::string& route, const std::vector<RouteShard>& idle, bool dry_run,
+                             const std::string& actor) override {
+    const auto lock = begin();
+    if (rows_.error) return *rows_.error;
+    for (const RouteShard& shard : rows_.marks)
+      if (shard.route == route && !shard.owner.empty() &&
+          std::ranges::none_of(idle, [&](const RouteShard& seen) { return seen.beat == shard.beat; }))
+        return Error{Fault::refused, "relay " + shard.owner + " holds the lease"};
+    if (dry_run) return Matched{1, 0};
+    std::erase_if(rows_.marks, [&](const RouteShard& shard) { return shard.route == route; });
+    rows_.audit.push_back(actor + " route_drop " + route);
+    return Matched{1, 1};
+  }
+
   Result<void> set_paused(const std::string& route, bool paused, const std::string& actor) override {
     const auto lock = begin();
     if (rows_.error) return *rows_.error;

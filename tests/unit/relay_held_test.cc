@@ -185,6 +185,18 @@ TEST_CASE("too many held rows stop the reading, say why, and are still tried") {
   CHECK(relay.reads_held({{1, "k"}}).accepts({1}).settled({"k"}).commands().read);
 }
 
+TEST_CASE("rows that no route takes never stop one") {
+  auto options = brief();
+  options.held_max = 2;
+  options.filter.topics = Topics({"order.*"});
+  options.filter.all_topics = Topics({"order.*"});
+  options.filter.holds_unrouted = true;
+  RelayDriver relay(options);
+  relay.started().reads({{{}, {}, "odd"}, {{}, {}, "odd"}, {{}, {}, "odd"}});
+  CHECK(relay.holds() == "1 unrouted, 2 unrouted, 3 unrouted");
+  CHECK(relay.settled().status().state == RouteState::running);
+}
+
 TEST_CASE("a lost lease forgets what was read of the held rows") {
   RelayDriver relay = with_held({"k"});
   relay.reads_held({{1, "k"}}).reads_nothing();

@@ -103,7 +103,8 @@ const Statement blocked = {"outbox_held_keys", 2,
                            "$1 AND shard = $2::integer "
                            "AND {blocks h} AND message_key IS NOT NULL"};
 const Statement count = {"outbox_held_count", 2,
-                         "SELECT count(*) FROM {held} WHERE route = $1 AND shard = $2::integer"};
+                         "SELECT count(*) FROM {held} WHERE route = $1 AND shard = $2::integer AND state <> "
+                         "'unrouted'"};
 
 const std::string of_heads =
     " FROM {held} h {by outbox_held_due} WHERE route = $1 AND shard = $2::integer AND state IN ('retrying', "

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "adapters/common/owner.h"
 #include "adapters/stores/sql/audit.h"
 #include "adapters/stores/sql/held.h"
 #include "adapters/stores/sql/sql_admin.h"
@@ -30,6 +31,12 @@ const Statement forget_from = {
     "outbox_held_forget_from", 2,
     "DELETE FROM {held} AS h WHERE h.route = $1 AND h.seq >= $2::bigint AND h.state <> 'unrouted' AND EXISTS "
     "(SELECT 1 FROM {outbox} o WHERE o.seq = h.seq)"};
+
+const Statement count_held = {"outbox_held_of_route", 1,
+                              "SELECT count(*) FROM {held} WHERE route = $1 AND state <> 'unrouted'"};
+const Statement drop_held = {"outbox_held_drop", 1,
+                             "DELETE FROM {held} WHERE route = $1 AND state <> 'unrouted'"};
+const Statement drop_marks = {"outbox_mark_drop", 1, "DELETE FROM {mark} WHERE route = $1"};
 
 std::string_view name_of(MarkPlace::Kind kind) {
   switch (kind) {
@@ -178,7 +185,48 @@ Result<Matched> rebase_in(Session& session, AdminLog& log, const std::optional<s
   return done;
 }
 
+bool lives(const MarkRow& mark, const std::vector<RouteShard>& idle) {
+  const LeaseHolder& holder = mark.holder;
+  return !holder.owner.empty() && !provably_gone(holder.owner) &&
+         std::ranges::none_of(idle, [&](const RouteShard& seen) {
+           return seen.owner == holder.owner && seen.epoch == holder.epoch && seen.beat == holder.beat;
+         });
+}
+
+Result<Matched> drop_in(Session& session, const std::string& route, const std::vector<RouteShard>& idle,
+                        bool dry_run, const std::string& actor) {
+  auto transaction = Transaction::begin(session, "drop", !dry_run);
+  if (!transaction) return transaction.error();
+  auto marks = dry_run ? load_marks(session, "drop", route) : lock_marks(session, "drop", route);
+  if (!marks) return marks.error();
+  if (marks->empty()) return no_route(session, "drop", route);
+  for (const MarkRow& mark : *marks)
+    if (lives(mark, idle))
+      return session.error(Fault::refused, "drop",
+                           "relay " + mark.holder.owner + " holds the lease of route " + route +
+                               ": take the route out of its configuration first");
+  Matched held;
+  auto done = session.run("drop", {&count_held, {route}}, [&](const Row& row) {
+    held.matched = row.number(0);
+    return false;
+  });
+  if (!done) return done.error();
+  if (dry_run) return held;
+  for (const Statement* statement : {&drop_held, &drop_marks})
+    if (done = session.run("drop", {statement, {route}}); !done) return done.error();
+  if (auto noted = audit(session, actor, "route_drop", route, Details().add("held", held.matched)); !noted)
+    return noted.error();
+  if (auto committed = transaction->commit(); !committed) return committed.error();
+  held.changed = held.matched;
+  return held;
+}
+
 }  // namespace
+
+Result<Matched> SqlAdmin::drop_route(const std::string& route, const std::vector<RouteShard>& idle,
+                                     bool dry_run, const std::string& actor) {
+  return with_books([&](const Books& books) { return drop_in(*books.session, route, idle, dry_run, actor); });
+}
 
 Result<void> SqlAdmin::set_paused(const std::string& route, bool paused, const std::string& actor) {
   return with_books([&](const Books& books) -> Result<void> {

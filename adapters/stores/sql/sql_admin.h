@@ -62,6 +62,8 @@ class SqlAdmin : public Admin {
                          const std::string& actor) override;
   Result<Matched> rebase(const std::optional<std::string>& route, const MarkPlace& from, bool dry_run,
                          const std::string& actor) override;
+  Result<Matched> drop_route(const std::string& route, const std::vector<RouteShard>& idle, bool dry_run,
+                             const std::string& actor) override;
   Result<void> note(const std::string& action, const std::string& actor) override;
 
   Result<std::vector<RouteShard>> routes() override;

@@ -16,7 +16,7 @@ constexpr std::int64_t forgotten_after = std::int64_t{24} * 3600 * 1'000'000;  /
 
 const Statement all_marks = {
     "outbox_mark_all", 0,
-    "SELECT route, shard, owner, epoch, paused, held_version FROM {mark} ORDER BY route, shard"};
+    "SELECT route, shard, owner, epoch, paused, held_version, beat FROM {mark} ORDER BY route, shard"};
 const Statement held_by_state = {
     "outbox_held_by_state", 1,
     "SELECT state, count(*) FROM {held} h {by outbox_held_state} WHERE route = $1 GROUP BY state"};
@@ -142,7 +142,7 @@ Result<std::vector<RouteShard>> SqlAdmin::routes() {
     std::vector<RouteShard> routes;
     auto done = books.session->run("routes", {&all_marks, {}}, [&](const Row& row) {
       routes.push_back({row.string(0), static_cast<int>(row.number(1)), row.string(2), row.number(3),
-                        row.boolean(4), row.number(5)});
+                        row.boolean(4), row.number(5), row.number(6)});
       return true;
     });
     if (!done) return done.error();
