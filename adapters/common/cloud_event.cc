@@ -41,6 +41,16 @@ bool is_blank(char c) {
   return c == ' ' || c == '\t';
 }
 
+bool has_outer_blank(std::string_view text) {
+  return !text.empty() && (is_blank(text.front()) || is_blank(text.back()));
+}
+
+bool is_printable_ascii(std::string_view text) {
+  bool found = false;
+  for (const char c : text) found |= c < ' ' || c > '~';
+  return !found;
+}
+
 std::string rule_broken(std::string_view name, std::string_view value, const HeaderRules& rules) {
   for (std::string_view reserved : rules.reserved_names)
     if (name.size() == reserved.size() && starts_with(name, reserved, rules.ignores_case))
@@ -54,8 +64,7 @@ std::string rule_broken(std::string_view name, std::string_view value, const Hea
   if (rules.is_token) {
     if (!is_token(name))
       return "header " + shown(name) + " has a character in its name that headers do not take";
-    if (!value.empty() && (is_blank(value.front()) || is_blank(value.back())))
-      return "header " + shown(name) + " has a blank at an end of its value";
+    if (has_outer_blank(value)) return "header " + shown(name) + " has a blank at an end of its value";
   }
   if (rules.is_utf8) {
     if (!is_utf8(name)) return "header " + shown(name) + " is not UTF-8 in its name";
@@ -105,6 +114,11 @@ std::span<const Attribute> CloudEvents::of(const Message& message) {
     list_[count++] = {"partitionkey", *message.key};
   }
   return {list_.data(), count};
+}
+
+std::string_view content_type_of(const Message& message) {
+  const std::string_view type = message.content_type;
+  return is_printable_ascii(type) && !has_outer_blank(type) ? type : std::string_view();
 }
 
 std::string header_fault(const Message& message, const HeaderRules& rules) {

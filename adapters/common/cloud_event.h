@@ -42,7 +42,7 @@ class CloudEvents {
 
   /// In this order: id, source, specversion, type, time, subject, partitionkey; only id with
   /// Attributes::minimal. The content type is left to the protocol, which has a place of its own for it:
-  /// Message::content_type, to be sent unless it is empty. Valid until the next call.
+  /// content_type_of(). Valid until the next call.
   std::span<const Attribute> of(const Message& message);
 
   [[nodiscard]] const std::string& source() const { return source_; }
@@ -54,6 +54,10 @@ class CloudEvents {
   TimeText time_;
   std::array<Attribute, 7> list_;
 };
+
+/// The row's content type, as it is. Empty: none is sent, for it is empty or not to be written everywhere (a
+/// media type is printable ASCII without a blank at an end).
+std::string_view content_type_of(const Message& message);
 
 /// What a protocol cannot carry as a header. No protocol gets CR, LF or NUL in a name or a value, or an empty
 /// name: a row fares alike on every route that takes it.

@@ -85,7 +85,6 @@ std::string not_utf8(const Message& message) {
   if (!is_utf8(message.topic)) return "the topic is not UTF-8, as JSON demands";
   if (message.key && !is_utf8(*message.key)) return "the message_key is not UTF-8, as JSON demands";
   if (!is_utf8(message.type)) return "the type is not UTF-8, as JSON demands";
-  if (!is_utf8(message.content_type)) return "the content_type is not UTF-8, as JSON demands";
   return {};
 }
 
@@ -103,12 +102,13 @@ std::string EventLine::append(std::string& to, const Message& message) {
     if (attribute.name == "id" || attribute.name == "specversion") continue;
     append_attribute(to, attribute.name, attribute.value);
   }
-  if (!message.content_type.empty()) append_member(to, R"(,"datacontenttype":)", message.content_type);
+  const std::string_view content_type = content_type_of(message);
+  if (!content_type.empty()) append_member(to, R"(,"datacontenttype":)", content_type);
   append_member(to, R"(,"topic":)", message.topic);
   append_headers(to, message.headers);
   if (message.is_tombstone) {
     to += "}\n";
-  } else if (is_json_type(message.content_type) && is_json(message.payload)) {
+  } else if (is_json_type(content_type) && is_json(message.payload)) {
     to += R"(,"data":)";
     append_on_one_line(to, message.payload);
     to += "}\n";

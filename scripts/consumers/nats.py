@@ -52,5 +52,6 @@ class Broker(brokers.Broker):
             for subject, headers, payload in self._messages(connection, answer, stop):
                 fields = {name: value.strip() for name, value in headers.items() if not name.startswith("Nats-")}
                 attributes, rest = brokers.split_prefix(fields, "ce-")
+                content_type = attributes.pop("datacontenttype", "")
                 attributes = {name: urllib.parse.unquote(value) for name, value in attributes.items()}
-                yield brokers.event(attributes, subject, payload, attributes.pop("datacontenttype", ""), rest)
+                yield brokers.event(attributes, subject, payload, content_type, rest)

@@ -83,8 +83,9 @@ void check_payloads(BrokerFixture& fixture) {
       "\xEF\xBB\xBF{}",
       "null",
       "\"\xFF\""};
-  std::vector<std::string> types = {"application/json", "application/octet-stream",
-                                    "application/vnd.order+json; charset=utf-8", ""};
+  const std::vector<std::string> types = {"application/json", "application/octet-stream",
+                                          "application/vnd.order+json; charset=utf-8",
+                                          R"(text/plain; title="100% {a}")", ""};
   Rows rows;
   for (const std::string& type : types)
     for (const std::string& payload : payloads) rows.add({.payload = payload, .content_type = type});
@@ -98,6 +99,22 @@ void check_payloads(BrokerFixture& fixture) {
       CHECK_MESSAGE(message.payload == payload, "payload of ", payload.size(), " bytes as ", type);
       CHECK(message.content_type.value_or("") == type);
     }
+}
+
+void check_content_types(BrokerFixture& fixture) {
+  const auto broker = fixture.open();
+  Driver driver(*broker);
+  Rows rows;
+  for (const char* type : {"a\r\nInjected: b", "a\n", "a\tb", "a\x01", "a\x7F", " a", "a ", "größe", "\xFF"})
+    rows.add({.content_type = type});
+  check_all_accepted(driver.publish(rows), rows);
+  if (!fixture.keeps()) return;
+  const auto received = by_id(fixture);
+  REQUIRE(received.size() == rows.size());
+  for (const auto& [id, message] : received) {
+    CHECK(message.content_type.value_or("none") == "none");
+    CHECK(message.headers.empty());
+  }
 }
 
 void check_texts(BrokerFixture& fixture) {
@@ -315,6 +332,9 @@ void broker_suite(BrokerFixture& fixture) {
   }
   SUBCASE("payloads arrive byte for byte") {
     check_payloads(fixture);
+  }
+  SUBCASE("a content type that is no media type is left out, and the message goes") {
+    check_content_types(fixture);
   }
   SUBCASE("topics, keys, types and headers are any UTF-8 that the protocol carries") {
     check_texts(fixture);

@@ -74,8 +74,8 @@ std::string PublishEncoder::fault_of(const Message& message) const {
   if (std::string fault = header_fault(message, rules); !fault.empty()) return fault;
   if (message.topic.size() > short_string_max) return too_long("the topic", message.topic.size());
   if (message.topic.empty() && exchange_.empty()) return "the topic is empty, and no queue has an empty name";
-  if (message.content_type.size() > short_string_max)
-    return too_long("the content type", message.content_type.size());
+  if (const std::size_t size = content_type_of(message).size(); size > short_string_max)
+    return too_long("the content type", size);
   for (const Header& header : message.headers)
     if (header.name.size() > short_string_max)
       return too_long("the name of header '" + printable(header.name, 60) + "'", header.name.size());
@@ -122,9 +122,9 @@ int PublishEncoder::write_properties(FrameWriter& writer, const Message& message
   properties.headers = {static_cast<int>(headers_.size()), headers_.data()};
   properties.delivery_mode = persistent;
   properties.message_id = amqp_bytes_of(message.id_text());
-  if (!message.content_type.empty()) {
+  if (const std::string_view content_type = content_type_of(message); !content_type.empty()) {
     properties._flags |= AMQP_BASIC_CONTENT_TYPE_FLAG;
-    properties.content_type = amqp_bytes_of(message.content_type);
+    properties.content_type = amqp_bytes_of(content_type);
   }
   const auto seconds =
       std::chrono::floor<std::chrono::seconds>(message.created_at).time_since_epoch().count();

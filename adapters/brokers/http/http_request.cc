@@ -69,14 +69,6 @@ bool has_control(std::string_view text) {
   return found;
 }
 
-std::string content_type_fault(std::string_view type) {
-  constexpr std::string_view blanks = " \t";
-  if (has_control(type)) return "content_type has a control character";
-  if (blanks.find(type.front()) != blanks.npos || blanks.find(type.back()) != blanks.npos)
-    return "content_type has a blank at an end";
-  return {};
-}
-
 /// RFC 3986, 2.3
 bool is_unreserved(char c) {
   return is_alphanumeric(c, "-._~");
@@ -140,13 +132,11 @@ std::string RequestWriter::write(Request& to, const Message& message, std::int64
   to.lines.clear();
   if (std::string fault = header_fault(message, rules); !fault.empty()) return fault;
   if (std::string fault = append_url(to.url, message.topic); !fault.empty()) return fault;
-  if (message.content_type.empty()) {
+  if (const std::string_view content_type = content_type_of(message); !content_type.empty())
+    Line(to, "", "Content-Type").plain(content_type);
+  else
     whole_line(to, "Content-Type:");  // libcurl's own is not sent either
-  } else {
-    if (std::string fault = content_type_fault(message.content_type); !fault.empty()) return fault;
-    Line(to, "", "Content-Type").plain(message.content_type);
-  }
-  whole_line(to, "Expect:");  // libcurl would ask first, and wait, before it sends a megabyte
+  whole_line(to, "Expect:");          // libcurl would ask first, and wait, before it sends a megabyte
   if (!authorization_.empty()) whole_line(to, authorization_);
   write_attributes(to, message);
   Line(to, "", "Idempotency-Key").plain(message.id_text());

@@ -48,7 +48,8 @@ rd_kafka_headers_t* RecordEncoder::headers_of(const Message& message) {
     std::ranges::copy(attribute.name, name.begin() + prefix.size());
     add(headers, {name.data(), prefix.size() + attribute.name.size()}, attribute.value);
   }
-  if (!message.content_type.empty()) add(headers, content_type_header, message.content_type);
+  if (const std::string_view content_type = content_type_of(message); !content_type.empty())
+    add(headers, content_type_header, content_type);
   for (const Header& header : message.headers) add(headers, header.name, header.value);
   return headers;
 }

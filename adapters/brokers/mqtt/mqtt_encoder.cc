@@ -52,8 +52,7 @@ std::string fault_of(const Message& message, std::span<const Attribute> attribut
   for (const Attribute& attribute : attributes)
     if (const auto fault = text_fault(attribute.value); !fault.empty())
       return "attribute '" + std::string(attribute.name) + "' " + std::string(fault);
-  if (const auto fault = text_fault(message.content_type); !fault.empty())
-    return "content_type " + std::string(fault);
+  if (content_type_of(message).size() > text_bytes_max) return "content_type has more than 65535 bytes";
   for (const Header& header : message.headers) {
     if (const auto fault = text_fault(header.name); !fault.empty())
       return "the name of header '" + printable(header.name, 60) + "' " + std::string(fault);
@@ -70,7 +69,8 @@ std::size_t varint_size(std::size_t value) {
 /// All of a PUBLISH packet behind its header.
 std::size_t packet_body_size(const Message& message, std::span<const Attribute> attributes) {
   constexpr std::size_t pair = 5;
-  std::size_t properties = message.content_type.empty() ? 0 : 3 + message.content_type.size();
+  const std::size_t content_type_size = content_type_of(message).size();
+  std::size_t properties = content_type_size == 0 ? 0 : 3 + content_type_size;
   for (const Attribute& attribute : attributes)
     properties += pair + attribute.name.size() + attribute.value.size();
   for (const Header& header : message.headers) properties += pair + header.name.size() + header.value.size();
@@ -105,9 +105,9 @@ std::string MqttEncoder::encode(const Message& message, std::uint32_t packet_byt
   topic_ = message.topic;
   properties_.reset();
   bool is_done = true;
-  if (!message.content_type.empty()) {
+  value_ = content_type_of(message);
+  if (!value_.empty()) {
     mqtt5__property* list = nullptr;
-    value_ = message.content_type;
     is_done =
         mosquitto_property_add_string(&list, MQTT_PROP_CONTENT_TYPE, value_.c_str()) == MOSQ_ERR_SUCCESS;
     properties_.reset(list);

@@ -43,7 +43,8 @@ NatsMsg NatsMessageMaker::make(const Message& message, const std::string& reply)
     std::abort();  // out of memory
   set(made, "Nats-Msg-Id", message.id_text());
   for (const Attribute& attribute : events_.of(message)) set_encoded(made, attribute.name, attribute.value);
-  if (!message.content_type.empty()) set_encoded(made, "datacontenttype", message.content_type);
+  if (const std::string_view type = content_type_of(message); !type.empty())
+    set(made, "ce-datacontenttype", type);
   for (const Header& header : message.headers) set(made, header.name, header.value);
   return NatsMsg(made);
 }

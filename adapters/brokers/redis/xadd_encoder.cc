@@ -54,9 +54,10 @@ std::string XaddEncoder::append(OutputBuffer& to, const Message& message) {
   if (size > redis_message_bytes_max)
     return "the message takes " + std::to_string(size) + " bytes, more than the 512 MB that Redis takes";
 
-  const bool has_content_type = !message.content_type.empty();
+  const std::string_view content_type = content_type_of(message);
   RespWriter writer(to.reserve(size));
-  writer.array(words_ + 2 * (attributes.size() + (has_content_type ? 1 : 0) + message.headers.size() + 1));
+  writer.array(words_ +
+               2 * (attributes.size() + (content_type.empty() ? 0 : 1) + message.headers.size() + 1));
   writer.raw("$4\r\nXADD\r\n");
   writer.bulk(message.topic);
   writer.raw(options_);
@@ -64,9 +65,9 @@ std::string XaddEncoder::append(OutputBuffer& to, const Message& message) {
     writer.bulk(prefix, attribute.name);
     writer.bulk(attribute.value);
   }
-  if (has_content_type) {
+  if (!content_type.empty()) {
     writer.bulk(content_type_field);
-    writer.bulk(message.content_type);
+    writer.bulk(content_type);
   }
   for (const Header& header : message.headers) {
     writer.bulk(header.name);
