@@ -51,6 +51,11 @@ bool is_printable_ascii(std::string_view text) {
   return !found;
 }
 
+/// CloudEvents 1.0, type system: a string that is not empty.
+bool is_attribute(std::string_view value) {
+  return !value.empty() && is_plain_text(value);
+}
+
 std::string rule_broken(std::string_view name, std::string_view value, const HeaderRules& rules) {
   for (std::string_view reserved : rules.reserved_names)
     if (name.size() == reserved.size() && starts_with(name, reserved, rules.ignores_case))
@@ -107,9 +112,13 @@ std::span<const Attribute> CloudEvents::of(const Message& message) {
   if (is_minimal()) return {list_.data(), count};
   list_[count++] = {"source", source_};
   list_[count++] = {"specversion", cloud_events_version};
-  list_[count++] = {"type", message.type.empty() ? message.topic : message.type};
+  for (const std::string_view type : {message.type, message.topic})
+    if (is_attribute(type)) {
+      list_[count++] = {"type", type};
+      break;
+    }
   if (const auto time = time_.of(message.created_at); !time.empty()) list_[count++] = {"time", time};
-  if (message.key && !message.key->empty()) {
+  if (message.key && is_attribute(*message.key)) {
     list_[count++] = {"subject", *message.key};
     list_[count++] = {"partitionkey", *message.key};
   }

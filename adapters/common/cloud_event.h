@@ -41,8 +41,9 @@ class CloudEvents {
       : source_(std::move(source)), attributes_(attributes) {}
 
   /// In this order: id, source, specversion, type, time, subject, partitionkey; only id with
-  /// Attributes::minimal. The content type is left to the protocol, which has a place of its own for it:
-  /// content_type_of(). Valid until the next call.
+  /// Attributes::minimal. Left out is what would be empty or cannot be written (is_plain_text); the topic
+  /// stands in for such a type. The content type is left to the protocol, which has a place of its own for
+  /// it: content_type_of(). Valid until the next call.
   std::span<const Attribute> of(const Message& message);
 
   [[nodiscard]] const std::string& source() const { return source_; }

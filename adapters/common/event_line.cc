@@ -81,19 +81,12 @@ void append_headers(std::string& to, std::span<const Header> headers) {
   append_member(to, R"(,"headers":)", object + "}");
 }
 
-std::string not_utf8(const Message& message) {
-  if (!is_utf8(message.topic)) return "the topic is not UTF-8, as JSON demands";
-  if (message.key && !is_utf8(*message.key)) return "the message_key is not UTF-8, as JSON demands";
-  if (!is_utf8(message.type)) return "the type is not UTF-8, as JSON demands";
-  return {};
-}
-
 }  // namespace
 
 std::string EventLine::append(std::string& to, const Message& message) {
   static constexpr HeaderRules rules{.is_utf8 = true};
   if (std::string fault = header_fault(message, rules); !fault.empty()) return fault;
-  if (std::string fault = not_utf8(message); !fault.empty()) return fault;
+  if (!is_utf8(message.topic)) return "the topic is not UTF-8, as JSON demands";
 
   to += events_.is_minimal() ? minimal_start : full_start;
   to += message.id_text();

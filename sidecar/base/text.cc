@@ -5,6 +5,29 @@
 #include <cstring>
 
 namespace outbox {
+namespace {
+
+/// Precondition: valid UTF-8.
+bool has_unsafe_character(std::string_view text) {
+  const auto byte = [text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const unsigned first = byte(i);
+    if (first < 0x20 || first == 0x7F) return true;
+    if (first < 0x80) continue;
+    if (first == 0xC2 && byte(i + 1) < 0xA0) return true;  // U+0080 to U+009F
+    const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+    const unsigned last = byte(i + length - 1), before = byte(i + length - 2);
+    if (first == 0xEF && before == 0xB7 && last >= 0x90 && last <= 0xAF) return true;  // U+FDD0 to U+FDEF
+    // U+xFFFE and U+xFFFF of every plane.
+    if (last >= 0xBE && before == 0xBF &&
+        ((length == 3 && first == 0xEF) || (length == 4 && (byte(i + 1) & 0x0F) == 0x0F)))
+      return true;
+    i += length - 1;
+  }
+  return false;
+}
+
+}  // namespace
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -49,6 +72,13 @@ bool is_utf8(std::string_view text) {
     text.remove_prefix(length);
   }
   return true;
+}
+
+bool is_plain_text(std::string_view text) {
+  // Without a branch per character: most texts are plain ASCII.
+  bool is_more = false;
+  for (const char c : text) is_more |= c < ' ' || c > '~';
+  return !is_more || (is_utf8(text) && !has_unsafe_character(text));
 }
 
 std::string storable(std::string_view text, std::size_t characters_max) {

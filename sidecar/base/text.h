@@ -48,6 +48,10 @@ std::size_t utf8_length(std::string_view text);
 /// As strictly.
 bool is_utf8(std::string_view text);
 
+/// Valid UTF-8 without control characters and what Unicode calls noncharacters: what CloudEvents calls a
+/// string, and what MQTT servers take.
+bool is_plain_text(std::string_view text);
+
 /// What every database takes as text: at most so many characters, UTF-8 without NUL. A byte that is neither
 /// becomes '?'.
 std::string storable(std::string_view text, std::size_t characters_max);

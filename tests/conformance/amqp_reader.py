@@ -17,7 +17,7 @@ import pika
 
 
 def as_text(value):
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 
 
 def read(channel, queue):

@@ -49,8 +49,6 @@ class BrokerFixture {
   [[nodiscard]] virtual bool carries_header_name(std::string_view) const { return true; }
   /// False: the same for a header's value.
   [[nodiscard]] virtual bool carries_header_value(std::string_view) const { return true; }
-  /// False: the same for a key or a type.
-  [[nodiscard]] virtual bool carries_attribute(std::string_view) const { return true; }
   /// Names of headers that the protocol or the binding keeps for itself, each with a part of the reason; and
   /// names close to them, which are anybody's.
   [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> reserved_headers() const {

@@ -54,9 +54,6 @@ class MqttFixture : public ServerFixture {
   [[nodiscard]] bool carries_header_value(std::string_view value) const override {
     return !has_control_character(value);
   }
-  [[nodiscard]] bool carries_attribute(std::string_view value) const override {
-    return !has_control_character(value);
-  }
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> reserved_headers() const override {
     return {{"id", "header 'id' has a reserved name"}, {"datacontenttype", ""}};
   }

@@ -35,6 +35,22 @@ TEST_CASE("UTF-8 is taken strictly, wherever the fault stands") {
     }
 }
 
+TEST_CASE("plain text is UTF-8 without control characters and noncharacters") {
+  for (const std::string_view text :
+       {"", "a b~", "gr\u00F6\u00DFe", "\xC2\xA0", "\xEF\xB7\x8F", "\xEF\xB7\xB0", "\xEF\xBF\xBD",
+        "\xF0\x9F\xBE\xBE", "\xEE\xBF\xBF", "\U0001F6D2"})
+    CHECK_MESSAGE(is_plain_text(text), text);
+  for (const std::string_view text :
+       {std::string_view("\0", 1), std::string_view("\x01"), std::string_view("\t"), std::string_view("\x1F"),
+        std::string_view("\x7F"), std::string_view("\xC2\x80"), std::string_view("\xC2\x9F"),
+        std::string_view("\xEF\xB7\x90"), std::string_view("\xEF\xB7\xAF"), std::string_view("\xEF\xBF\xBE"),
+        std::string_view("\xEF\xBF\xBF"), std::string_view("\xF0\x9F\xBF\xBE"), std::string_view("\xFF"),
+        std::string_view("\xC3"), std::string_view("\xED\xA0\x80")}) {
+    CHECK(!is_plain_text(text));
+    CHECK(!is_plain_text("before " + std::string(text) + " behind"));
+  }
+}
+
 TEST_CASE("a JSON string reads back as what it was made of") {
   std::string text;
   for (int i = 0; i < 128; ++i) text += static_cast<char>(i);

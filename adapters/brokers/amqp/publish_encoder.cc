@@ -88,8 +88,11 @@ std::string PublishEncoder::fault_of(const Message& message) const {
 /// How many bytes they take at most.
 std::size_t PublishEncoder::collect_headers(const Message& message) {
   headers_.clear();
-  for (const Attribute& attribute : events_.of(message))
+  type_ = {};
+  for (const Attribute& attribute : events_.of(message)) {
     add_header(amqp_name_of(attribute.name), attribute.value);
+    if (attribute.name == "type") type_ = attribute.value;
+  }
   if (message.key && !events_.is_minimal()) add_header(key_header, *message.key);
   for (const Header& header : message.headers) add_header(header.name, header.value);
   std::size_t size = 0;
@@ -133,9 +136,9 @@ int PublishEncoder::write_properties(FrameWriter& writer, const Message& message
     properties.timestamp = static_cast<std::uint64_t>(seconds);
   }
   // A longer one is in cloudEvents_type alone.
-  if (!events_.is_minimal() && message.type.size() <= short_string_max) {
+  if (!type_.empty() && type_.size() <= short_string_max) {
     properties._flags |= AMQP_BASIC_TYPE_FLAG;
-    properties.type = amqp_bytes_of(message.type);
+    properties.type = amqp_bytes_of(type_);
   }
 
   writer.begin(AMQP_FRAME_HEADER, publish_channel);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "adapters/brokers/amqp/amqp_frames.h"
@@ -39,6 +40,7 @@ class PublishEncoder {
   std::string exchange_;
   std::size_t frame_max_ = 4096;
   std::vector<amqp_table_entry_t> headers_;  ///< of the message at hand
+  std::string_view type_;                    ///< ditto, as the attribute has it
 };
 
 }  // namespace outbox
