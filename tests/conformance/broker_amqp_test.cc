@@ -42,6 +42,31 @@ TEST_CASE("amqp: a message is persistent, and its properties say what the contra
   CHECK(messages[1].received.attributes.at("type") == std::string(300, 't'));
 }
 
+TEST_CASE("amqp: attributes have the prefix that is set, and no other header may have it") {
+  AmqpFixture fixture;
+  const Settings settings = {{"attribute_prefix", std::string("ce-")}};
+  const auto broker = fixture.open_at(fixture.port(), settings);
+  Rows rows;
+  rows.add({.key = "42", .headers = {{"cloudEvents_x", "mine"}}});
+  for (const char* name : {"ce-id", "CE-Source"}) rows.add({.headers = {{name, "forged"}}});
+  const auto deliveries = Driver(*broker).publish(rows);
+  CHECK(delivery_of(deliveries, 1).verdict == Verdict::accepted);
+  for (int i : {2, 3}) CHECK(delivery_of(deliveries, i).verdict == Verdict::rejected);
+  const auto messages = AmqpFixture::reader().take("all");
+  REQUIRE(messages.size() == 1);
+  CHECK(messages[0].received.content_type == "application/json");
+  CHECK(messages[0].key_header == "42");
+  CHECK(messages[0].received.attributes == std::map<std::string, std::string>{{"x", "mine"}});
+  CHECK(messages[0].received.headers ==
+        std::map<std::string, std::string>{{"ce-id", uuid_of(1)},
+                                           {"ce-source", "/tests"},
+                                           {"ce-specversion", "1.0"},
+                                           {"ce-type", "order.placed"},
+                                           {"ce-time", "2026-01-31T23:59:59.000001Z"},
+                                           {"ce-subject", "42"},
+                                           {"ce-partitionkey", "42"}});
+}
+
 TEST_CASE(
     "amqp: to the default exchange a topic is a queue, classic or quorum, and survives with the server") {
   AmqpReader reader = AmqpFixture::reader();

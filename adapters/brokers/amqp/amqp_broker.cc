@@ -13,7 +13,7 @@ namespace outbox {
 AmqpBroker::AmqpBroker(AmqpSettings settings, const BrokerTarget& target)
     : ServerBroker(amqp_server, settings),
       settings_(std::move(settings)),
-      encoder_(target.source, target.attributes, settings_.exchange),
+      encoder_(target.source, target.attributes, settings_.exchange, settings_.attribute_prefix),
       connection_(settings_) {}
 
 void AmqpBroker::begin() {

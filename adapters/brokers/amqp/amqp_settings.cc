@@ -16,6 +16,13 @@ constexpr std::array specs = {
                 .fallback = "",
                 .doc = "exchange that is published to, with the topic as routing key; default: the default "
                        "exchange, which has a topic's messages go to the queue of the same name"},
+    SettingSpec{
+        .key = "attribute_prefix",
+        .kind = Kind::choice,
+        .fallback = "cloudEvents_",
+        .choices = "cloudEvents_|ce-",
+        .doc = "what headers with CloudEvents attributes begin with: as CloudEvents' binding for AMQP 1.0 "
+               "has it, or as readers of RabbitMQ's own AMQP do (Knative, Python's cloudevents)"},
     SettingSpec{.key = "heartbeat",
                 .kind = Kind::duration,
                 .fallback = "30s",
@@ -55,6 +62,7 @@ Result<AmqpSettings> parse_amqp_settings(const BrokerTarget& target) {
   if (!path) return path.error();
   settings.virtual_host = path->empty() ? "/" : std::move(*path);
   settings.exchange = setting<std::string>(target.settings, "exchange");
+  settings.attribute_prefix = setting<std::string>(target.settings, "attribute_prefix");
   settings.heartbeat = setting<Duration>(target.settings, "heartbeat");
   if (const std::string fault = fault_of(settings); !fault.empty()) return amqp_server.misconfigured(fault);
   // RabbitMQ's own default: it lets guest in from the server's own machine only.

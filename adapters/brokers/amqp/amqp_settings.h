@@ -22,6 +22,7 @@ inline constexpr ServerKind amqp_server{.name = "amqp",
 struct AmqpSettings : ServerSettings {
   std::string virtual_host;
   std::string exchange;  ///< empty: the default exchange, which routes to the queue of the topic's name
+  std::string attribute_prefix;  ///< of the headers that are CloudEvents attributes
 
   Duration heartbeat{};  ///< whole seconds; 0: none
 };

@@ -13,18 +13,13 @@
 namespace outbox {
 namespace {
 
-// The attributes under their names in AMQP, in the order in which CloudEvents gives them.
-constexpr std::array<std::string_view, 7> attribute_names = {
-    "cloudEvents_id",   "cloudEvents_source",  "cloudEvents_specversion", "cloudEvents_type",
-    "cloudEvents_time", "cloudEvents_subject", "cloudEvents_partitionkey"};
-constexpr std::size_t prefix_size = std::string_view("cloudEvents_").size();
 constexpr std::string_view key_header = "message_key";
 
 // CC and BCC are addresses to RabbitMQ: it would route copies by them
 // (https://www.rabbitmq.com/docs/sender-selected).
 constexpr std::array<std::string_view, 3> reserved_names = {key_header, "CC", "BCC"};
-constexpr std::array<std::string_view, 2> reserved_prefixes = {"cloudEvents_", "cloudEvents:"};
-constexpr HeaderRules rules{.reserved_names = reserved_names, .reserved_prefixes = reserved_prefixes};
+constexpr std::array<std::string_view, 2> amqp_prefixes = {"cloudEvents_", "cloudEvents:"};
+constexpr std::array<std::string_view, 4> short_prefixes = {"ce-", "Ce-", "cE-", "CE-"};  // read in any case
 
 constexpr std::size_t table_entry_overhead = 6;  // two lengths and a kind
 constexpr std::size_t publish_size_max = 4 + 2 + 2 * (1 + short_string_max) + 1;
@@ -34,11 +29,6 @@ constexpr std::size_t properties_size_max = 14 + 4 + 1 + 37 + 8 + 2 * (1 + short
 constexpr std::uint8_t persistent = 2;
 constexpr std::uint8_t mandatory = 1;  // the first of the bits: mandatory, immediate
 
-std::string_view amqp_name_of(std::string_view attribute) {
-  return *std::ranges::find_if(attribute_names,
-                               [=](std::string_view name) { return name.substr(prefix_size) == attribute; });
-}
-
 std::size_t body_frames(std::size_t payload_size, std::size_t frame_max) {
   const std::size_t piece = frame_max - frame_overhead;
   return (payload_size + piece - 1) / piece;
@@ -46,8 +36,21 @@ std::size_t body_frames(std::size_t payload_size, std::size_t frame_max) {
 
 }  // namespace
 
-PublishEncoder::PublishEncoder(std::string source, Attributes attributes, std::string exchange)
-    : events_(std::move(source), attributes), exchange_(std::move(exchange)) {}
+PublishEncoder::PublishEncoder(std::string source, Attributes attributes, std::string exchange,
+                               std::string_view attribute_prefix)
+    : events_(std::move(source), attributes),
+      exchange_(std::move(exchange)),
+      rules_{.reserved_names = reserved_names, .reserved_prefixes = amqp_prefixes},
+      prefix_size_(attribute_prefix.size()) {
+  if (attribute_prefix == short_prefixes.front()) rules_.reserved_prefixes = short_prefixes;
+  for (const char* name : {"id", "source", "specversion", "type", "time", "subject", "partitionkey"})
+    attribute_names_.push_back(std::string(attribute_prefix) + name);
+}
+
+std::string_view PublishEncoder::amqp_name_of(std::string_view attribute) const {
+  return *std::ranges::find_if(attribute_names_,
+                               [&](std::string_view name) { return name.substr(prefix_size_) == attribute; });
+}
 
 std::string PublishEncoder::append(OutputBuffer& to, const Message& message) {
   if (std::string fault = fault_of(message); !fault.empty()) return fault;
@@ -71,7 +74,7 @@ std::string PublishEncoder::fault_of(const Message& message) const {
   const auto too_long = [](std::string_view what, std::size_t size) {
     return std::string(what) + " takes " + std::to_string(size) + " bytes, AMQP takes at most 255 there";
   };
-  if (std::string fault = header_fault(message, rules); !fault.empty()) return fault;
+  if (std::string fault = header_fault(message, rules_); !fault.empty()) return fault;
   if (message.topic.size() > short_string_max) return too_long("the topic", message.topic.size());
   if (message.topic.empty() && exchange_.empty()) return "the topic is empty, and no queue has an empty name";
   if (const std::size_t size = content_type_of(message).size(); size > short_string_max)
@@ -135,7 +138,7 @@ int PublishEncoder::write_properties(FrameWriter& writer, const Message& message
     properties._flags |= AMQP_BASIC_TIMESTAMP_FLAG;
     properties.timestamp = static_cast<std::uint64_t>(seconds);
   }
-  // A longer one is in cloudEvents_type alone.
+  // A longer one is in its header alone.
   if (!type_.empty() && type_.size() <= short_string_max) {
     properties._flags |= AMQP_BASIC_TYPE_FLAG;
     properties.type = amqp_bytes_of(type_);

@@ -20,7 +20,9 @@ inline constexpr std::uint16_t publish_channel = 1;
 
 class PublishEncoder {
  public:
-  PublishEncoder(std::string source, Attributes attributes, std::string exchange);
+  /// attribute_prefix: "cloudEvents_" or "ce-".
+  PublishEncoder(std::string source, Attributes attributes, std::string exchange,
+                 std::string_view attribute_prefix);
 
   /// As the server has agreed to, overhead included.
   void set_frame_max(std::size_t frame_max) { frame_max_ = frame_max; }
@@ -30,6 +32,7 @@ class PublishEncoder {
 
  private:
   std::string fault_of(const Message& message) const;
+  [[nodiscard]] std::string_view amqp_name_of(std::string_view attribute) const;
   std::size_t collect_headers(const Message& message);
   void add_header(std::string_view name, std::string_view value);
   void write_publish(FrameWriter& writer, const Message& message) const;
@@ -38,6 +41,9 @@ class PublishEncoder {
 
   CloudEvents events_;
   std::string exchange_;
+  HeaderRules rules_;
+  std::size_t prefix_size_;
+  std::vector<std::string> attribute_names_;  ///< with the prefix, in the order in which they come
   std::size_t frame_max_ = 4096;
   std::vector<amqp_table_entry_t> headers_;  ///< of the message at hand
   std::string_view type_;                    ///< ditto, as the attribute has it
