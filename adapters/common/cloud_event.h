@@ -66,8 +66,9 @@ struct HeaderRules {
   std::span<const std::string_view> reserved_names{};     ///< the protocol's own
   std::span<const std::string_view> reserved_prefixes{};  ///< ditto
   bool ignores_case = false;  ///< reserved names and prefixes are in lower case, and meant in any
-  bool is_token = false;      ///< names are tokens as in HTTP, values begin and end with no blank
-  bool is_utf8 = false;       ///< names and values must be valid UTF-8
+  bool is_token =
+      false;             ///< as in HTTP: names are tokens, values ASCII that prints and tabs, no outer blanks
+  bool is_utf8 = false;  ///< names and values must be valid UTF-8
 };
 
 /// Why the row cannot be sent: its own defect, or a header against the rules. Empty: it can. Names the

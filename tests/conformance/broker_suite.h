@@ -19,6 +19,10 @@
 
 namespace outbox::test {
 
+/// Whether HTTP's headers carry it (RFC 9110), written out once more, beside the adapters' own rules.
+bool is_token(std::string_view text);
+bool is_field_value(std::string_view text);
+
 /// A message as a consumer sees it, with the protocol's prefixes taken off.
 struct Received {
   std::string topic;

@@ -46,16 +46,4 @@ std::vector<Received> HttpFixture::received() {
   return messages;
 }
 
-bool HttpFixture::carries_header_name(std::string_view name) const {
-  return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
-    return std::isalnum(c) ||
-           std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
-  });
-}
-
-bool HttpFixture::carries_header_value(std::string_view value) const {
-  return std::ranges::none_of(
-      value, [](char c) { return c != '\t' && std::iscntrl(static_cast<unsigned char>(c)); });
-}
-
 }  // namespace outbox::test

@@ -26,8 +26,10 @@ class HttpFixture : public ServerFixture {
   }
   std::vector<Received> received() override;
   [[nodiscard]] bool carries_topic(std::string_view topic) const override { return !topic.empty(); }
-  [[nodiscard]] bool carries_header_name(std::string_view name) const override;
-  [[nodiscard]] bool carries_header_value(std::string_view value) const override;
+  [[nodiscard]] bool carries_header_name(std::string_view name) const override { return is_token(name); }
+  [[nodiscard]] bool carries_header_value(std::string_view value) const override {
+    return is_field_value(value);
+  }
   [[nodiscard]] bool is_ordered() const override { return false; }
   [[nodiscard]] bool notices_idle_cut() const override { return false; }
   [[nodiscard]] bool takes_several_hosts() const override { return false; }

@@ -72,8 +72,8 @@ TEST_CASE("headers are held against the protocol's rules, and their values stay 
 }
 
 TEST_CASE(
-    "a protocol with HTTP's headers takes tokens as names, whatever their case, and values without outer "
-    "blanks") {
+    "a protocol with HTTP's headers takes tokens as names, whatever their case, and values of ASCII without "
+    "outer blanks") {
   const std::string_view reserved[] = {"content-type"};
   const std::string_view prefixes[] = {"ce-"};
   const HeaderRules rules{
@@ -93,6 +93,11 @@ TEST_CASE(
     CHECK(fault_of(name, "x").ends_with("has a character in its name that headers do not take"));
   for (const char* value : {" x", "x ", "\tx", "x\t"})
     CHECK(fault_of("a", value) == "header 'a' has a blank at an end of its value");
+  for (const char* value : {"gr\xC3\xB6\xC3\x9F"
+                            "e",
+                            "\xE4", "\x01", "\x7F", "a\x1B[0m"})
+    CHECK(fault_of("a", value) == "header 'a' has a control character or other than ASCII in its value");
+  CHECK(fault_of("a", "a\tb ~") == "");
 }
 
 TEST_CASE(
