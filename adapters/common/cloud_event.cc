@@ -135,6 +135,15 @@ std::span<const Attribute> CloudEvents::of(const Message& message) {
   return {list_.data(), count};
 }
 
+std::span<const Attribute> CloudEvents::beside_payload(const Message& message) {
+  if (is_structured(content_type_of(message))) return {};
+  return of(message);
+}
+
+bool is_structured(std::string_view content_type) {
+  return starts_with(content_type, "application/cloudevents", true);
+}
+
 std::string_view content_type_of(const Message& message) {
   const std::string_view type = message.content_type;
   return is_printable_ascii(type) && !has_outer_blank(type) ? type : std::string_view();

@@ -46,6 +46,11 @@ class CloudEvents {
   /// it: content_type_of(). Valid until the next call.
   std::span<const Attribute> of(const Message& message);
 
+  /// The same, and none when the row is an event of its own: to readers of CloudEvents' binary mode its
+  /// content type means structured mode, where attributes beside the payload are a second id and a second
+  /// type.
+  std::span<const Attribute> beside_payload(const Message& message);
+
   [[nodiscard]] const std::string& source() const { return source_; }
   [[nodiscard]] bool is_minimal() const { return attributes_ == Attributes::minimal; }
 
@@ -59,6 +64,9 @@ class CloudEvents {
 /// The row's content type, as it is. Empty: none is sent, for it is empty or not to be written everywhere (a
 /// media type is printable ASCII without a blank at an end).
 std::string_view content_type_of(const Message& message);
+
+/// Whether it says of the payload that it is an event, or several: "application/cloudevents+json" or alike.
+bool is_structured(std::string_view content_type);
 
 /// What a protocol cannot carry as a header. No protocol gets CR, LF or NUL in a name or a value, or an empty
 /// name: a row fares alike on every route that takes it.

@@ -23,6 +23,7 @@ class FileFixture : public BrokerFixture {
   std::unique_ptr<Broker> open(Attributes attributes = Attributes::full) override {
     return open_broker(file_adapter(), "file:" + path, {}, attributes);
   }
+  [[nodiscard]] bool has_structured_mode() const override { return false; }
   std::vector<Received> received() override { return read_event_lines(read_file(path)); }
 
   TempDir directory;

@@ -26,6 +26,7 @@ class RedirectedFixture : public BrokerFixture {
   std::unique_ptr<Broker> open(Attributes attributes) override {
     return std::make_unique<StdoutBroker>(output_, target_with(attributes));
   }
+  [[nodiscard]] bool has_structured_mode() const override { return false; }
   std::vector<Received> received() override { return read_event_lines(read_file(path_)); }
 
  private:

@@ -279,6 +279,27 @@ void check_attributes(BrokerFixture& fixture) {
   CHECK(received.at(uuid_of(3)).attributes.count("partitionkey") == 0);
 }
 
+/// Whatever CloudEvents reader the consumer has, the event is the one in the payload, with its own id.
+void check_structured(BrokerFixture& fixture) {
+  const std::string event = R"({"specversion":"1.0","id":"own","source":"/own","type":"own","data":1})";
+  const std::set<std::string> types = {"application/cloudevents+json", "Application/CloudEvents",
+                                       "application/cloudevents-batch+json; charset=utf-8"};
+  Rows rows;
+  for (const std::string& type : types)
+    rows.add({.key = "42", .payload = event, .content_type = type, .headers = {{"tenant", "7"}}});
+  for (const Attributes attributes : {Attributes::full, Attributes::minimal})
+    check_all_accepted(Driver(*fixture.open(attributes)).publish(rows), rows);
+  if (!fixture.keeps()) return;
+  const auto received = fixture.received();
+  CHECK(received.size() >= types.size());
+  for (const Received& message : received) {
+    CHECK(message.payload == event);
+    CHECK(types.contains(message.content_type.value_or("")));
+    CHECK(message.headers == std::map<std::string, std::string>{{"tenant", "7"}});
+    CHECK(message.attributes.empty() == fixture.has_structured_mode());
+  }
+}
+
 void check_minimal(BrokerFixture& fixture) {
   const auto broker = fixture.open(Attributes::minimal);
   Driver driver(*broker);
@@ -391,6 +412,9 @@ void broker_suite(BrokerFixture& fixture) {
   }
   SUBCASE("attributes and headers are those of the contract") {
     check_attributes(fixture);
+  }
+  SUBCASE("a row that is an event of its own has no attributes that contradict it") {
+    check_structured(fixture);
   }
   SUBCASE("minimal attributes are the id alone") {
     check_minimal(fixture);

@@ -59,6 +59,8 @@ class BrokerFixture {
     return {};
   }
   [[nodiscard]] virtual std::vector<std::string> free_headers() const { return {}; }
+  /// False: no reader takes attributes from the payload instead, because the content type says so.
+  [[nodiscard]] virtual bool has_structured_mode() const { return true; }
   /// False: messages that are submitted together arrive in any order.
   [[nodiscard]] virtual bool is_ordered() const { return true; }
   /// As large as the server takes one in its own configuration; a megabyte is large enough.

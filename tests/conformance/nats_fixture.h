@@ -67,6 +67,7 @@ class NatsFixture : public ServerFixture {
   [[nodiscard]] std::size_t payload_max() const override { return 1'040'000; }
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> reserved_headers() const override {
     return {{"Ce-Id", ""},
+            {"Content-Type", "reserved name"},
             {"Nats-Rollup", "header 'Nats-Rollup' has a reserved name: it begins with 'nats-'"},
             {"nats-msg-id", ""}};
   }

@@ -34,6 +34,7 @@ class RedisFixture : public ServerFixture {
             {"content-type", ""}};
   }
   [[nodiscard]] std::vector<std::string> free_headers() const override { return {"ce", "Data"}; }
+  [[nodiscard]] bool has_structured_mode() const override { return false; }
   [[nodiscard]] std::string example_url() const override { return "redis://localhost:6379"; }
   /// "$15\r\n<13 digits>-0\r\n" has 22.
   [[nodiscard]] std::optional<AnswerBytes> answer_bytes() const override { return AnswerBytes{21, 25, true}; }

@@ -92,7 +92,7 @@ std::string PublishEncoder::fault_of(const Message& message) const {
 std::size_t PublishEncoder::collect_headers(const Message& message) {
   headers_.clear();
   type_ = {};
-  for (const Attribute& attribute : events_.of(message)) {
+  for (const Attribute& attribute : events_.beside_payload(message)) {
     add_header(amqp_name_of(attribute.name), attribute.value);
     if (attribute.name == "type") type_ = attribute.value;
   }

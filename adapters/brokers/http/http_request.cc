@@ -141,7 +141,7 @@ std::string RequestWriter::write(Request& to, const Message& message, std::int64
 }
 
 void RequestWriter::write_attributes(Request& to, const Message& message) {
-  for (const Attribute& attribute : events_.of(message)) {
+  for (const Attribute& attribute : events_.beside_payload(message)) {
     if (attribute.name == "source")
       whole_line(to, source_line_);
     else

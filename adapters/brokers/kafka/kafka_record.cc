@@ -40,7 +40,7 @@ std::string RecordEncoder::fault(const Message& message) {
 }
 
 rd_kafka_headers_t* RecordEncoder::headers_of(const Message& message) {
-  const auto attributes = events_.of(message);
+  const auto attributes = events_.beside_payload(message);
   rd_kafka_headers_t* const headers = rd_kafka_headers_new(attributes.size() + 1 + message.headers.size());
   std::array<char, 32> name{};
   std::ranges::copy(prefix, name.begin());

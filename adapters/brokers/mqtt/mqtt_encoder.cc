@@ -74,7 +74,7 @@ std::string mqtt_topic_fault(std::string_view topic) {
 }
 
 std::string MqttEncoder::encode(const Message& message, std::uint32_t packet_bytes_max) {
-  const auto attributes = events_.of(message);
+  const auto attributes = events_.beside_payload(message);
   if (std::string fault = fault_of(message, attributes); !fault.empty()) return fault;
   const std::size_t body = packet_body_size(message, attributes);
   if (body > mqtt_packet_bytes_max)

@@ -13,13 +13,19 @@ namespace {
 
 constexpr std::string_view prefix = "ce-";
 // The server itself obeys headers that begin with Nats-: Nats-Rollup purges, Nats-Expected-* refuses.
+// It tells readers of structured mode from those of binary mode.
+constexpr std::string_view content_type_header = "content-type";
+constexpr std::array reserved_names = {content_type_header};
 constexpr std::array<std::string_view, 2> reserved_prefixes = {prefix, "nats-"};
 bool is_status(const Header& header) {
   constexpr std::string_view name = "status";
   return std::ranges::equal(header.name, name, [](char a, char b) { return (a | 0x20) == b; });
 }
 
-constexpr HeaderRules rules{.reserved_prefixes = reserved_prefixes, .ignores_case = true, .is_token = true};
+constexpr HeaderRules rules{.reserved_names = reserved_names,
+                            .reserved_prefixes = reserved_prefixes,
+                            .ignores_case = true,
+                            .is_token = true};
 
 }  // namespace
 
@@ -42,9 +48,10 @@ NatsMsg NatsMessageMaker::make(const Message& message, const std::string& reply)
                      static_cast<int>(message.payload.size())) != NATS_OK)
     std::abort();  // out of memory
   set(made, "Nats-Msg-Id", message.id_text());
-  for (const Attribute& attribute : events_.of(message)) set_encoded(made, attribute.name, attribute.value);
+  for (const Attribute& attribute : events_.beside_payload(message))
+    set_encoded(made, attribute.name, attribute.value);
   if (const std::string_view type = content_type_of(message); !type.empty())
-    set(made, "ce-datacontenttype", type);
+    set(made, is_structured(type) ? content_type_header : "ce-datacontenttype", type);
   for (const Header& header : message.headers) set(made, header.name, header.value);
   return NatsMsg(made);
 }
