@@ -53,12 +53,6 @@ bool is_field_value(std::string_view text) {
   return !found;
 }
 
-bool is_printable_ascii(std::string_view text) {
-  bool found = false;
-  for (const char c : text) found |= c < ' ' || c > '~';
-  return !found;
-}
-
 /// CloudEvents 1.0, type system: a string that is not empty.
 bool is_attribute(std::string_view value) {
   return !value.empty() && is_plain_text(value);

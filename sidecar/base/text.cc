@@ -74,11 +74,23 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+/// Eight bytes at a time: keys, types and content types of all messages pass here.
+bool is_printable_ascii(std::string_view text) {
+  constexpr std::uint64_t ones = 0x0101010101010101U, highs = 0x80 * ones;
+  const auto is_word_printable = [](const char* at) {
+    std::uint64_t word;
+    std::memcpy(&word, at, sizeof word);
+    const std::uint64_t deletes = word ^ 0x7F * ones;
+    return (((word - 0x20 * ones) | word | ((deletes - ones) & ~deletes)) & highs) == 0;
+  };
+  if (text.size() < 8) return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+  for (std::size_t i = 0; i + 8 <= text.size(); i += 8)
+    if (!is_word_printable(text.data() + i)) return false;
+  return is_word_printable(text.data() + text.size() - 8);
+}
+
 bool is_plain_text(std::string_view text) {
-  // Without a branch per character: most texts are plain ASCII.
-  bool is_more = false;
-  for (const char c : text) is_more |= c < ' ' || c > '~';
-  return !is_more || (is_utf8(text) && !has_unsafe_character(text));
+  return is_printable_ascii(text) || (is_utf8(text) && !has_unsafe_character(text));
 }
 
 std::string storable(std::string_view text, std::size_t characters_max) {

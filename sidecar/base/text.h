@@ -48,6 +48,9 @@ std::size_t utf8_length(std::string_view text);
 /// As strictly.
 bool is_utf8(std::string_view text);
 
+/// From ' ' to '~'.
+bool is_printable_ascii(std::string_view text);
+
 /// Valid UTF-8 without control characters and what Unicode calls noncharacters: what CloudEvents calls a
 /// string, and what MQTT servers take.
 bool is_plain_text(std::string_view text);

@@ -35,6 +35,17 @@ TEST_CASE("UTF-8 is taken strictly, wherever the fault stands") {
     }
 }
 
+TEST_CASE("every byte but ASCII's printable ones is found, wherever it stands") {
+  for (int byte = 0; byte < 256; ++byte)
+    for (std::size_t size : {1, 7, 8, 9, 16, 23})
+      for (std::size_t at = 0; at < size; ++at) {
+        std::string text(size, 'a');
+        text[at] = static_cast<char>(byte);
+        REQUIRE(is_printable_ascii(text) == (byte >= 0x20 && byte <= 0x7E));
+      }
+  CHECK(is_printable_ascii(""));
+}
+
 TEST_CASE("plain text is UTF-8 without control characters and noncharacters") {
   for (const std::string_view text :
        {"", "a b~", "gr\u00F6\u00DFe", "\xC2\xA0", "\xEF\xB7\x8F", "\xEF\xB7\xB0", "\xEF\xBF\xBD",
