@@ -12,7 +12,12 @@ int run(const Context& context, const RunOptions& options) {
   const auto config = configure(context, options, Need::relay);
   if (!config) return exit_code::configuration;
   set_up_log(config->log_format, config->log_level);
-  const auto reload = [&] { return configure(context, options, Need::relay); };
+  const auto reload = [&]() -> std::optional<Config> {
+    Loaded loaded = load(context, options, Need::relay);
+    if (loaded.faults.empty()) return std::move(loaded.config);
+    for (const std::string& fault : loaded.faults) log_line(Level::error, "config.fault", {{"fault", fault}});
+    return std::nullopt;
+  };
   const auto all_sent = context.wiring.run_relay(*config, reload, options.once);
   if (!all_sent) log_line(Level::error, "relay.refused", {{"error", all_sent.error().text}});
   flush_log();

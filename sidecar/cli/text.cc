@@ -68,6 +68,13 @@ void append_blocked_keys(std::vector<std::vector<std::string>>& rows, const Json
                       text_of(key, "seq"), text_of(key, "id"), text_of(key, "last_error")});
 }
 
+/// "last error, 2026-01-31T10:00:00Z: refused"; empty: there is none.
+std::string error_text(const Json& of) {
+  const std::string error = text_of(of, "last_error"), at = text_of(of, "last_error_at");
+  if (error.empty()) return "";
+  return "last error" + (at.empty() ? "" : ", " + printable(at)) + ": " + printable(error);
+}
+
 std::string blocked_keys_text(const Json& routes) {
   std::vector<std::vector<std::string>> rows;
   for (const Json& route : routes)
@@ -120,8 +127,7 @@ std::string status_text(const Json& status) {
   if (const auto database = status.find("database"); database != status.end() && database->is_object()) {
     text += "database:  " + printable(text_of(*database, "url")) +
             (text_of(*database, "connected") == "true" ? ", connected" : ", not connected") + "\n";
-    if (const std::string error = text_of(*database, "last_error"); !error.empty())
-      text += "  " + printable(error) + "\n";
+    if (const std::string error = error_text(*database); !error.empty()) text += "  " + error + "\n";
   }
   const auto routes = status.find("routes");
   if (routes == status.end() || !routes->is_array()) return text;
@@ -135,8 +141,8 @@ std::string status_text(const Json& status) {
                     text_of(route, "sent_total"), text_of(route, "failed_total"), owners_text(route),
                     text_of(route, "to")});
     append_reasons(remarks, route, printable(text_of(route, "name")) + ": ");
-    if (const std::string error = text_of(route, "last_error"); !error.empty())
-      remarks += "  " + printable(text_of(route, "name")) + ": last error: " + printable(error) + "\n";
+    if (const std::string error = error_text(route); !error.empty())
+      remarks += "  " + printable(text_of(route, "name")) + ": " + error + "\n";
   }
   return text + "\n" +
          table({"ROUTE", "STATE", "PENDING", "OLDEST", "HELD", "SENT", "FAILED", "LEASE", "TO"}, rows) +

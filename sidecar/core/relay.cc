@@ -167,7 +167,7 @@ void Relay::on(Instant now, WaitAnswer& answer) {
 void Relay::store_failed(Instant now, const Error& error) {
   if (error.fault == Fault::fenced) {
     ++counted_.lease_lost_total;
-    counted_.last_error = error.text;
+    last_error_ = {LastError::Of::lease, now, error.text};
   } else if (phase_ == Phase::holding || phase_ == Phase::releasing) {
     ++counted_.database_reconnects_total;
     trouble(now, store_trouble_, error);
@@ -182,10 +182,11 @@ Duration Relay::probe_delay(int failures) {
 }
 
 void Relay::trouble(Instant now, Trouble& which, const Error& error) {
-  counted_.last_error = error.text;
+  last_error_ = {&which == &store_trouble_ ? LastError::Of::store : LastError::Of::broker, now, error.text};
   // Nothing was tried since: what was under way then tells of the same failure, and must not lengthen it.
   if (which.waits(now)) return;
   ++which.failures;
+  which.unproven = false;
   which.misconfigured = error.fault == Fault::misconfigured || error.fault == Fault::refused;
   which.reason = error.text.empty() ? "no reason was given" : error.text;
   Duration delay = probe_delay(which.failures);
@@ -210,7 +211,7 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
 
   ++counted_.failed_total;
   ++counted_.failures[static_cast<std::size_t>(delivery.verdict)];
-  counted_.last_error = delivery.reason;
+  last_error_ = {LastError::Of::rows, now, delivery.reason};
 
   if (!topics_.empty() && delivery.scope != Scope::topic) topic_answered(message_of(ticket));
   const bool was_held = HeldQueue::owns(ticket);
@@ -241,7 +242,8 @@ void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::
       break;
     case Outcome::dead:
       last_failed_.erase(seq_of(ticket));
-      hold(ticket, HeldState::dead, attempts, delivery.reason, {});
+      if (broker_trouble_.unproven) broker_trouble_.reason.clear();  // the broker works: it has judged
+      give_up(now, ticket, attempts, delivery.reason);
       break;
     case Outcome::topic_waits:
       topic_refused(now, ticket, delivery);
@@ -384,6 +386,17 @@ void Relay::put_back(Ticket ticket) {
   if (options_.traits.ordered_pipeline && connected()) session_ = BrokerSession::recovering;
 }
 
+/// It becomes a dead letter.
+void Relay::give_up(Instant now, Ticket ticket, int attempts, const std::string& reason) {
+  const Message& message = message_of(ticket);
+  ++counted_.dead_total;
+  last_dead_ = "message " + std::string(message.id_text()) + " (seq " + std::to_string(message.seq) +
+               ", topic " + std::string(message.topic) + ") is a dead letter after " +
+               std::to_string(attempts) + " attempts: " + reason;
+  last_error_ = {LastError::Of::rows, now, last_dead_};
+  hold(ticket, HeldState::dead, attempts, reason, {});
+}
+
 /// Its fate is written with the next settle; until then nothing of its key goes out.
 void Relay::hold(Ticket ticket, HeldState state, int attempts, const std::string& reason,
                  std::optional<Instant> due, std::string topic) {
@@ -392,12 +405,6 @@ void Relay::hold(Ticket ticket, HeldState state, int attempts, const std::string
   hold.attempts = attempts;
   hold.last_error = reason;
   hold.topic = std::move(topic);
-  if (state == HeldState::dead) {
-    ++counted_.dead_total;
-    counted_.last_error = "message " + std::string(message.id_text()) + " (seq " +
-                          std::to_string(message.seq) + ", topic " + std::string(message.topic) +
-                          ") is a dead letter after " + std::to_string(attempts) + " attempts: " + reason;
-  }
   if (HeldQueue::owns(ticket))
     held_.failed(ticket, std::move(hold), due);
   else
@@ -411,8 +418,8 @@ void Relay::on_session(Instant now, const Session& session, std::optional<Error>
       if (up_since_) ++counted_.broker_reconnects_total;
       up_since_ = now;
       // The failures stay counted until something is accepted: a session that breaks at once backs off
-      // further. While a message is under suspicion a session that comes up ends no trouble.
-      if (!rows_.has_aside()) broker_trouble_.reason.clear();
+      // further.
+      broker_trouble_.unproven = true;
       return;
     case Session::State::down:
     case Session::State::misconfigured:

@@ -46,6 +46,9 @@ class Relay {
   /// Dead letters made so far.
   [[nodiscard]] std::uint64_t dead_total() const { return counted_.dead_total; }
 
+  /// The last of them, and why.
+  [[nodiscard]] const std::string& last_dead() const { return last_dead_; }
+
   /// Rows seen so far that no route takes.
   [[nodiscard]] std::uint64_t unrouted_total() const { return counted_.unrouted_total; }
 
@@ -124,10 +127,18 @@ class Relay {
     int failures = 0;  ///< in a row
     Instant retry_at{};
     bool misconfigured = false;
-    std::string reason;  ///< empty: none
+    bool unproven = false;  ///< a session came up since, which may break with the first message
+    std::string reason;     ///< empty: none
 
     [[nodiscard]] bool present() const { return !reason.empty(); }
     [[nodiscard]] bool waits(Instant now) const { return present() && now < retry_at; }
+  };
+
+  /// What went wrong last, and what it speaks of: with that it is forgotten.
+  struct LastError {
+    enum class Of : std::uint8_t { lease, store, broker, rows } of = Of::rows;
+    Instant at{};
+    std::string text;
   };
 
   void on(Instant now, AcquireAnswer& answer);
@@ -166,6 +177,7 @@ class Relay {
   [[nodiscard]] bool broker_works_beside(Ticket ticket) const;
   void put_back(Ticket ticket);
   void suspect(Instant now, Ticket ticket, int attempts, const std::string& reason);
+  void give_up(Instant now, Ticket ticket, int attempts, const std::string& reason);
   void hold(Ticket ticket, HeldState state, int attempts, const std::string& reason,
             std::optional<Instant> due, std::string topic = {});
   void held_due(Instant when);
@@ -184,6 +196,8 @@ class Relay {
   [[nodiscard]] bool waits_for_topic(Instant now, Ticket ticket, const Message& message);
   void trouble(Instant now, Trouble& which, const Error& error);
   void store_failed(Instant now, const Error& error);
+  void forget_what_is_over();
+  [[nodiscard]] bool still_holds(LastError::Of what) const;
   void ask(Request request);
   void answered(Request request);
   void check_invariants() const;
@@ -273,6 +287,8 @@ class Relay {
   std::uint64_t topics_version_ = 0;
 
   RouteStatus counted_;  ///< the counters
+  LastError last_error_;
+  std::string last_dead_;
 };
 
 }  // namespace outbox

@@ -26,7 +26,31 @@ void Relay::plan(Instant now, Commands& commands) {
   plan_hand_over(commands);
   plan_leave(now, commands);
   plan_wake(now, commands);
+  forget_what_is_over();
   check_invariants();
+}
+
+/// While messages wait it is the first one accepted that ends a trouble: a session that comes up and breaks
+/// with each of them would end it several times a second.
+void Relay::forget_what_is_over() {
+  const bool any_waits = rows_.size() + held_.size() > 0 || (held_suspect_ && held_total_ > 0);
+  if (broker_trouble_.unproven && !(phase_ == Phase::holding && any_waits)) broker_trouble_.reason.clear();
+  if (!last_error_.text.empty() && !still_holds(last_error_.of)) last_error_.text.clear();
+}
+
+bool Relay::still_holds(LastError::Of what) const {
+  switch (what) {
+    case LastError::Of::lease:
+      return phase_ != Phase::holding;
+    case LastError::Of::store:
+      return store_trouble_.present();
+    case LastError::Of::broker:
+      return broker_trouble_.present();
+    case LastError::Of::rows:
+      return held_total_ > 0 || rows_.has_held() || rows_.has_aside() || held_.size() > 0 ||
+             held_.has_results() || (asked_.has(Request::settle) && settling_held_ > 0);
+  }
+  return false;
 }
 
 /// Cheap enough for every step. What is asserted of the broker is only what the relay itself decides.
@@ -125,7 +149,7 @@ const Message* Relay::next_to_publish(Instant now, Ticket& ticket) {
     ticket = *next;
     const Message& message = message_of(ticket);
     if (!message.defect.empty()) {
-      hold(ticket, HeldState::dead, attempts_of(ticket), std::string(message.defect), {});
+      give_up(now, ticket, attempts_of(ticket), std::string(message.defect));
       continue;
     }
     if (!topics_.empty() && waits_for_topic(now, ticket, message)) continue;
@@ -147,7 +171,7 @@ void Relay::recall_aside(Instant now) {
   rows_.recall_aside();
   const bool is_in_the_way =
       exposed() >= options_.window || (!caught_up() && !asked_.has(Request::read) && !held_full());
-  if (is_in_the_way) hold(suspect, HeldState::retrying, 0, counted_.last_error, now);
+  if (is_in_the_way) hold(suspect, HeldState::retrying, 0, last_error_.text, now);
 }
 
 void Relay::plan_settle(Instant now, Commands& commands) {
@@ -331,6 +355,9 @@ RouteState Relay::state() const {
 RouteStatus Relay::status(Instant now) const {
   RouteStatus status = counted_;
   status.state = state();
+  status.last_error = last_error_.text;
+  if (!status.last_error.empty())
+    status.last_error_seconds = std::chrono::duration<double>(now - last_error_.at).count();
   for (const Trouble* trouble : {&store_trouble_, &broker_trouble_})
     if (trouble->present()) status.reasons.push_back(trouble->reason);
   if (holder_) status.reasons.push_back("another relay holds the lease: " + holder_->owner);

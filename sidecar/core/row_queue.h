@@ -89,6 +89,9 @@ class RowQueue {
   void stored_keys_are(std::vector<std::string> keys);
   [[nodiscard]] bool is_stored(const std::string& key) const;
 
+  /// Some row is held, and take_held() has not given it yet.
+  [[nodiscard]] bool has_held() const { return !held_.empty() || !passed_held_.empty(); }
+
   /// What the mark has passed since the last call and must be written with it; due times are reckoned from
   /// `now`.
   [[nodiscard]] std::vector<Hold> take_held(Instant now);

@@ -110,8 +110,10 @@ struct RouteStatus {
   std::uint64_t dead_total = 0;
   std::uint64_t unrouted_total = 0;  ///< rows seen that no route takes; counted by the first route
   std::int64_t inflight = 0;
-  std::string last_error;
-  std::string last_success_at;  ///< RFC 3339, empty: none yet
+  std::string last_error;         ///< empty: none that still holds
+  double last_error_seconds = 0;  ///< ago
+  std::string last_error_at;      ///< RFC 3339
+  std::string last_success_at;    ///< ditto, empty: none yet
   std::uint64_t broker_reconnects_total = 0;
   std::uint64_t database_reconnects_total = 0;
   std::uint64_t lease_lost_total = 0;
@@ -125,12 +127,20 @@ struct RouteStatus {
   std::vector<TopicTroubleStatus> topics;  ///< in trouble
 };
 
+/// For one line.
+inline std::string reasons_of(const RouteStatus& route) {
+  std::string text;
+  for (const std::string& reason : route.reasons) text += (text.empty() ? "" : "; ") + reason;
+  return text;
+}
+
 struct DatabaseStatus {
   std::string kind;  ///< postgresql, sqlite
   std::string url;   ///< redacted
   bool connected = false;
   bool seen = false;  ///< reached, with the right schema, at least once
   std::string last_error;
+  std::string last_error_at;  ///< RFC 3339
 };
 
 struct Status {

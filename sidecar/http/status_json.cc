@@ -74,6 +74,7 @@ Json route_json(const RouteStatus& route) {
           {"dead_total", route.dead_total},
           {"unrouted_total", route.unrouted_total},
           {"last_error", text_or_null(route.last_error)},
+          {"last_error_at", text_or_null(route.last_error_at)},
           {"last_success_at", text_or_null(route.last_success_at)},
           {"broker_reconnects_total", route.broker_reconnects_total},
           {"database_reconnects_total", route.database_reconnects_total},
@@ -92,7 +93,8 @@ std::string status_json(const Status& status) {
                          {"url", status.database.url},
                          {"connected", status.database.connected},
                          {"seen", status.database.seen},
-                         {"last_error", text_or_null(status.database.last_error)}};
+                         {"last_error", text_or_null(status.database.last_error)},
+                         {"last_error_at", text_or_null(status.database.last_error_at)}};
   const Json whole = {{"version", status.version},
                       {"instance", status.instance},
                       {"state", status.state},

@@ -96,10 +96,10 @@ void Lane::run() {
     all_through_ = relay.all_through();
     held_total_ = relay.held_total();
     holding_ = relay.holding();
-    log_unrouted(relay);
-    log_dead(relay, now);
+    log_counts(relay, now, commands.finished);
     log_topics(relay, now);
     log_state(relay, now);
+    troubled_ = trouble_.present() || !logged_topics_.empty();
     if (status_wanted_.exchange(false)) show_status(relay, now);
     if (commands.finished) break;
     broker_->poll(idle_time(commands, now), answers);
@@ -144,22 +144,21 @@ Duration Lane::idle_time(const Commands& commands, Instant now) const {
   return std::clamp<Duration>(*commands.wake_at - now, Duration::zero(), round_time_max);
 }
 
-void Lane::log_unrouted(const Relay& relay) {
-  if (relay.unrouted_total() == unrouted_total_) return;
-  unrouted_total_ = relay.unrouted_total();
-  log_line(Level::warning, "rows.unrouted",
-           {{"rows", relay.unrouted_total()},
-            {"next", "they are held as unrouted until a route takes their topic; see `outboxd held list`"}});
-}
-
-void Lane::log_dead(const Relay& relay, Instant now) {
-  if (relay.dead_total() == dead_total_) return;
-  const auto died = relay.dead_total() - std::exchange(dead_total_, relay.dead_total());
-  log_line(Level::warning, "rows.dead",
-           {{"route", options_.route},
-            {"rows", died},
-            {"last", relay.status(now).last_error},
-            {"next", "they stay until `outboxd held requeue` or `outboxd held discard`"}});
+void Lane::log_counts(const Relay& relay, Instant now, bool is_end) {
+  const auto counted = [&](CountTelling& telling, std::uint64_t total) {
+    return is_end ? telling.rest(total) : telling.look(now, total);
+  };
+  if (const auto rows = counted(unrouted_, relay.unrouted_total()))
+    log_line(
+        Level::warning, "rows.unrouted",
+        {{"rows", rows},
+         {"next", "they are held as unrouted until a route takes their topic; see `outboxd held list`"}});
+  if (const auto rows = counted(dead_, relay.dead_total()))
+    log_line(Level::error, "rows.dead",
+             {{"route", options_.route},
+              {"rows", rows},
+              {"last", relay.last_dead()},
+              {"next", "they stay until `outboxd held requeue` or `outboxd held discard`"}});
 }
 
 /// One line for each topic that gets into trouble or out of it.
@@ -184,11 +183,13 @@ void Lane::log_topics(const Relay& relay, Instant now) {
 /// One line per change of state, with what is wrong and what happens next.
 void Lane::log_state(const Relay& relay, Instant now) {
   const RouteState state = relay.state();
-  if (state == logged_state_) return;
+  const bool is_trouble = level_of(state) >= Level::warning;
+  const bool is_asked_for = state == RouteState::paused || state == RouteState::draining;
+  trouble_.look(now, is_trouble);
+  const bool may_come_back = trouble_.present() && !is_trouble && !is_asked_for;
+  if (state == logged_state_ || may_come_back) return;
   logged_state_ = state;
-  const RouteStatus status = relay.status(now);
-  std::string reasons;
-  for (const std::string& reason : status.reasons) reasons += (reasons.empty() ? "" : "; ") + reason;
+  const std::string reasons = reasons_of(relay.status(now));
   if (reasons.empty())
     log_line(level_of(state), "route.state",
              {{"route", options_.route}, {"state", name_of(state)}, {"to", to_}});
@@ -204,6 +205,10 @@ void Lane::show_status(const Relay& relay, Instant now) {
   status_ = relay.status(now);
   status_.name = options_.route;
   status_.to = to_;
+  if (!status_.last_error.empty())
+    status_.last_error_at =
+        format_in_seconds(wall_clock() - std::chrono::round<std::chrono::microseconds>(
+                                             std::chrono::duration<double>(status_.last_error_seconds)));
   status_.last_success_at =
       status_.sent_total == sent_before ? std::move(last_success_at) : format_in_seconds(wall_clock());
   const auto durations = worker_->durations();

@@ -15,6 +15,7 @@
 #include "base/thread.h"
 #include "core/relay.h"
 #include "runtime/store_worker.h"
+#include "runtime/telling.h"
 
 namespace outbox {
 
@@ -51,8 +52,8 @@ class Lane {
   /// When the lane's thread last went round; it does at least once a second.
   [[nodiscard]] Instant last_round() const;
 
-  /// Rows seen so far that no route takes.
-  [[nodiscard]] std::uint64_t unrouted_total() const { return unrouted_total_; }
+  /// The log has told of a trouble and not of its end.
+  [[nodiscard]] bool troubled() const { return troubled_; }
 
   /// Whether the last status showed everything through.
   [[nodiscard]] bool all_through() const { return all_through_; }
@@ -72,8 +73,7 @@ class Lane {
   void run();
   bool absorb_events(Relay& relay, Instant now);
   void carry_out(Commands& commands);
-  void log_unrouted(const Relay& relay);
-  void log_dead(const Relay& relay, Instant now);
+  void log_counts(const Relay& relay, Instant now, bool is_end);
   void log_topics(const Relay& relay, Instant now);
   void log_state(const Relay& relay, Instant now);
   void show_status(const Relay& relay, Instant now);
@@ -95,13 +95,17 @@ class Lane {
   std::uint64_t status_number_ = 0;
   RouteStatus status_;
 
-  std::uint64_t dead_total_ = 0;  ///< of the lane's thread: those that the log has told of
+  // Of the lane's thread: what the log has told of.
+  CountTelling dead_{std::chrono::seconds(1)};
+  CountTelling unrouted_{std::chrono::minutes(1)};
   std::uint64_t topics_version_ = 0;
   std::set<std::string> logged_topics_;  ///< in trouble
+  TroubleTelling trouble_;
   RouteState logged_state_ = RouteState::starting;
+
   std::atomic<Instant::rep> last_round_;
   std::atomic<std::uint64_t> sent_total_ = 0;
-  std::atomic<std::uint64_t> unrouted_total_ = 0;
+  std::atomic<bool> troubled_ = false;
   std::atomic<bool> all_through_ = false;
   std::atomic<std::int64_t> held_total_ = 0;
   std::atomic<bool> holding_ = false;

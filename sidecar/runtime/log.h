@@ -2,18 +2,13 @@
 // what is secret or payload must not be handed over.
 #pragma once
 
-#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
-
-#include "core/message.h"
 
 namespace outbox {
 
@@ -38,45 +33,15 @@ struct Field {
 void set_up_log(std::string_view format, std::string_view level);
 
 /// Text: `2026-01-31T10:00:00.000Z info  event name=value ...`; JSON: ts, level, msg = event, then the
-/// fields. Warnings and errors that differ in numbers only are shown once a minute, with how often they were
-/// repeated.
+/// fields. What may come often is told by who keeps count of it, see telling.h: no line is left out here.
 void log_line(Level level, std::string_view event, std::initializer_list<Field> fields = {});
 
-/// Says what was repeated and not shown yet, and empties the buffers. Call before the process ends.
+/// Empties the buffers. Call before the process ends.
 void flush_log();
 
 /// Pure: the line as log_line writes it, without its end.
 enum class LogFormat { text, json };
 std::string rendered(LogFormat format, std::string_view timestamp, Level level, std::string_view event,
                      std::span<const Field> fields);
-
-/// Suppresses what was said within `interval`, and counts it. Bounded: beyond `lines_max` different lines it
-/// forgets the oldest. One thread at a time.
-class RepeatFilter {
- public:
-  explicit RepeatFilter(Duration interval, std::size_t lines_max = 256)
-      : interval_(interval), lines_max_(lines_max) {}
-
-  /// True: say it. False: said within the interval, counted.
-  bool admit(std::string_view line, Instant now);
-
-  struct Repeated {
-    std::string line;
-    std::int64_t times = 0;
-  };
-  /// What was suppressed and whose interval is over at `now`; each is told once.
-  std::vector<Repeated> take_ended(Instant now);
-
- private:
-  struct Seen {
-    Instant since;
-    std::int64_t suppressed = 0;
-  };
-
-  Duration interval_;
-  std::size_t lines_max_;
-  std::map<std::string, Seen, std::less<>> seen_;
-  std::vector<Repeated> forgotten_;
-};
 
 }  // namespace outbox

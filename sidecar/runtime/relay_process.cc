@@ -62,7 +62,10 @@ void add(RouteStatus& into, RouteStatus& from) {
   into.dead_total += from.dead_total;
   into.unrouted_total += from.unrouted_total;
   into.inflight += from.inflight;
-  if (into.last_error.empty()) into.last_error = std::move(from.last_error);
+  if (from.last_error_at > into.last_error_at) {
+    into.last_error = std::move(from.last_error);
+    into.last_error_at = std::move(from.last_error_at);
+  }
   into.last_success_at = std::max(into.last_success_at, from.last_success_at);
   into.broker_reconnects_total += from.broker_reconnects_total;
   into.database_reconnects_total += from.database_reconnects_total;
@@ -116,6 +119,7 @@ RelayProcess::RelayProcess(ProcessOptions options, std::vector<LanePlan> lanes,
   watcher_ = std::make_unique<Watcher>(
       Watcher::Options{options_.instance, options_.lease, options_.retention, options_.once},
       routes_of(lanes_), std::move(open_admin));
+  troubles_.assign(watcher_->routes().size(), TroubleTelling(options_.trouble_again));
 }
 
 /// The database told one session of a commit; all want to know.
@@ -150,9 +154,34 @@ bool RelayProcess::run() {
       for (const auto& lane : lanes_) lane->stop();
       lock.lock();
     }
+    lock.unlock();
+    log_lasting_troubles();
+    lock.lock();
   }
   lock.unlock();
   return unsent().empty();
+}
+
+/// Lanes tell of each change; this says that nothing has changed, and what has come together since.
+void RelayProcess::log_lasting_troubles() {
+  const Instant now = outbox::now();
+  for (std::size_t i = 0; i < troubles_.size(); ++i) {
+    const bool is_there = std::ranges::any_of(watcher_->routes()[i].lanes, &Lane::troubled);
+    if (troubles_[i].look(now, is_there) != TroubleTelling::Tell::goes_on) continue;
+    const Duration lasted = now - troubles_[i].since();
+    const RouteStatus route = status_of(i);
+    std::int64_t held = 0;
+    for (const auto& [state, rows] : route.held) held += rows;
+    log_line(
+        Level::warning, "route.trouble",
+        {{"route", route.name},
+         {"state", name_of(route.state)},
+         {"since", format_in_seconds(wall_clock() - std::chrono::floor<std::chrono::microseconds>(lasted))},
+         {"pending", route.pending},
+         {"oldest_pending_age_seconds", route.oldest_pending_age_seconds},
+         {"held", held},
+         {"reason", reasons_of(route)}});
+  }
 }
 
 void RelayProcess::request_stop() {

@@ -13,6 +13,7 @@
 #include "core/relay_io.h"
 #include "core/status.h"
 #include "runtime/lane.h"
+#include "runtime/telling.h"
 #include "runtime/watcher.h"
 
 namespace outbox {
@@ -26,6 +27,7 @@ struct ProcessOptions {
   Duration patience = std::chrono::seconds(10);  ///< once: give up after this long without progress
   Duration lease{};
   Retention retention;
+  Duration trouble_again = std::chrono::minutes(5);  ///< how often the log tells of one that lasts
 };
 
 /// What becomes a lane. Shards of one route come one after the other.
@@ -59,6 +61,7 @@ class RelayProcess : public StatusSource {
   void lane_finished();
   [[nodiscard]] bool finished() const;
   [[nodiscard]] bool progressing(Instant now);
+  void log_lasting_troubles();
   [[nodiscard]] RouteStatus status_of(std::size_t route) const;
 
   const ProcessOptions options_;
@@ -71,7 +74,8 @@ class RelayProcess : public StatusSource {
   std::condition_variable changed_;
   bool stopping_ = false;
 
-  std::uint64_t progress_mark_ = 0;  ///< of run(): what was sent when progress was last seen
+  std::vector<TroubleTelling> troubles_;  ///< of run(), by route
+  std::uint64_t progress_mark_ = 0;       ///< of run(): what was sent when progress was last seen
   Instant progress_at_{};
 };
 

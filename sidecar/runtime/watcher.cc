@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/timestamp.h"
 #include "core/shard.h"
 #include "runtime/log.h"
 
@@ -80,6 +81,7 @@ void Watcher::watch_once(Admin& admin) {
     database_.connected = rows.ok();
     database_.seen = database_.seen || rows.ok();
     database_.last_error = rows ? "" : rows.error().text;
+    database_.last_error_at = rows ? "" : format_in_seconds(wall_clock());
   }
   if (!rows) return;
   pass_on_flags(*rows);
@@ -210,18 +212,30 @@ void Watcher::measure_backlog(Admin& admin, std::size_t index) {
   seen.known = true;
 }
 
+void Watcher::log_removal(const Result<Removed>& removed) {
+  switch (removal_trouble_.look(now(), !removed.ok())) {
+    case TroubleTelling::Tell::nothing:
+      break;
+    case TroubleTelling::Tell::begins:
+    case TroubleTelling::Tell::goes_on:
+      log_line(Level::warning, "retention.failed",
+               {{"error", removed.error().text},
+                {"next", "sent rows stay until it works; trying again every second"}});
+      break;
+    case TroubleTelling::Tell::ends:
+      log_line(Level::info, "retention.works");
+      break;
+  }
+}
+
 /// One relay is enough for it: the one that holds the first shard of the first route.
 void Watcher::remove_sent(Admin& admin) {
   if (routes_.empty() || !routes_.front().lanes.front()->holding()) return;
   const Instant begun = now();
   for (bool more = true; more && now() - begun < removal_time_max;) {
     const auto removed = admin.remove_sent(options_.retention);
-    if (!removed) {
-      log_line(Level::warning, "retention.failed",
-               {{"error", removed.error().text},
-                {"next", "sent rows stay until it works; trying again in a second"}});
-      return;
-    }
+    log_removal(removed);
+    if (!removed) return;
     more = removed->more && removed->rows > 0;  // none: a service was writing
     const std::lock_guard lock(mutex_);
     removed_total_ += removed->rows;

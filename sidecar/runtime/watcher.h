@@ -18,6 +18,7 @@
 #include "core/status.h"
 #include "core/topics.h"
 #include "runtime/lane.h"
+#include "runtime/telling.h"
 
 namespace outbox {
 
@@ -87,12 +88,14 @@ class Watcher {
   void count_held(Admin& admin, std::size_t index);
   void measure_backlog(Admin& admin, std::size_t index);
   void remove_sent(Admin& admin);
+  void log_removal(const Result<Removed>& removed);
 
   const Options options_;
   const std::vector<WatchedRoute> routes_;
   const AdminOpener open_;
   std::vector<Memory> memory_;
   std::map<std::string, LastBeat> beats_;
+  TroubleTelling removal_trouble_;
   std::unique_ptr<Admin> admin_;  ///< of the watcher's thread once that runs
 
   mutable std::mutex mutex_;

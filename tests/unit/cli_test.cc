@@ -296,6 +296,10 @@ TEST_CASE("a status of any shape can be shown, and cannot command the terminal")
   CHECK(holds(cli::status_text(blocked), "1 retrying, 2 dead"));
   CHECK(holds(cli::status_text(blocked),
               "orders  customer-3  retrying  6     3 min 20 s  4         17   id-17  no?"));
+  const Json failed = {
+      {"routes",
+       {{{"name", "orders"}, {"last_error", "no\x1b"}, {"last_error_at", "2026-01-02T03:04:05Z"}}}}};
+  CHECK(holds(cli::status_text(failed), "orders: last error, 2026-01-02T03:04:05Z: no?"));
   CHECK(cli::age_text(0.84) == "0.8 s");
   CHECK(cli::age_text(200) == "3 min 20 s");
   CHECK(cli::age_text(2 * 86400 + 4 * 3600) == "2 d 4 h");

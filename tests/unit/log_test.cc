@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "runtime/telling.h"
+
 using namespace outbox;
 using namespace std::chrono_literals;
 
@@ -50,43 +52,41 @@ TEST_CASE("a text value with blanks, quotes or nothing in it is quoted") {
   CHECK(line(LogFormat::text, "x", {{"v", "a=b"}}).ends_with("v=\"a=b\""));
 }
 
-TEST_CASE("a repeated line is counted within its interval and said again after it") {
-  RepeatFilter filter(10s);
-  const Instant start{};
-  CHECK(filter.admit("down", start));
-  CHECK_FALSE(filter.admit("down", start + 1s));
-  CHECK_FALSE(filter.admit("down", start + 9s));
-  CHECK(filter.admit("other", start + 9s));
-  CHECK(filter.take_ended(start + 9s).empty());
-
-  const auto ended = filter.take_ended(start + 10s);
-  REQUIRE(ended.size() == 1);
-  CHECK(ended[0].line == "down");
-  CHECK(ended[0].times == 2);
-  CHECK(filter.take_ended(start + 11s).empty());
-  CHECK(filter.admit("down", start + 11s));
+TEST_CASE("a trouble is told of when it begins, every five minutes, and when it has been over for a second") {
+  using Tell = TroubleTelling::Tell;
+  TroubleTelling telling;
+  const Instant start{1h};
+  CHECK(telling.look(start, false) == Tell::nothing);
+  CHECK(telling.look(start, true) == Tell::begins);
+  CHECK(telling.look(start + 299s, true) == Tell::nothing);
+  CHECK(telling.look(start + 300s, true) == Tell::goes_on);
+  CHECK(telling.look(start + 301s, true) == Tell::nothing);
+  CHECK(telling.since() == start);
+  CHECK(telling.look(start + 600s, true) == Tell::goes_on);
+  CHECK(telling.look(start + 601s, false) == Tell::nothing);
+  CHECK(telling.present());
+  CHECK(telling.look(start + 602s, false) == Tell::ends);
+  CHECK_FALSE(telling.present());
+  CHECK(telling.look(start + 603s, true) == Tell::begins);  // however soon, it is another one
 }
 
-TEST_CASE("a line that comes back after its interval tells how often it was suppressed") {
-  RepeatFilter filter(10s);
-  const Instant start{};
-  CHECK(filter.admit("down", start));
-  CHECK_FALSE(filter.admit("down", start + 1s));
-  CHECK(filter.admit("down", start + 20s));
-  const auto ended = filter.take_ended(start + 20s);
-  REQUIRE(ended.size() == 1);
-  CHECK(ended[0].times == 1);
+TEST_CASE("what comes and goes several times a second is one trouble") {
+  using Tell = TroubleTelling::Tell;
+  TroubleTelling telling;
+  const Instant start{1h};
+  CHECK(telling.look(start, true) == Tell::begins);
+  for (int i = 1; i < 100; ++i) CHECK(telling.look(start + i * 100ms, i % 7 == 0) == Tell::nothing);
 }
 
-TEST_CASE("the filter forgets the oldest line rather than grow") {
-  RepeatFilter filter(1h, 2);
-  const Instant start{};
-  CHECK(filter.admit("a", start));
-  CHECK_FALSE(filter.admit("a", start));
-  CHECK(filter.admit("b", start + 1s));
-  CHECK(filter.admit("c", start + 2s));
-  CHECK(filter.admit("a", start + 3s));
-  const auto ended = filter.take_ended(start + 4s);
-  REQUIRE(ended.size() == 1);
-  CHECK(ended[0].line == "a");
+TEST_CASE("what is counted is told of at once, then once in a while, and at the end") {
+  CountTelling telling(1s);
+  const Instant start{1h};
+  CHECK(telling.look(start, 0) == 0);
+  CHECK(telling.look(start, 2) == 2);
+  CHECK(telling.look(start + 10ms, 5) == 0);
+  CHECK(telling.look(start + 1s, 6) == 4);
+  CHECK(telling.look(start + 9s, 6) == 0);
+  CHECK(telling.look(start + 9s, 7) == 1);
+  CHECK(telling.rest(9) == 2);
+  CHECK(telling.rest(9) == 0);
 }

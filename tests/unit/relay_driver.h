@@ -103,6 +103,7 @@ class RelayDriver {
   [[nodiscard]] const Commands& commands() const { return commands_; }
   [[nodiscard]] RouteStatus status() const { return relay_.status(now_); }
   [[nodiscard]] std::string last_reason() const;
+  [[nodiscard]] const std::string& last_dead() const { return relay_.last_dead(); }
   [[nodiscard]] std::int64_t held_total() const { return relay_.held_total(); }
   [[nodiscard]] bool all_through() const { return relay_.all_through(); }
   [[nodiscard]] bool in_flight(std::int64_t row) const { return in_flight_.contains(row); }

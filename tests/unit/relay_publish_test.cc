@@ -98,7 +98,7 @@ TEST_CASE("a session that breaks under many uses no attempt of any of them") {
   relay.session_breaks().pass(100ms).connected();
   CHECK(relay.accepts({1}).published() == "2 3");
   relay.accepts({2}).session_breaks().pass(100ms).connected();
-  CHECK(relay.status().state == RouteState::running);
+  CHECK(relay.accepts({3}).status().state == RouteState::running);
   CHECK(relay.status().dead_total == 0);
 }
 

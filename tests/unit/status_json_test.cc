@@ -17,9 +17,9 @@ TEST_CASE("a fresh status has every name of the contract") {
     CHECK(json.contains(name));
   }
   const Json& route = json.at("routes").at(0);
-  for (const char* name :
-       {"name", "to", "state", "reasons", "connected", "pending", "oldest_pending_age_seconds", "held",
-        "blocked_keys", "sent_total", "failed_total", "last_error", "last_success_at", "leases"}) {
+  for (const char* name : {"name", "to", "state", "reasons", "connected", "pending",
+                           "oldest_pending_age_seconds", "held", "blocked_keys", "sent_total", "failed_total",
+                           "last_error", "last_error_at", "last_success_at", "leases"}) {
     CAPTURE(name);
     CHECK(route.contains(name));
   }
@@ -43,6 +43,7 @@ TEST_CASE("values arrive as they are") {
   route.failures[static_cast<std::size_t>(Verdict::in_doubt)] = 7;
   route.sent_total = 18'446'744'073'709'551'615u;
   route.last_error = "line\n\"quoted\"";
+  route.last_error_at = "2026-01-02T03:04:05Z";
   route.leases = {{2, "host-1", 41, true}};
   const Json json = Json::parse(status_json(status));
   const Json& shown = json.at("routes").at(0);
@@ -56,6 +57,7 @@ TEST_CASE("values arrive as they are") {
   CHECK_FALSE(shown["failures"].contains("accepted"));
   CHECK(shown["sent_total"] == 18'446'744'073'709'551'615u);
   CHECK(shown["last_error"] == "line\n\"quoted\"");
+  CHECK(shown["last_error_at"] == "2026-01-02T03:04:05Z");
   CHECK(shown["leases"] == Json::array({{{"shard", 2}, {"owner", "host-1"}, {"epoch", 41}, {"mine", true}}}));
 }
 

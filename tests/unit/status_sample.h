@@ -12,7 +12,7 @@ inline Status fresh_status() {
   status.instance = "host-1";
   status.state = "running";
   status.started_at = "2026-01-02T03:04:05Z";
-  status.database = {"postgresql", "postgresql://orders@localhost/orders", true, true, ""};
+  status.database = {"postgresql", "postgresql://orders@localhost/orders", true, true, "", ""};
   RouteStatus route;
   route.name = "orders";
   route.to = "redis://h:***@localhost";
