@@ -78,7 +78,7 @@ Progress ServerStream::secure() {
 short ServerStream::events() const {
   switch (phase_) {
     case Phase::connecting:
-      return POLLOUT;
+      return connector_.events();
     case Phase::securing:
       return tls_wants_write_ ? POLLOUT : POLLIN;
     case Phase::ready:

@@ -1,5 +1,4 @@
-// Bytes to and from a server, over TCP or TLS: connects, writes, reads, never blocks but to look up a host's
-// name. Belongs to one broker and its thread.
+// Bytes to and from a server, over TCP or TLS: connects, writes, reads, never blocks. Belongs to one broker and its thread.
 #pragma once
 
 #include <cstddef>

@@ -21,35 +21,48 @@ void set_option(int descriptor, int level, int name, int value) {
 
 }  // namespace
 
-const Address* Addresses::next(std::string& error) {
-  if (!is_resolved_) resolve(error);
-  if (next_ == all_.size()) return nullptr;
-  const Address& address = all_[next_++];
-  endpoint_ = address.endpoint;
-  return &address;
+Progress Addresses::next(const Address*& address, std::string& error) {
+  if (!is_resolved_ && !resolve(error)) return Progress::waiting;
+  if (next_ == all_.size()) return Progress::failed;
+  address = &all_[next_++];
+  endpoint_ = address->endpoint;
+  return Progress::ready;
 }
 
-void Addresses::resolve(std::string& error) {
+/// False: not yet.
+bool Addresses::resolve(std::string& error) {
+  if (!look_up_) {
+    std::vector<LookUp::Question> questions;
+    for (const Url::Host& host : hosts_) questions.push_back({host.name, host.port.value_or(default_port_)});
+    look_up_.emplace(std::move(questions));
+  }
+  if (!look_up_->is_over()) {
+    endpoint_ = endpoint_of(hosts_.front(), default_port_) + " (its name is being looked up)";
+    return false;
+  }
   all_.clear();
   next_ = 0;
-  for (const Url::Host& host : hosts_) {
-    const int port = host.port.value_or(default_port_);
-    endpoint_ = endpoint_of(host, default_port_);
-    const auto found = look_up(host.name.c_str(), port);
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    endpoint_ = endpoint_of(hosts_[i], default_port_);
+    const LookUp::Answer& found = look_up_->answers()[i];
     if (!found) {
       error = "the host's name cannot be resolved: " + found.error().text;
       continue;
     }
-    for (const SocketAddress& socket : *found) all_.push_back({host.name, endpoint_, port, socket});
+    for (const SocketAddress& socket : *found)
+      all_.push_back({hosts_[i].name, endpoint_, hosts_[i].port.value_or(default_port_), socket});
   }
-  if (all_.empty()) return;
-  std::ranges::rotate(all_, all_.begin() + static_cast<std::ptrdiff_t>(attempts_++ % all_.size()));
+  look_up_.reset();
   is_resolved_ = true;
+  if (!all_.empty())
+    std::ranges::rotate(all_, all_.begin() + static_cast<std::ptrdiff_t>(attempts_++ % all_.size()));
+  return true;
 }
 
 void TcpConnector::close() {
   if (descriptor_ >= 0) ::close(descriptor_);
   descriptor_ = -1;
+  is_looking_up_ = false;
 }
 
 void TcpConnector::begin() {
@@ -65,7 +78,8 @@ int TcpConnector::take() {
 
 Progress TcpConnector::advance() {
   for (;;) {
-    if (descriptor_ < 0 && !try_next_address()) return Progress::failed;
+    if (descriptor_ < 0)
+      if (const Progress progress = try_next_address(); progress != Progress::ready) return progress;
     if (descriptor_ < 0) continue;
     if (!is_ready(descriptor_, POLLOUT)) return Progress::waiting;
     std::string error = connect_error(descriptor_);
@@ -75,18 +89,24 @@ Progress TcpConnector::advance() {
   }
 }
 
-/// False: there is none left; the error is the last one's.
-bool TcpConnector::try_next_address() {
-  const Address* const address = addresses_.next(error_);
-  if (!address) return false;
+short TcpConnector::events() const {
+  return is_looking_up_ ? POLLIN : POLLOUT;
+}
+
+/// failed: there is none left; the error is the last one's.
+Progress TcpConnector::try_next_address() {
+  const Address* address = nullptr;
+  const Progress progress = addresses_.next(address, error_);
+  is_looking_up_ = progress == Progress::waiting;
+  if (progress != Progress::ready) return progress;
   host_ = address->host;
   const SocketAddress& socket = address->socket;
   descriptor_ = ::socket(socket.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor_ >= 0 && (::connect(descriptor_, socket.get(), socket.size) == 0 || errno == EINPROGRESS))
-    return true;
+    return Progress::ready;
   error_ = std::strerror(errno);
   close();
-  return true;
+  return Progress::ready;
 }
 
 std::string connect_error(int descriptor) {

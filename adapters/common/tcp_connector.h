@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/address.h"
+#include "base/look_up.h"
 #include "core/url.h"
 
 namespace outbox {
@@ -29,21 +31,26 @@ class Addresses {
 
   /// The next next() looks up the names anew and begins with another address than the last time: a host that
   /// takes connections and does no more, or a replica, must not be the first one for ever.
-  void begin() { is_resolved_ = false; }
+  void begin() {
+    is_resolved_ = false;
+    look_up_.reset();
+  }
 
-  /// nullptr: there is none left, or none at all, and `error` tells why. The first call after begin() may
-  /// block when a name has to be looked up: poll() is where an adapter may.
-  const Address* next(std::string& error);
+  /// ready: `address` is the next one. waiting: names are being looked up, descriptor() becomes readable.
+  /// failed: there is none left, or none at all, and `error` tells why.
+  Progress next(const Address*& address, std::string& error);
+  [[nodiscard]] int descriptor() const { return look_up_ ? look_up_->descriptor() : -1; }
 
-  /// "host:port" of the address in use.
+  /// "host:port" of the address in use; while names are looked up, of the first host, which it says.
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
 
  private:
-  void resolve(std::string& error);
+  bool resolve(std::string& error);
 
   const std::vector<Url::Host>& hosts_;
   const int default_port_;
   bool is_resolved_ = false;
+  std::optional<LookUp> look_up_;
   std::vector<Address> all_;
   std::size_t next_ = 0;
   unsigned attempts_ = 0;
@@ -64,12 +71,12 @@ class TcpConnector {
   /// Drops what is under way.
   void close();
 
-  /// Never waits but for a name to be looked up. After `waiting` call it again when descriptor() can be
-  /// written to.
+  /// Never waits. After `waiting` call it again when descriptor() is ready for events().
   Progress advance();
 
   /// -1 when nothing is under way.
-  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] int descriptor() const { return is_looking_up_ ? addresses_.descriptor() : descriptor_; }
+  [[nodiscard]] short events() const;
 
   /// After `ready`, once: the socket, which is the caller's from then on. It does not block, sends without
   /// delay, and notices within a minute of idleness that its peer's host has vanished.
@@ -83,9 +90,10 @@ class TcpConnector {
   [[nodiscard]] const std::string& error() const { return error_; }
 
  private:
-  bool try_next_address();
+  Progress try_next_address();
 
   Addresses addresses_;
+  bool is_looking_up_ = false;
   int descriptor_ = -1;
   std::string host_, error_;
 };

@@ -37,6 +37,15 @@ std::string SocketAddress::host() const {
   return failed == 0 ? text.data() : "unknown";
 }
 
+bool is_number(const std::string& host) {
+  addrinfo wanted{};
+  wanted.ai_flags = AI_NUMERICHOST;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), nullptr, &wanted, &found) != 0) return false;
+  ::freeaddrinfo(found);
+  return true;
+}
+
 Result<std::vector<SocketAddress>> look_up(const char* host, int port) {
   addrinfo wanted{};
   wanted.ai_socktype = SOCK_STREAM;

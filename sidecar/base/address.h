@@ -33,8 +33,11 @@ struct SocketAddress {
   [[nodiscard]] std::string host() const;
 };
 
+/// An address in numbers, for which nobody has to be asked.
+bool is_number(const std::string& host);
+
 /// The addresses of a host for TCP, at least one. nullptr: every one of this machine, to listen on. Blocks
-/// while a name is looked up. Error: unavailable, with the system's words alone.
+/// while a name is looked up: see look_up.h. Error: unavailable, with the system's words alone.
 Result<std::vector<SocketAddress>> look_up(const char* host, int port);
 
 }  // namespace outbox

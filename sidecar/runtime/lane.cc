@@ -12,7 +12,6 @@ namespace outbox {
 namespace {
 
 constexpr Duration round_time_max = std::chrono::seconds(1);
-constexpr Duration status_wait_max = std::chrono::milliseconds(250);
 
 Level level_of(RouteState state) {
   switch (state) {
@@ -68,14 +67,19 @@ Instant Lane::last_round() const {
   return Instant(Duration(last_round_.load()));
 }
 
-RouteStatus Lane::status() const {
-  std::unique_lock lock(status_mutex_);
-  if (started_ && !finished_) {
-    const auto number = status_number_;
+void Lane::ask_for_status() const {
+  {
+    const std::lock_guard lock(status_mutex_);
+    ++status_asked_;
     status_wanted_ = true;
-    broker_->wake();
-    status_shown_.wait_for(lock, status_wait_max, [&] { return status_number_ != number || finished_; });
   }
+  broker_->wake();
+}
+
+RouteStatus Lane::status(Instant until) const {
+  std::unique_lock lock(status_mutex_);
+  if (started_)
+    status_shown_.wait_until(lock, until, [this] { return status_answered_ == status_asked_ || finished_; });
   return status_;
 }
 
@@ -214,7 +218,7 @@ void Lane::show_status(const Relay& relay, Instant now) {
   const auto durations = worker_->durations();
   status_.read = durations.read;
   status_.settle = durations.settle;
-  ++status_number_;
+  status_answered_ = status_asked_;
   status_shown_.notify_all();
 }
 

@@ -43,8 +43,10 @@ class Lane {
   /// The relay has stopped: everything it could do is done.
   [[nodiscard]] bool finished() const { return finished_; }
 
-  /// As of now, or of the last time when the lane does not answer within 250 ms.
-  [[nodiscard]] RouteStatus status() const;
+  /// Has the lane show its status; does not wait.
+  void ask_for_status() const;
+  /// As that was asked for last, or the one before when the lane has not answered `until` then.
+  [[nodiscard]] RouteStatus status(Instant until) const;
 
   /// Messages accepted so far.
   [[nodiscard]] std::uint64_t sent_total() const { return sent_total_; }
@@ -92,7 +94,8 @@ class Lane {
   mutable std::mutex status_mutex_;
   mutable std::condition_variable status_shown_;
   mutable std::atomic<bool> status_wanted_ = false;
-  std::uint64_t status_number_ = 0;
+  mutable std::uint64_t status_asked_ = 0;
+  std::uint64_t status_answered_ = 0;
   RouteStatus status_;
 
   // Of the lane's thread: what the log has told of.

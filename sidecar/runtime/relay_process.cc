@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "base/timestamp.h"
@@ -13,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration round_missing_max = 30s;
+constexpr Duration status_wait_max = 250ms;
 
 bool waits_for_itself(RouteState state) {
   return state != RouteState::running && state != RouteState::draining;
@@ -169,7 +171,7 @@ void RelayProcess::log_lasting_troubles() {
     const bool is_there = std::ranges::any_of(watcher_->routes()[i].lanes, &Lane::troubled);
     if (troubles_[i].look(now, is_there) != TroubleTelling::Tell::goes_on) continue;
     const Duration lasted = now - troubles_[i].since();
-    const RouteStatus route = status_of(i);
+    const RouteStatus route = status_of(i, statuses(watcher_->routes()[i].lanes));
     std::int64_t held = 0;
     for (const auto& [state, rows] : route.held) held += rows;
     log_line(
@@ -210,7 +212,7 @@ std::vector<std::string> RelayProcess::unsent() const {
   std::vector<std::string> lines;
   for (const auto& lane : lanes_) {
     if (lane->all_through() && lane->held_total() == 0) continue;
-    const RouteStatus status = lane->status();
+    const RouteStatus status = statuses({lane.get()}).front();
     std::string line = "route " + status.name + " to " + status.to + ": ";
     if (status.pending > 0)
       line += "at least " + std::to_string(status.pending) + " messages unsent";
@@ -227,9 +229,15 @@ std::vector<std::string> RelayProcess::unsent() const {
 
 // ---- what others ask ----
 
-RouteStatus RelayProcess::status_of(std::size_t route) const {
-  std::vector<RouteStatus> shards;
-  for (const Lane* lane : watcher_->routes()[route].lanes) shards.push_back(lane->status());
+std::vector<RouteStatus> RelayProcess::statuses(const std::vector<Lane*>& lanes) const {
+  for (const Lane* lane : lanes) lane->ask_for_status();
+  const Instant until = now() + status_wait_max;
+  std::vector<RouteStatus> result;
+  for (const Lane* lane : lanes) result.push_back(lane->status(until));
+  return result;
+}
+
+RouteStatus RelayProcess::status_of(std::size_t route, std::vector<RouteStatus> shards) const {
   RouteStatus status = merged(std::move(shards));
   const Watcher::Seen seen = watcher_->seen(route);
   add_backlog(status, seen);
@@ -243,7 +251,15 @@ Status RelayProcess::status() const {
   status.instance = options_.instance;
   status.started_at = started_at_text_;
   status.uptime_seconds = std::chrono::duration<double>(now() - started_at_).count();
-  for (std::size_t i = 0; i < watcher_->routes().size(); ++i) status.routes.push_back(status_of(i));
+  std::vector<Lane*> lanes;
+  for (const auto& lane : lanes_) lanes.push_back(lane.get());
+  std::vector<RouteStatus> all = statuses(lanes);
+  auto next = all.begin();
+  for (std::size_t i = 0; i < watcher_->routes().size(); ++i) {
+    const auto end = next + std::ssize(watcher_->routes()[i].lanes);
+    status.routes.push_back(status_of(i, {std::move_iterator(next), std::move_iterator(end)}));
+    next = end;
+  }
   status.retention_removed_total = watcher_->removed_total();
   status.database = watcher_->database();
   status.database.kind = options_.database_kind;

@@ -62,7 +62,9 @@ class RelayProcess : public StatusSource {
   [[nodiscard]] bool finished() const;
   [[nodiscard]] bool progressing(Instant now);
   void log_lasting_troubles();
-  [[nodiscard]] RouteStatus status_of(std::size_t route) const;
+  /// Of some lanes, waiting for all of them together.
+  [[nodiscard]] std::vector<RouteStatus> statuses(const std::vector<Lane*>& lanes) const;
+  [[nodiscard]] RouteStatus status_of(std::size_t route, std::vector<RouteStatus> shards) const;
 
   const ProcessOptions options_;
   const Instant started_at_;

@@ -1,4 +1,5 @@
 #include "base/address.h"
+#include "base/look_up.h"
 
 #include <doctest/doctest.h>
 
@@ -32,6 +33,16 @@ TEST_CASE("a host is looked up as addresses that say themselves what they are") 
                              [](const SocketAddress& each) { return is_loopback(each.host()); }));
   CHECK_FALSE(look_up("", 80));
   CHECK_FALSE(look_up("no name at all", 80));
+}
+
+TEST_CASE("what is looked up elsewhere is answered one by one, and numbers at once") {
+  const LookUp numbers({{"127.0.0.1", 1}, {"::1", 2}});
+  REQUIRE(numbers.is_over());
+  CHECK(numbers.answers()[1].value().front().host() == "::1");
+  const LookUp names({{"127.0.0.1", 1}, {"host.invalid", 2}});
+  REQUIRE(names.wait(std::chrono::minutes(1)));
+  CHECK(names.answers()[0]);
+  CHECK_FALSE(names.answers()[1]);
 }
 
 }  // namespace outbox

@@ -1,5 +1,6 @@
 // The frame of a broker that is a server: when a session ends, and what each message gets then.
 #include <doctest/doctest.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <deque>
@@ -182,18 +183,26 @@ TEST_CASE("an adapter without its library keeps its name and settings, and says 
   CHECK(opened.error().text == "toy: this build has no toys");
 }
 
+void await_input(int descriptor) {
+  pollfd source{descriptor, POLLIN, 0};
+  REQUIRE(::poll(&source, 1, 60'000) == 1);
+}
+
 TEST_CASE("a host whose name is not known, and one that refuses, are passed over in turn") {
   const std::vector<Url::Host> hosts = {{"host.invalid", 1}, {"127.0.0.1", 1}};
   Addresses addresses(hosts, 7);
   std::string error;
-  const Address* const address = addresses.next(error);
-  REQUIRE(address);
+  const Address* address = nullptr;
+  CHECK(addresses.next(address, error) == Progress::waiting);
+  CHECK(addresses.endpoint() == "host.invalid:1 (its name is being looked up)");
+  await_input(addresses.descriptor());
+  REQUIRE(addresses.next(address, error) == Progress::ready);
   CHECK(address->endpoint == "127.0.0.1:1");
   CHECK(address->socket.host() == "127.0.0.1");
   CHECK(error.find("cannot be resolved") != std::string::npos);
-  CHECK(!addresses.next(error));
+  CHECK(addresses.next(address, error) == Progress::failed);
   addresses.begin();
-  CHECK(addresses.next(error));
+  CHECK(addresses.next(address, error) == Progress::waiting);
 }
 
 }  // namespace

@@ -301,8 +301,8 @@ void KafkaBroker::end(const std::string& reason) {
 
 void KafkaBroker::drop_client() {
   for (const auto& [name, topic] : topics_) topic->release();
+  if (client_) client_->keep(std::make_shared<decltype(topics_)>(std::exchange(topics_, {})));
   client_.reset();
-  topics_.clear();
 }
 
 BrokerAdapter kafka_adapter() {

@@ -10,8 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/background.h"
+#include "base/clock.h"
+
 namespace outbox {
 namespace {
+
+constexpr Duration end_time_max = std::chrono::milliseconds(500);
 
 using Properties = std::vector<std::pair<const char*, std::string>>;
 
@@ -115,11 +120,14 @@ KafkaClient::KafkaClient(rd_kafka_t* handle, int descriptor)
   rd_kafka_queue_io_event_enable(queue_, descriptor, &one, sizeof one);
 }
 
+/// The end waits for librdkafka's threads, and they for names that are being looked up.
 KafkaClient::~KafkaClient() {
   rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
   rd_kafka_purge(handle_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
   rd_kafka_queue_destroy(queue_);
-  rd_kafka_destroy(handle_);
+  BackgroundThread("kafka-end", [handle = handle_, used = std::move(used_)] {
+    rd_kafka_destroy(handle);
+  }).join_within(end_time_max);
 }
 
 bool KafkaClient::knows_cluster() const {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "adapters/brokers/kafka/kafka_settings.h"
 #include "base/result.h"
@@ -20,8 +21,12 @@ class KafkaClient {
   static Result<std::unique_ptr<KafkaClient>> start(const KafkaSettings& settings, int descriptor);
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;
-  /// Closes all connections; what is in flight is given up without a report.
+  /// Closes all connections; what is in flight is given up without a report. librdkafka's threads may live a
+  /// little longer, when one of them waits for a name to be looked up.
   ~KafkaClient();
+
+  /// What those threads use lives until they have ended.
+  void keep(std::shared_ptr<void> used) { used_ = std::move(used); }
 
   [[nodiscard]] rd_kafka_t* handle() const { return handle_; }
 
@@ -36,6 +41,7 @@ class KafkaClient {
 
   rd_kafka_t* const handle_;
   rd_kafka_queue_t* const queue_;
+  std::shared_ptr<void> used_;
 };
 
 }  // namespace outbox

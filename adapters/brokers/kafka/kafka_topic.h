@@ -17,7 +17,7 @@ namespace outbox {
 
 class KafkaTopic {
  public:
-  /// Must outlive the client, which tells it the number of partitions in threads of its own.
+  /// Must outlive the client's threads, see KafkaClient::keep(), which tell it the number of partitions.
   KafkaTopic(rd_kafka_t* client, std::string name);
   KafkaTopic(const KafkaTopic&) = delete;
   KafkaTopic& operator=(const KafkaTopic&) = delete;

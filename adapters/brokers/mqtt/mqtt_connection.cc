@@ -96,7 +96,8 @@ Progress MqttConnection::failed(Fault fault, std::string what) {
 
 Progress MqttConnection::advance() {
   while (phase_ == Phase::connecting) {
-    if (!client_ && !try_next_address()) return Progress::failed;
+    if (!client_)
+      if (const Progress progress = try_next_address(); progress != Progress::ready) return progress;
     if (!client_) continue;
     if (!is_ready(descriptor(), POLLOUT)) return Progress::waiting;
     if (finish_connecting()) phase_ = Phase::greeting;
@@ -104,27 +105,23 @@ Progress MqttConnection::advance() {
   return phase_ == Phase::greeting ? take_greeting() : Progress::ready;
 }
 
-/// False: there is none left, or none would be better; the error is the last one's.
-bool MqttConnection::try_next_address() {
+/// failed: there is none left, or none would be better; the error is the last one's.
+Progress MqttConnection::try_next_address() {
   fault_ = Fault::unavailable;
-  const Address* const address = addresses_.next(what_);
-  if (!address) return false;
+  const Address* address = nullptr;
+  if (const Progress progress = addresses_.next(address, what_); progress != Progress::ready) return progress;
   if (settings_.is_tls) {
     auto tls = TlsContext::make(settings_, address->host);
-    if (!tls) {
-      failed(tls.error().fault, tls.error().text);
-      return false;
-    }
+    if (!tls) return failed(tls.error().fault, tls.error().text);
     tls_ = std::move(tls).value();
   }
-  if (open_client(*address)) return true;
+  if (open_client(*address)) return Progress::ready;
   // It begins the handshake, and where the server is quick it has gone through all of it.
   const std::string refusal = tls_ ? tls_->refusal() : "";
   client_.reset();
   tls_.reset();
-  if (refusal.empty()) return true;
-  failed(Fault::misconfigured, refusal);
-  return false;
+  if (refusal.empty()) return Progress::ready;
+  return failed(Fault::misconfigured, refusal);
 }
 
 /// The library would try only the first of a host's addresses: it is given each as a number.
@@ -207,13 +204,13 @@ bool MqttConnection::check(int result) {
 }
 
 int MqttConnection::descriptor() const {
-  return client_ ? mosquitto_socket(client_.get()) : -1;
+  return client_ ? mosquitto_socket(client_.get()) : addresses_.descriptor();
 }
 
 short MqttConnection::events() const {
   switch (phase_) {
     case Phase::connecting:
-      return POLLOUT;
+      return client_ ? POLLOUT : POLLIN;
     case Phase::greeting:
       return POLLIN | POLLRDHUP;
     case Phase::ready:

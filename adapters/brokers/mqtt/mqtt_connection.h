@@ -50,7 +50,7 @@ class MqttConnection {
   /// Goes on with connecting; after `waiting` call it again when the descriptor is ready for events().
   Progress advance();
 
-  /// For poll(); -1 when closed.
+  /// For poll().
   [[nodiscard]] int descriptor() const;
   [[nodiscard]] short events() const;
 
@@ -93,7 +93,7 @@ class MqttConnection {
   };
   enum class Phase { connecting, greeting, ready };
 
-  bool try_next_address();
+  Progress try_next_address();
   bool open_client(const Address& address);
   bool finish_connecting();
   Progress take_greeting();

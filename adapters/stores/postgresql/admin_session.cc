@@ -1,11 +1,21 @@
 #include "adapters/stores/postgresql/admin_session.h"
 
+#include "adapters/stores/postgresql/host_addresses.h"
 #include "adapters/stores/postgresql/pooler.h"
 
 namespace outbox::postgresql {
+namespace {
+
+std::string reachable(const ConnectionSettings& settings) {
+  const auto known = with_addresses(settings);
+  if (!known) throw Unusable{known.error()};
+  return connection_string(*known);
+}
+
+}  // namespace
 
 AdminSession::AdminSession(const ConnectionSettings& settings, const TableName& name)
-    : connection(connection_string(settings)) {
+    : connection(reachable(settings)) {
   pqxx::work tx(connection);
   const auto backend = tx.exec("SELECT pg_catalog.pg_backend_pid()")[0][0].as<std::int64_t>();
   if (auto kept = check_pooler(settings, backend, connection.backendpid()); !kept)

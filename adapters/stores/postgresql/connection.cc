@@ -7,7 +7,11 @@
 #include <cassert>
 #include <cerrno>
 #include <charconv>
+#include <utility>
 #include <vector>
+
+#include "adapters/stores/postgresql/host_addresses.h"
+#include "base/background.h"
 
 namespace outbox::postgresql {
 namespace {
@@ -24,6 +28,8 @@ std::string one_line(std::string_view text) {
 }
 
 void ignore_notice(void*, const PGresult*) {}
+
+constexpr std::chrono::seconds cancel_time_max{2};
 
 }  // namespace
 
@@ -64,8 +70,10 @@ std::int64_t Rows::integer(int row, int column) const {
 
 Result<std::unique_ptr<Connection>> Connection::open(const ConnectionSettings& settings,
                                                      std::chrono::seconds answer_deadline) {
+  const auto known = with_addresses(settings);
+  if (!known) return known.error();
   std::vector<const char*> names, values;
-  for (const auto& [name, value] : settings) {
+  for (const auto& [name, value] : *known) {
     names.push_back(name.c_str());
     values.push_back(value.c_str());
   }
@@ -135,11 +143,11 @@ Result<Rows> Connection::next(const char* what) {
 }
 
 Result<void> Connection::abandon(const char* what) {
-  const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(connection_.get()),
-                                                                  &PQfreeCancel);
-  std::array<char, 256> why{};
-  // a cancel that does not get through costs time, not truth: the rest is read and thrown away all the same
-  if (cancel) PQcancel(cancel.get(), why.data(), static_cast<int>(why.size()));
+  if (!cancel()) {
+    Error error = error_of(what, nullptr);
+    connection_.reset();
+    return error;
+  }
   for (;;) {
     while (PQisBusy(connection_.get()) != 0)
       if (!await_input()) return error_of(what, nullptr);
@@ -152,6 +160,18 @@ Result<void> Connection::abandon(const char* what) {
   auto flushed = collect(what, PQsendQuery(connection_.get(), "SELECT pg_sleep(0)") == 1);
   if (!flushed && lost()) return flushed.error();
   return {};
+}
+
+/// False: it is on its way, for as long as the network likes, and may hit whatever this session runs then. One
+/// that fails costs time, not truth: the rest is read and thrown away all the same.
+bool Connection::cancel() {
+  const std::shared_ptr<PGcancel> cancel(PQgetCancel(connection_.get()), &PQfreeCancel);
+  if (!cancel) return true;
+  BackgroundThread thread("pg-cancel", [cancel] {
+    std::array<char, 256> why{};
+    PQcancel(cancel.get(), why.data(), static_cast<int>(why.size()));
+  });
+  return thread.join_within(cancel_time_max);
 }
 
 bool Connection::consume() {

@@ -75,7 +75,8 @@ class Connection {
   Result<void> start(const char* what, const char* name, const Parameters& parameters);
   /// The next row; a result without one after the last.
   Result<Rows> next(const char* what);
-  /// Cancels what start() began and throws the rest away. Errors: unavailable.
+  /// Cancels what start() began and throws the rest away. Errors: unavailable; the connection is lost where
+  /// the server does not take the cancellation in time.
   Result<void> abandon(const char* what);
 
   /// Reads what the server sent unasked. False: the connection is lost.
@@ -96,6 +97,7 @@ class Connection {
   Connection(PGconn* connection, std::string place, std::chrono::milliseconds answer_deadline)
       : connection_(connection, &PQfinish), place_(std::move(place)), answer_deadline_(answer_deadline) {}
   Result<Rows> collect(const char* what, bool sent);
+  bool cancel();
   bool send_together(const std::vector<Step>& steps);
   bool await_input();
 

@@ -27,12 +27,12 @@ constexpr Default defaults[] = {
     {"tcp_user_timeout", "15000", nullptr},
 };
 
+}  // namespace
+
 std::string value_of(const ConnectionSettings& settings, std::string_view name) {
   const auto found = std::ranges::find(settings, name, &ConnectionSettings::value_type::first);
   return found == settings.end() ? std::string() : found->second;
 }
-
-}  // namespace
 
 Result<ConnectionSettings> connection_settings(const std::string& url) {
   char* message = nullptr;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,9 @@ using ConnectionSettings = std::vector<std::pair<std::string, std::string>>;
 
 /// Errors: misconfigured, without repeating any of the URL's values.
 Result<ConnectionSettings> connection_settings(const std::string& url);
+
+/// Empty: not set.
+std::string value_of(const ConnectionSettings& settings, std::string_view name);
 
 /// The same as one string of keyword='value' pairs. Holds secrets.
 std::string connection_string(const ConnectionSettings& settings);
