@@ -4,10 +4,12 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "assembly/assemble.h"
+#include "base/background.h"
 #include "core/url.h"
 #include "http/server.h"
 #include "runtime/log.h"
@@ -41,10 +43,10 @@ class OperatorDatabase {
 /// The process at work, which a reload replaces by the next one, and what is asked of it meanwhile.
 class Service : public StatusSource {
  public:
-  Service(std::unique_ptr<RelayProcess> process, const Reload& reload, const Adapters& adapters,
+  Service(std::unique_ptr<RelayProcess> process, Reload reload, const Adapters& adapters,
           std::shared_ptr<OperatorDatabase> database, bool once)
       : process_(std::move(process)),
-        reload_(reload),
+        reload_(std::move(reload)),
         adapters_(adapters),
         database_(std::move(database)),
         once_(once) {}
@@ -112,19 +114,33 @@ class Service : public StatusSource {
   std::unique_ptr<RelayProcess> next_;
   bool stopping_ = false;
   bool reload_success_ = true;
-  const Reload& reload_;
-  const Adapters& adapters_;
+  const Reload reload_;
+  const Adapters adapters_;
   const std::shared_ptr<OperatorDatabase> database_;
   const bool once_;
 };
 
-/// What HTTP lets operators do with this process and its database.
-Administration administration(const std::shared_ptr<OperatorDatabase>& database, Service& service) {
+/// What HTTP lets operators do with this process and its database, on a thread that may be left to itself.
+Administration administration(const std::shared_ptr<OperatorDatabase>& database,
+                              const std::weak_ptr<Service>& service) {
   return {[database] { return database->open(); },
-          [&service](const std::string& actor) {
+          [service](const std::string& actor) -> Result<void> {
+            const auto at_work = service.lock();
+            if (!at_work) return Error{Fault::refused, "the relay has stopped"};
             log_line(Level::info, "config.reload", {{"by", actor}});
-            return service.reload();
+            return at_work->reload();
           }};
+}
+
+/// A file may take its time, and signals go on to be heard.
+void reload_elsewhere(const std::weak_ptr<Service>& service) {
+  try {
+    BackgroundThread("reload", [service] {
+      if (const auto at_work = service.lock()) (void)at_work->reload();
+    });
+  } catch (const std::system_error& failure) {
+    log_line(Level::error, "config.reload", {{"error", failure.what()}});
+  }
 }
 
 }  // namespace
@@ -134,25 +150,26 @@ Result<bool> run_relay(const Config& config, const Reload& reload, const Adapter
   auto process = assemble(config, adapters, once);
   if (!process) return process.error();
   const auto database = std::make_shared<OperatorDatabase>(adapters, config);
-  Service service(std::move(*process), reload, adapters, database, once);
+  const auto service = std::make_shared<Service>(std::move(*process), reload, adapters, database, once);
 
   std::unique_ptr<HttpServer> http;
   if (!config.http_listen.empty() && !once) {
-    auto started = HttpServer::start(config.http_listen, config.http_token, service, {},
+    auto started = HttpServer::start(config.http_listen, config.http_token, *service, {},
                                      administration(database, service));
     if (!started) return started.error();
     http = std::move(*started);
   }
-  signals.listen({[&] { service.stop(); }, [&] { (void)service.reload(); }});
+  signals.listen({[service] { service->stop(); }, [service] { reload_elsewhere(service); }});
   log_line(Level::info, "relay.started",
            {{"version", version()},
             {"database", redacted(config.database_url)},
             {"routes", config.routes.size()},
             {"http", http ? config.http_listen : "off"}});
-  const bool all_sent = service.run();
+  const bool all_sent = service->run();
   if (http) http->stop();
   if (once)
-    for (const std::string& line : service.unsent()) log_line(Level::error, "relay.unsent", {{"what", line}});
+    for (const std::string& line : service->unsent())
+      log_line(Level::error, "relay.unsent", {{"what", line}});
   log_line(Level::info, "relay.stopped");
   return !once || all_sent;
 }

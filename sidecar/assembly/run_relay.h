@@ -11,7 +11,7 @@
 namespace outbox {
 
 /// Reads the configuration again, from where it was read first; nullopt: it has faults, which were told. Any
-/// thread.
+/// thread; it may be at work when all else has ended, so it owns what it uses.
 using Reload = std::function<std::optional<Config>()>;
 
 /// Relays until SIGTERM or SIGINT (drains, saves the marks, answers true) or, with `once`, until everything

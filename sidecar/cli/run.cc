@@ -12,8 +12,8 @@ int run(const Context& context, const RunOptions& options) {
   const auto config = configure(context, options, Need::relay);
   if (!config) return exit_code::configuration;
   set_up_log(config->log_format, config->log_level);
-  const auto reload = [&]() -> std::optional<Config> {
-    Loaded loaded = load(context, options, Need::relay);
+  const auto reload = [wiring = context.wiring, options]() -> std::optional<Config> {
+    Loaded loaded = load({wiring, {}}, options, Need::relay);
     if (loaded.faults.empty()) return std::move(loaded.config);
     for (const std::string& fault : loaded.faults) log_line(Level::error, "config.fault", {{"fault", fault}});
     return std::nullopt;

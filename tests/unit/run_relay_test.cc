@@ -1,0 +1,128 @@
+// The relay as a service, over a database and a broker that are only played: what signals and operators set
+// off may take longer than the relay lives.
+#include "assembly/run_relay.h"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <future>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "base/background.h"
+#include "fake_admin.h"
+#include "runtime_fakes.h"
+#include "tests/support/eventually.h"
+#include "tests/support/free_port.h"
+#include "tests/unit/http_client.h"
+
+using namespace outbox;
+using namespace outbox::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Played {
+  FakeDatabase rows;
+  Journal asked;
+  Sleep store_sleep, broker_sleep;
+  std::array<BrokerAdapter, 1> brokers{
+      BrokerAdapter{.name = "played",
+                    .schemes = {"played"},
+                    .settings = {},
+                    .open = [this](const BrokerTarget&) -> Result<std::unique_ptr<Broker>> {
+                      return std::unique_ptr<Broker>(std::make_unique<FakeBroker>(broker_sleep));
+                    }}};
+  std::array<StoreAdapter, 1> stores{
+      StoreAdapter{.name = "played",
+                   .schemes = {"played"},
+                   .migrations = {},
+                   .open_store = [this](const StoreTarget&) -> Result<std::unique_ptr<Store>> {
+                     return std::unique_ptr<Store>(std::make_unique<FakeStore>(asked, store_sleep));
+                   },
+                   .open_admin = [this](const StoreTarget&) -> Result<std::unique_ptr<Admin>> {
+                     return std::unique_ptr<Admin>(std::make_unique<FakeAdmin>(rows));
+                   }}};
+};
+
+/// A reload that does not end before it is told to, and how many copies of it there are.
+struct SlowReload {
+  std::promise<void> may_end;
+  std::shared_ptr<std::promise<void>> begun = std::make_shared<std::promise<void>>();
+  std::shared_future<void> end = may_end.get_future().share();
+
+  [[nodiscard]] Reload get() const {
+    return [begun = begun, end = end]() -> std::optional<Config> {
+      begun->set_value();
+      end.wait();
+      return std::nullopt;
+    };
+  }
+};
+
+/// The relay on a thread of its own, as main() has it on the first.
+struct Bench {
+  Played played;
+  SlowReload slow;
+  std::weak_ptr<std::promise<void>> reload_lives = slow.begun;
+  int port = free_port();
+  std::future<bool> ended;
+
+  Bench() {
+    sigset_t stop;
+    sigemptyset(&stop);
+    for (const int number : {SIGTERM, SIGHUP}) sigaddset(&stop, number);
+    pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+    ended = std::async(std::launch::async, [this] {
+      Config config;
+      config.database_url = "played:";
+      config.source = "/test";
+      config.http_listen = "127.0.0.1:" + std::to_string(port);
+      config.http_token = "s3cret";
+      config.drain_timeout = 1s;
+      config.routes.resize(1);
+      config.routes[0].to = "played:";
+      return run_relay(config, slow.get(), {played.brokers, played.stores}, false).value();
+    });
+    REQUIRE(eventually([this] { return is_listening(port); }, 20s));
+    REQUIRE(eventually([this] { return played.asked.has("wait"); }, 20s));
+  }
+  ~Bench() {
+    played.store_sleep.end();
+    played.broker_sleep.end();
+    (void)eventually(is_background_idle, 20s);  // it uses what is played
+  }
+  Bench(const Bench&) = delete;
+  Bench& operator=(const Bench&) = delete;
+
+  [[nodiscard]] bool ends() {
+    ::kill(::getpid(), SIGTERM);
+    return ended.wait_for(20s) == std::future_status::ready;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a reload that hangs hinders no signal, and what it uses outlives the relay") {
+  Bench bench;
+  HttpClient operators(bench.port);
+  auto begun = bench.slow.begun->get_future();
+  SUBCASE("by SIGHUP") {
+    ::kill(::getpid(), SIGHUP);
+  }
+  SUBCASE("by HTTP") {
+    operators.send(
+        "POST /v1/reload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer s3cret\r\n"
+        "Content-Type: application/json\r\nContent-Length: 0\r\n\r\n");
+  }
+  REQUIRE(begun.wait_for(20s) == std::future_status::ready);
+  REQUIRE(bench.ends());
+  bench.slow.begun.reset();  // the copies that are at work are what is left
+  CHECK_FALSE(bench.reload_lives.expired());
+  bench.slow.may_end.set_value();
+  CHECK(eventually([&] { return bench.reload_lives.expired(); }, 20s));
+}
