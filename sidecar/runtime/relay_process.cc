@@ -103,9 +103,10 @@ void add_backlog(RouteStatus& route, const Watcher::Seen& seen) {
 
 void add_held(RouteStatus& route, const Watcher::Seen& seen) {
   for (const auto& [state, rows] : seen.held) route.held[std::string(name_of(state))] = rows;
+  const Duration since = now() - seen.held_at;
   for (const BlockedKey& key : seen.blocked_keys)
     route.blocked_keys.push_back({key.key, key.seq, key.id, key.state, key.attempts, key.last_error,
-                                  std::chrono::duration<double>(key.age).count(), key.rows});
+                                  std::chrono::duration<double>(key.age + since).count(), key.rows});
 }
 
 }  // namespace

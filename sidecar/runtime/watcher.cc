@@ -14,8 +14,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration watch_interval = 1s;
-/// Counting a backlog may use this share of the time at the most: one part in so many.
-constexpr int measure_share = 50;
+/// New lanes have not read anything: what they do not know yet is no backlog.
+constexpr Duration first_look = 2 * watch_interval;
 constexpr std::size_t blocked_keys_max = 20;
 /// Retention may go on for so long before the watcher looks after the rest again.
 constexpr Duration removal_time_max = 500ms;
@@ -28,7 +28,6 @@ Watcher::Watcher(Options options, std::vector<WatchedRoute> routes, AdminOpener 
       open_(std::move(open)),
       memory_(routes_.size()),
       seen_(routes_.size()) {
-  for (Memory& memory : memory_) memory.measure_pause = 2 * watch_interval;
   for (Seen& seen : seen_) seen.at = now();
 }
 
@@ -105,6 +104,7 @@ void Watcher::pass_on_flags(const std::vector<RouteShard>& rows) {
       if (row.held_version <= memory.held_version) continue;
       memory.held_version = row.held_version;
       memory.held_any = true;
+      memory.held.hurry();
       for (Lane* lane : routes_[i].lanes) lane->held_changed();
     }
   }
@@ -177,25 +177,26 @@ void Watcher::count_held(Admin& admin, std::size_t index) {
   Memory& memory = memory_[index];
   const auto holds_any = [](const Lane* lane) { return lane->held_total() > 0; };
   if (!memory.held_any && std::ranges::none_of(routes_[index].lanes, holds_any)) return;
+  const Instant begun = now();
+  if (!memory.held.is_due(begun)) return;
   auto held = admin.held_counts(routes_[index].name);
-  if (!held) return;
-  std::vector<BlockedKey> keys;
-  if (!held->empty()) {
-    auto found = admin.blocked_keys(routes_[index].name, blocked_keys_max);
-    if (!found) return;
-    keys = std::move(*found);
-  }
+  Result<std::vector<BlockedKey>> keys = std::vector<BlockedKey>();
+  if (held && !held->empty()) keys = admin.blocked_keys(routes_[index].name, blocked_keys_max);
+  const Instant ended = now();
+  memory.held.done(begun, ended);
+  if (!held || !keys) return;
   memory.held_any = !held->empty();
   const std::lock_guard lock(mutex_);
   seen_[index].held = std::move(*held);
-  seen_[index].blocked_keys = std::move(keys);
+  seen_[index].blocked_keys = std::move(*keys);
+  seen_[index].held_at = ended;
 }
 
 /// Only what the lanes cannot know by themselves: how much lies beyond what they have read.
 void Watcher::measure_backlog(Admin& admin, std::size_t index) {
   const auto& lanes = routes_[index].lanes;
   const Instant begun = now();
-  if (begun < seen_[index].at + memory_[index].measure_pause ||
+  if (!memory_[index].backlog.is_due(begun) || begun < started_at_ + first_look ||
       std::ranges::all_of(lanes, [](const Lane* lane) { return lane->all_through(); }))
     return;
   std::uint64_t sent_total = 0;
@@ -203,7 +204,7 @@ void Watcher::measure_backlog(Admin& admin, std::size_t index) {
   const auto backlog = admin.backlog(routes_[index].name);
   if (!backlog) return;
   const Instant now = outbox::now();
-  memory_[index].measure_pause = std::max<Duration>(5s, (now - begun) * measure_share);
+  memory_[index].backlog.done(begun, now);
   const std::lock_guard lock(mutex_);
   Seen& seen = seen_[index];
   seen.backlog = *backlog;

@@ -18,6 +18,7 @@
 #include "core/status.h"
 #include "core/topics.h"
 #include "runtime/lane.h"
+#include "runtime/pace.h"
 #include "runtime/telling.h"
 
 namespace outbox {
@@ -47,6 +48,7 @@ class Watcher {
     bool known = false;
     std::map<HeldState, std::int64_t> held;
     std::vector<BlockedKey> blocked_keys;
+    Instant held_at{};  ///< when these were counted
   };
 
   /// The lanes must outlive it.
@@ -67,7 +69,8 @@ class Watcher {
  private:
   /// Of the watcher's thread alone.
   struct Memory {
-    Duration measure_pause{};  ///< a backlog that takes long to count is counted seldom
+    Pace backlog{std::chrono::seconds(5)};
+    Pace held{{}};
     std::int64_t held_version = -1;
     bool held_any = true;
     bool adopted = false;
@@ -93,6 +96,7 @@ class Watcher {
   const Options options_;
   const std::vector<WatchedRoute> routes_;
   const AdminOpener open_;
+  const Instant started_at_ = now();
   std::vector<Memory> memory_;
   std::map<std::string, LastBeat> beats_;
   TroubleTelling removal_trouble_;

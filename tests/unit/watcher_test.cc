@@ -1,0 +1,73 @@
+// What a watcher asks its database for, and how often.
+#include "runtime/watcher.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include "fake_admin.h"
+#include "runtime/pace.h"
+#include "runtime_fakes.h"
+#include "tests/support/eventually.h"
+
+using namespace outbox;
+using namespace outbox::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Takes a tenth of a second to count what is held.
+class SlowAdmin : public FakeAdmin {
+ public:
+  SlowAdmin(FakeDatabase& rows, std::atomic<int>& rounds, std::atomic<int>& counts)
+      : FakeAdmin(rows), rounds_(rounds), counts_(counts) {}
+
+  Result<std::vector<RouteShard>> routes() override {
+    ++rounds_;
+    return FakeAdmin::routes();
+  }
+  Result<std::map<HeldState, std::int64_t>> held_counts(const std::string&) override {
+    ++counts_;
+    std::this_thread::sleep_for(100ms);
+    return std::map<HeldState, std::int64_t>{{HeldState::dead, 200'000}};
+  }
+
+ private:
+  std::atomic<int>& rounds_;
+  std::atomic<int>& counts_;
+};
+
+}  // namespace
+
+TEST_CASE("what is costly takes one part in fifty of the time, and five where somebody waits for it") {
+  Pace pace(0s);
+  const Instant start{1h};
+  CHECK(pace.is_due(start));
+  pace.done(start, start + 1s);
+  CHECK_FALSE(pace.is_due(start + 50s));
+  CHECK(pace.is_due(start + 51s));
+  pace.hurry();
+  CHECK_FALSE(pace.is_due(start + 5s));
+  CHECK(pace.is_due(start + 6s));
+  pace.done(start + 6s, start + 6s);
+  CHECK(pace.is_due(start + 6s));
+}
+
+TEST_CASE("held rows that take long to count are counted seldom") {
+  FakeDatabase rows;
+  std::atomic<int> rounds = 0, counts = 0;
+  Journal asked;
+  Sleep sleep;
+  Lane lane(RelayOptions{}, "null:", std::make_unique<FakeStore>(asked, sleep),
+            std::make_unique<FakeBroker>(sleep), Lane::Hooks{[] {}, [] {}});
+  Watcher watcher(Watcher::Options{}, {{"orders", Topics({"*"}), {&lane}}},
+                  [&]() -> Result<std::unique_ptr<Admin>> {
+                    return std::unique_ptr<Admin>(std::make_unique<SlowAdmin>(rows, rounds, counts));
+                  });
+  watcher.start();
+  REQUIRE(eventually([&] { return rounds >= 4; }, 60s));
+  CHECK(counts == 1);
+  CHECK(watcher.seen(0).held.at(HeldState::dead) == 200'000);
+}
