@@ -5,6 +5,7 @@
 #include "adapters/common/owner.h"
 #include "cli/subcommand.h"
 #include "config/value.h"
+#include "core/topics.h"
 #include "core/url.h"
 
 namespace outbox::cli {
@@ -103,9 +104,20 @@ std::vector<std::string> full_names(const std::vector<std::string>& patterns) {
   return names;
 }
 
+/// `order.>` and the like take one topic that nobody writes to.
+void check_patterns(const RouteConfig& route, const std::string& subject, Report& report) {
+  for (const std::string& pattern : route.topics)
+    if (const std::string_view foreign = foreign_wildcard(pattern); !foreign.empty())
+      report.add(subject, {Finding::Level::warning,
+                           "topics: in '" + pattern + "' the '" + std::string(foreign) +
+                               "' stands for itself: only '*' is a wildcard, for any run of characters",
+                           "write it with '*', as in 'order.*', or list the topics"});
+}
+
 void check_route(const Context& context, const Config& config, const RouteConfig& route, Duration limit,
                  Report& report) {
   const std::string subject = "route " + route.name + " (" + redacted(route.to) + ")";
+  check_patterns(route, subject, report);
   const BrokerAdapter* adapter = adapter_for(context.wiring.adapters.brokers, route.to);
   const BrokerTarget target{route.to, config.source, route.attributes, route.settings, true, config.shards};
   const auto broker = adapter->open(target);

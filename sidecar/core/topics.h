@@ -24,6 +24,10 @@ class Topics {
   bool all_ = false;
 };
 
+/// What in a pattern is a wildcard elsewhere (NATS, AMQP, MQTT, shells, SQL, regular expressions) and stands
+/// for itself here; empty: nothing.
+std::string_view foreign_wildcard(std::string_view pattern);
+
 struct RowFilter {
   enum class Decision {
     pass,      ///< another route's or another shard's

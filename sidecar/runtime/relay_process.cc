@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/text.h"
 #include "base/timestamp.h"
 #include "runtime/log.h"
 
@@ -15,6 +16,9 @@ using namespace std::chrono_literals;
 
 constexpr Duration round_missing_max = 30s;
 constexpr Duration status_wait_max = 250ms;
+/// Of a route's held rows, and how many of them one line names.
+constexpr std::size_t unsent_looked_at_max = 1'000;
+constexpr std::size_t unsent_shown_max = 5;
 
 bool waits_for_itself(RouteState state) {
   return state != RouteState::running && state != RouteState::draining;
@@ -113,7 +117,10 @@ void add_held(RouteStatus& route, const Watcher::Seen& seen) {
 
 RelayProcess::RelayProcess(ProcessOptions options, std::vector<LanePlan> lanes,
                            Watcher::AdminOpener open_admin)
-    : options_(std::move(options)), started_at_(now()), started_at_text_(format_in_seconds(wall_clock())) {
+    : options_(std::move(options)),
+      open_admin_(open_admin),
+      started_at_(now()),
+      started_at_text_(format_in_seconds(wall_clock())) {
   for (LanePlan& plan : lanes) {
     Lane::Hooks hooks{[this, index = lanes_.size()] { nudge_others(index); }, [this] { lane_finished(); }};
     lanes_.push_back(std::make_unique<Lane>(std::move(plan.relay), std::move(plan.to), std::move(plan.store),
@@ -209,6 +216,26 @@ bool RelayProcess::progressing(Instant now) {
   return now - progress_at_ < options_.patience;
 }
 
+/// ": seq 3, topic carts, dead: too large; ...", the first few; empty when the database does not say.
+std::string RelayProcess::held_rows(const std::string& route, int shard) const {
+  const auto admin = open_admin_();
+  if (!admin) return "";
+  HeldFilter filter;
+  filter.route = route;
+  const auto rows = (*admin)->held(filter, std::nullopt, unsent_looked_at_max);
+  if (!rows) return "";
+  std::string text;
+  std::size_t shown = 0;
+  for (const HeldEntry& row : *rows) {
+    if (row.shard != shard) continue;
+    if (++shown > unsent_shown_max) return text + ", ...";
+    text += (shown == 1 ? ": seq " : ", seq ") + std::to_string(row.seq) + " of topic " +
+            printable(row.topic, 60) + " (" + std::string(name_of(row.state)) +
+            (row.last_error.empty() ? ")" : ": " + row.last_error + ")");
+  }
+  return text;
+}
+
 std::vector<std::string> RelayProcess::unsent() const {
   std::vector<std::string> lines;
   for (const auto& lane : lanes_) {
@@ -220,7 +247,8 @@ std::vector<std::string> RelayProcess::unsent() const {
     else
       line += lane->all_through() ? "all others are sent" : "not everything is known to be sent";
     if (lane->held_total() > 0)
-      line += "; " + std::to_string(lane->held_total()) + " messages are held, see `outboxd held list`";
+      line += "; " + std::to_string(lane->held_total()) + " messages are held, see `outboxd held list`" +
+              held_rows(lane->route(), lane->shard());
     for (const std::string& reason : status.reasons) line += "; " + reason;
     if (status.reasons.empty() && !status.last_error.empty()) line += "; " + status.last_error;
     lines.push_back(std::move(line));

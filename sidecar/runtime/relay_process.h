@@ -50,7 +50,7 @@ class RelayProcess : public StatusSource {
   /// Any thread: drain, save the marks, give the leases back.
   void request_stop();
 
-  /// For once, after run(): what stayed unsent and why, a line per route.
+  /// For once, after run(): what stayed unsent and why, a line per route, with the first of the held rows.
   [[nodiscard]] std::vector<std::string> unsent() const;
 
   [[nodiscard]] Status status() const override;
@@ -60,6 +60,7 @@ class RelayProcess : public StatusSource {
   void nudge_others(std::size_t index);
   void lane_finished();
   [[nodiscard]] bool finished() const;
+  [[nodiscard]] std::string held_rows(const std::string& route, int shard) const;
   [[nodiscard]] bool progressing(Instant now);
   void log_lasting_troubles();
   /// Of some lanes, waiting for all of them together.
@@ -67,6 +68,7 @@ class RelayProcess : public StatusSource {
   [[nodiscard]] RouteStatus status_of(std::size_t route, std::vector<RouteStatus> shards) const;
 
   const ProcessOptions options_;
+  const Watcher::AdminOpener open_admin_;
   const Instant started_at_;
   const std::string started_at_text_;
   std::vector<std::unique_ptr<Lane>> lanes_;

@@ -87,6 +87,17 @@ TEST_CASE("run --once answers 1 and says what stays unsent and why") {
   CHECK(stopped.exit_code == 1);
   CHECK(stopped.output.find("message " + bad) != std::string::npos);
   CHECK(stage.shop.states("main") == std::map<std::string, long>{{"dead", 1}, {"sent", 3}});
+  CHECK(stopped.output.find("`outboxd held list`: seq 4 of topic orders (dead: ") != std::string::npos);
+
+  stage.relay.config.routes[0].more = "topics = ['orders']";
+  stage.relay.write_config();
+  stage.shop.insert({.topic = "stock"});
+  const Finished again = stage.relay.command({"run", "--once"});
+  CAPTURE(again.output);
+  CHECK(again.exit_code == 1);
+  CHECK(again.output.find("2 messages are held") != std::string::npos);
+  CHECK(again.output.find("seq 4 of topic orders (dead: ") != std::string::npos);
+  CHECK(again.output.find("seq 5 of topic stock (unrouted)") != std::string::npos);
 }
 
 TEST_CASE("SIGTERM and SIGINT drain: exit code 0, and the next start repeats nothing") {

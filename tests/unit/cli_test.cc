@@ -263,6 +263,20 @@ TEST_CASE("check asks a broker about the topics that its route names in full") {
   CHECK(!holds(outboxd({"check", "--db", "fake:x", "--to", "fakes:down"}, {.database = &fake}).out, "topic"));
 }
 
+TEST_CASE("check warns of patterns that mean something elsewhere") {
+  FakeDatabase fake;
+  TempDir directory;
+  const std::string file = directory / "outboxd.toml";
+  std::ofstream(file) << "[[route]]\nname = 'orders'\nto = 'fakes:b'\ntopics = ['order.>', 'cart.*']\n";
+  const Ran ran = outboxd({"check", "--db", "fake:x", "--config", file}, {.database = &fake});
+  CHECK(ran.code == 0);
+  CHECK(
+      holds(ran.out,
+            "warning  route orders (fakes:b): topics: in 'order.>' the '>' stands for itself: only '*' is a "
+            "wildcard, for any run of characters; fix: "));
+  CHECK(!holds(ran.out, "cart.*"));
+}
+
 TEST_CASE("the version is told in words and as JSON") {
   const Ran text = outboxd({"version"});
   CHECK(text.code == 0);

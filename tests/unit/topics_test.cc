@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+using outbox::foreign_wildcard;
 using outbox::Topics;
 
 TEST_CASE("a pattern without a star is one topic") {
@@ -60,4 +61,18 @@ TEST_CASE("a lone star takes every topic, the empty one too") {
 
 TEST_CASE("many stars on a long topic end soon") {
   CHECK_FALSE(Topics({"*a*a*a*a*a*a*a*a*b"}).take(std::string(10'000, 'a')));
+}
+
+TEST_CASE("what is a wildcard elsewhere is noticed, and what is a topic is not") {
+  for (const char* pattern :
+       {"order.>", ">", "order.#", "#", "order/+/placed", "+", "order.{a,b}", "order.[ab]", "order.?",
+        "order.%", "^order", "order$", "order|cart", "order\\.placed"}) {
+    CAPTURE(pattern);
+    CHECK_FALSE(foreign_wildcard(pattern).empty());
+  }
+  for (const char* pattern :
+       {"*", "order.*", "*.placed*now", "order->cart", "a+b", "$SYS/x", "a%20b", "C++.x", ""}) {
+    CAPTURE(pattern);
+    CHECK(foreign_wildcard(pattern).empty());
+  }
 }
