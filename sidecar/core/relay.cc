@@ -76,6 +76,7 @@ void Relay::on(Instant now, AcquireAnswer& answer) {
   held_.clear();
   unknown_ = {Unknown::held_keys, Unknown::log};
   held_due_.reset();
+  if (!topics_.empty()) ++topics_version_;
   topics_.clear();
   called_.clear();
   last_failed_.clear();

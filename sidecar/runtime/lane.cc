@@ -12,6 +12,7 @@ namespace outbox {
 namespace {
 
 constexpr Duration round_time_max = std::chrono::seconds(1);
+constexpr Duration topic_look_interval = std::chrono::milliseconds(200);
 
 Level level_of(RouteState state) {
   switch (state) {
@@ -103,7 +104,7 @@ void Lane::run() {
     log_counts(relay, now, commands.finished);
     log_topics(relay, now);
     log_state(relay, now);
-    troubled_ = trouble_.present() || !logged_topics_.empty();
+    troubled_ = trouble_.present() || !topics_.empty();
     if (status_wanted_.exchange(false)) show_status(relay, now);
     if (commands.finished) break;
     broker_->poll(idle_time(commands, now), answers);
@@ -165,23 +166,33 @@ void Lane::log_counts(const Relay& relay, Instant now, bool is_end) {
               {"next", "they stay until `outboxd held requeue` or `outboxd held discard`"}});
 }
 
-/// One line for each topic that gets into trouble or out of it.
+/// One line for each topic that gets into trouble, and one when it has been out of it for a moment.
 void Lane::log_topics(const Relay& relay, Instant now) {
-  if (std::exchange(topics_version_, relay.topics_version()) == relay.topics_version()) return;
-  std::set<std::string> known;
+  const bool changed = std::exchange(topics_version_, relay.topics_version()) != relay.topics_version();
+  if (!changed && now < topics_look_at_) return;
+  topics_look_at_ = Instant::max();
+  std::map<std::string, TroubleTelling> rest = std::exchange(topics_, {});
   for (const TopicTroubleStatus& trouble : relay.status(now).topics) {
-    known.insert(trouble.topic);
-    if (logged_topics_.contains(trouble.topic)) continue;
+    auto known = rest.extract(trouble.topic);
+    TroubleTelling& telling =
+        known ? topics_.insert(std::move(known)).position->second : topics_[trouble.topic];
+    if (telling.look(now, true) != TroubleTelling::Tell::begins) continue;
     log_line(Level::warning, "topic.trouble",
              {{"route", options_.route},
               {"topic", printable(trouble.topic, 200)},
               {"reason", trouble.reason},
               {"next", "its rows are held and tried again by themselves; all other topics go on"}});
   }
-  for (const std::string& topic : logged_topics_)
-    if (!known.contains(topic))
-      log_line(Level::info, "topic.mended", {{"route", options_.route}, {"topic", printable(topic, 200)}});
-  logged_topics_ = std::move(known);
+  while (!rest.empty()) {
+    auto known = rest.extract(rest.begin());
+    if (known.mapped().look(now, false) == TroubleTelling::Tell::ends) {
+      log_line(Level::info, "topic.mended",
+               {{"route", options_.route}, {"topic", printable(known.key(), 200)}});
+      continue;
+    }
+    topics_.insert(std::move(known));
+    topics_look_at_ = now + topic_look_interval;
+  }
 }
 
 /// One line per change of state, with what is wrong and what happens next.

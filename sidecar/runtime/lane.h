@@ -6,9 +6,9 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -102,7 +102,8 @@ class Lane {
   CountTelling dead_{std::chrono::seconds(1)};
   CountTelling unrouted_{std::chrono::minutes(1)};
   std::uint64_t topics_version_ = 0;
-  std::set<std::string> logged_topics_;  ///< in trouble
+  std::map<std::string, TroubleTelling> topics_;  ///< in trouble, or not long out of it
+  Instant topics_look_at_ = Instant::max();       ///< whether that has lasted
   TroubleTelling trouble_;
   RouteState logged_state_ = RouteState::starting;
 

@@ -2,54 +2,21 @@
 #include "runtime/relay_process.h"
 
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <unistd.h>
 
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "runtime_fakes.h"
+#include "tests/support/captured_errors.h"
 #include "tests/support/eventually.h"
-#include "tests/support/temp_dir.h"
 
 using namespace outbox;
 using namespace outbox::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// Standard error, in a file.
-class CapturedErrors {
- public:
-  CapturedErrors() : saved_(::dup(2)) {
-    const int file = ::open(path().c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    ::dup2(file, 2);
-    ::close(file);
-  }
-  CapturedErrors(const CapturedErrors&) = delete;
-  CapturedErrors& operator=(const CapturedErrors&) = delete;
-  ~CapturedErrors() {
-    ::dup2(saved_, 2);
-    ::close(saved_);
-  }
-  [[nodiscard]] bool show(const std::string& text) const {
-    return eventually([&] { return all().find(text) != std::string::npos; }, 20s);
-  }
-
- private:
-  [[nodiscard]] std::string all() const {
-    std::ifstream file(path());
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  [[nodiscard]] std::string path() const { return directory_ / "log"; }
-
-  TempDir directory_;
-  int saved_;
-};
 
 /// Nobody can log in to it.
 class LockedBroker : public FakeBroker {
