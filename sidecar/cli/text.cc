@@ -129,6 +129,11 @@ std::string status_text(const Json& status) {
             (text_of(*database, "connected") == "true" ? ", connected" : ", not connected") + "\n";
     if (const std::string error = error_text(*database); !error.empty()) text += "  " + error + "\n";
   }
+  if (const auto unattended = status.find("unattended"); unattended != status.end() && unattended->is_array())
+    for (const Json& route : *unattended)
+      text += "unattended: no relay has run route " + printable(text_of(route, "name")) + " for " +
+              age_text(number_of(route, "idle_seconds")) +
+              "; rows that it has not sent are kept for it (outboxd route drop)\n";
   const auto routes = status.find("routes");
   if (routes == status.end() || !routes->is_array()) return text;
   std::vector<std::vector<std::string>> rows;

@@ -121,6 +121,7 @@ void Relay::on(Instant now, SettleAnswer& answer) {
   held_.results_are_saved();
   rows_.held_is_saved(settling_keys_, answer.result->freed);
   held_total_ += settling_held_;
+  held_unrouted_ += settling_unrouted_;
   if (settling_due_) held_due(*settling_due_);
 }
 
@@ -131,6 +132,7 @@ void Relay::on(Instant now, HeldKeysAnswer& answer) {
   unknown_.remove(Unknown::held_keys);
   rows_.stored_keys_are(std::move(answer.result->blocked));
   held_total_ = answer.result->rows_total;
+  held_unrouted_ = answer.result->rows_unrouted;
   if (answer.result->next_due_in) held_due(now + *answer.result->next_due_in);
 }
 

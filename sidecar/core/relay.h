@@ -227,7 +227,7 @@ class Relay {
     return HeldQueue::owns(ticket) ? held_.submitted_at(ticket) : rows_.at(ticket).submitted;
   }
   [[nodiscard]] std::size_t in_flight() const { return rows_.in_flight() + held_.in_flight(); }
-  [[nodiscard]] bool held_full() const { return held_total_ >= options_.held_max; }
+  [[nodiscard]] bool held_full() const { return held_total_ - held_unrouted_ >= options_.held_max; }
   /// What was handed over, of the log and of the held rows, and is not written yet: a crash now repeats it.
   [[nodiscard]] std::size_t exposed() const {
     return static_cast<std::size_t>(std::max(published_end_, settled_end_) - settled_end_) + held_.exposed();
@@ -265,12 +265,12 @@ class Relay {
   Ordinal published_end_ = 1;  ///< everything from here on was never handed over
   Instant settled_at_{};       ///< when the last settle was issued
 
-  std::int64_t held_total_ = 0;
-  std::optional<Instant> held_due_;     ///< when held rows are worth looking for
+  std::int64_t held_total_ = 0, held_unrouted_ = 0;  ///< the latter of the former; they stop nobody
+  std::optional<Instant> held_due_;                  ///< when held rows are worth looking for
   Instant held_look_at_{};              ///< not before: so that what falls due one by one is read together
   std::vector<HeldKey> settling_keys_;  ///< of the holds in the outstanding settle
   std::optional<Instant> settling_due_;
-  std::int64_t settling_held_ = 0;  ///< by how many rows it changes the total
+  std::int64_t settling_held_ = 0, settling_unrouted_ = 0;  ///< by how many rows it changes the totals
 
   BrokerSession session_ = BrokerSession::down;
   std::optional<Instant> up_since_;  ///< the last session that came up

@@ -205,10 +205,9 @@ void Relay::plan_settle(Instant now, Commands& commands) {
 void Relay::note_held(Instant now, const HeldWrites& held) {
   settling_keys_.clear();
   settling_due_.reset();
-  // What no route takes does not count: it must not stop one.
   settling_held_ =
-      std::ranges::count_if(held.holds, [](const Hold& hold) { return hold.state != HeldState::unrouted; }) -
-      static_cast<std::int64_t>(held.removals.size());
+      static_cast<std::int64_t>(held.holds.size()) - static_cast<std::int64_t>(held.removals.size());
+  settling_unrouted_ = std::ranges::count(held.holds, HeldState::unrouted, &Hold::state);
   const auto due = [&](Duration time) {
     settling_due_ = settling_due_ ? std::min(*settling_due_, now + time) : now + time;
   };
@@ -363,7 +362,7 @@ RouteStatus Relay::status(Instant now) const {
   if (holder_) status.reasons.push_back("another relay holds the lease: " + holder_->owner);
   if (held_full())
     status.reasons.push_back(
-        std::to_string(held_total_) + " rows are held, and retry.held_max is " +
+        std::to_string(held_total_ - held_unrouted_) + " rows are held, and retry.held_max is " +
         std::to_string(options_.held_max) +
         ": the route reads no further until they are delivered, or requeued or discarded with "
         "`outboxd held`");

@@ -143,6 +143,12 @@ struct DatabaseStatus {
   std::string last_error_at;  ///< RFC 3339
 };
 
+/// A route of the database that no relay runs: rows that it has not sent are kept for it.
+struct UnattendedStatus {
+  std::string name;
+  double idle_seconds = 0;  ///< since its marks last moved, or this relay first saw them
+};
+
 struct Status {
   std::string version;
   std::string instance;
@@ -152,6 +158,7 @@ struct Status {
   double uptime_seconds = 0;
   DatabaseStatus database;
   std::vector<RouteStatus> routes;
+  std::vector<UnattendedStatus> unattended;
   std::uint64_t retention_removed_total = 0;
   bool config_reload_success = true;
 };

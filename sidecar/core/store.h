@@ -119,7 +119,8 @@ struct HeldWrites {
 /// What is held of a route and shard.
 struct HeldKeys {
   std::vector<std::string> blocked;     ///< keys with a row that blocks them, each once
-  std::int64_t rows_total = 0;          ///< unrouted ones excepted
+  std::int64_t rows_total = 0;          ///< in any state
+  std::int64_t rows_unrouted = 0;       ///< of them
   std::optional<Duration> next_due_in;  ///< until the first of them is due; nullopt: none waits for a time
 };
 

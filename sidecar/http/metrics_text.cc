@@ -118,6 +118,9 @@ void connections(Exposition& out, const Status& status) {
 }
 
 void relay(Exposition& out, const Status& status) {
+  out.family("outbox_unattended_routes", "gauge",
+             "Routes of the database that no relay runs: rows are kept for them.");
+  out.sample({}, status.unattended.size());
   out.family("outbox_retention_removed_total", "counter", "Sent rows removed after their retention.");
   out.sample({}, status.retention_removed_total);
   out.family("outbox_config_reload_success", "gauge",

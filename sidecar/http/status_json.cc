@@ -89,6 +89,9 @@ Json route_json(const RouteStatus& route) {
 std::string status_json(const Status& status) {
   Json routes = Json::array();
   for (const RouteStatus& route : status.routes) routes.push_back(route_json(route));
+  Json unattended = Json::array();
+  for (const UnattendedStatus& route : status.unattended)
+    unattended.push_back({{"name", route.name}, {"idle_seconds", route.idle_seconds}});
   const Json database = {{"kind", status.database.kind},
                          {"url", status.database.url},
                          {"connected", status.database.connected},
@@ -103,6 +106,7 @@ std::string status_json(const Status& status) {
                       {"uptime_seconds", status.uptime_seconds},
                       {"database", database},
                       {"routes", routes},
+                      {"unattended", unattended},
                       {"retention_removed_total", status.retention_removed_total},
                       {"config_reload_success", status.config_reload_success}};
   return whole.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

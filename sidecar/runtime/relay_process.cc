@@ -289,6 +289,8 @@ Status RelayProcess::status() const {
     status.routes.push_back(status_of(i, {std::move_iterator(next), std::move_iterator(end)}));
     next = end;
   }
+  for (const auto& [name, idle] : watcher_->unattended())
+    status.unattended.push_back({name, std::chrono::duration<double>(idle).count()});
   status.retention_removed_total = watcher_->removed_total();
   status.database = watcher_->database();
   status.database.kind = options_.database_kind;

@@ -16,6 +16,8 @@ using namespace std::chrono_literals;
 constexpr Duration watch_interval = 1s;
 /// New lanes have not read anything: what they do not know yet is no backlog.
 constexpr Duration first_look = 2 * watch_interval;
+/// A route changes hands within a lease, and a pod within a few.
+constexpr int patience_of_leases = 3;
 constexpr std::size_t blocked_keys_max = 20;
 /// Retention may go on for so long before the watcher looks after the rest again.
 constexpr Duration removal_time_max = 500ms;
@@ -27,6 +29,7 @@ Watcher::Watcher(Options options, std::vector<WatchedRoute> routes, AdminOpener 
       routes_(std::move(routes)),
       open_(std::move(open)),
       memory_(routes_.size()),
+      unattended_routes_(std::max<Duration>(patience_of_leases * options_.lease, first_look)),
       seen_(routes_.size()) {
   for (Seen& seen : seen_) seen.at = now();
 }
@@ -48,6 +51,11 @@ Watcher::Seen Watcher::seen(std::size_t route) const {
 DatabaseStatus Watcher::database() const {
   const std::lock_guard lock(mutex_);
   return database_;
+}
+
+std::vector<UnattendedRoutes::Route> Watcher::unattended() const {
+  const std::lock_guard lock(mutex_);
+  return unattended_;
 }
 
 std::uint64_t Watcher::removed_total() const {
@@ -85,6 +93,7 @@ void Watcher::watch_once(Admin& admin) {
   if (!rows) return;
   pass_on_flags(*rows);
   if (options_.once) return;
+  look_for_unattended(*rows);
   share_out(admin, *rows);
   adopt_unrouted(admin);
   for (std::size_t i = 0; i < routes_.size(); ++i) {
@@ -92,6 +101,22 @@ void Watcher::watch_once(Admin& admin) {
     measure_backlog(admin, i);
   }
   remove_sent(admin);
+}
+
+void Watcher::look_for_unattended(const std::vector<RouteShard>& rows) {
+  const auto is_ours = [&](const std::string& name) {
+    return std::ranges::any_of(routes_, [&](const WatchedRoute& route) { return route.name == name; });
+  };
+  auto found = unattended_routes_.look(now(), rows, is_ours);
+  const auto names = [](const auto& route) { return route.name; };
+  for (const auto& route : found)
+    if (std::ranges::find(unattended_, route.name, names) == unattended_.end())
+      log_line(Level::warning, "route.unattended",
+               {{"route", route.name},
+                {"what", "no relay runs it: rows that it has not sent are kept for it"},
+                {"fix", "if it is given up: outboxd route drop " + route.name}});
+  const std::lock_guard lock(mutex_);
+  unattended_ = std::move(found);
 }
 
 void Watcher::pass_on_flags(const std::vector<RouteShard>& rows) {

@@ -20,6 +20,7 @@
 #include "runtime/lane.h"
 #include "runtime/pace.h"
 #include "runtime/telling.h"
+#include "runtime/unattended.h"
 
 namespace outbox {
 
@@ -65,6 +66,7 @@ class Watcher {
   /// Connected, seen, last error.
   [[nodiscard]] DatabaseStatus database() const;
   [[nodiscard]] std::uint64_t removed_total() const;
+  [[nodiscard]] std::vector<UnattendedRoutes::Route> unattended() const;
 
  private:
   /// Of the watcher's thread alone.
@@ -83,6 +85,7 @@ class Watcher {
   void run();
   void watch_once(Admin& admin);
   void pass_on_flags(const std::vector<RouteShard>& rows);
+  void look_for_unattended(const std::vector<RouteShard>& rows);
   void share_out(Admin& admin, const std::vector<RouteShard>& rows);
   std::set<std::string> live_relays(const std::vector<RelayMember>& members);
   void adopt_unrouted(Admin& admin);
@@ -100,6 +103,7 @@ class Watcher {
   std::vector<Memory> memory_;
   std::map<std::string, LastBeat> beats_;
   TroubleTelling removal_trouble_;
+  UnattendedRoutes unattended_routes_;
   std::unique_ptr<Admin> admin_;  ///< of the watcher's thread once that runs
 
   mutable std::mutex mutex_;
@@ -107,6 +111,7 @@ class Watcher {
   std::vector<Seen> seen_;
   DatabaseStatus database_;
   std::uint64_t removed_total_ = 0;
+  std::vector<UnattendedRoutes::Route> unattended_;
   Thread thread_;
 };
 

@@ -66,8 +66,9 @@ void ModelHeld::promote(const std::string& key, Instant now) {
 HeldKeys ModelHeld::keys(Instant now) const {
   HeldKeys result;
   std::set<std::string> blocked;
-  result.rows_total =
-      std::ranges::count_if(rows_, [](const auto& each) { return each.second.state != HeldState::unrouted; });
+  result.rows_total = static_cast<std::int64_t>(rows_.size());
+  result.rows_unrouted =
+      std::ranges::count_if(rows_, [](const auto& each) { return each.second.state == HeldState::unrouted; });
   for (const auto& [seq, row] : rows_) {
     if (row.blocks && row.key) blocked.insert(*row.key);
     if (!waits_for_a_time(row) || waits_for_its_place(seq, row, now)) continue;

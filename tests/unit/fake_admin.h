@@ -242,7 +242,7 @@ inline void fill(FakeDatabase& rows) {
   hold("orders", 3, "b", HeldState::dead, "order.placed");
   hold("orders", 4, std::nullopt, HeldState::dead, "order.paid");
   hold("audit", 5, "b", HeldState::dead, "order.placed");
-  rows.marks = {{"orders", 0, "host-1", 3, false, 0}, {"audit", 0, "", 1, false, 0}};
+  rows.marks = {{"orders", 0, "host-1", 3, false, 0, 0}, {"audit", 0, "", 1, false, 0, 0}};
   for (int seq = 1; seq <= 4; ++seq) {
     MessageDetails message;
     message.seq = seq;

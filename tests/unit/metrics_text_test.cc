@@ -108,6 +108,7 @@ TEST_CASE("every series of the contract is there from the start with its zero") 
                            "outbox_reconnects_total{what=\"database\"}",
                            "outbox_wakeups_total{source=\"notify\"}",
                            "outbox_wakeups_total{source=\"poll\"}",
+                           "outbox_unattended_routes",
                            "outbox_retention_removed_total",
                            "outbox_unrouted_total"}) {
     CAPTURE(name);

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 namespace {
 
 HeldKeys holding(std::vector<std::string> keys, std::int64_t rows, std::optional<Duration> due_in) {
-  return {std::move(keys), rows, due_in};
+  return {std::move(keys), rows, 0, due_in};
 }
 
 /// Holds the lease, is connected, and has asked for the held rows that are due.

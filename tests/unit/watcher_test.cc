@@ -55,6 +55,43 @@ TEST_CASE("what is costly takes one part in fifty of the time, and five where so
   CHECK(pace.is_due(start + 6s));
 }
 
+TEST_CASE("a route of the database is unattended once its marks have not moved for a while") {
+  UnattendedRoutes routes(10s);
+  const auto is_ours = [](const std::string& name) { return name == "ours"; };
+  const auto mark = [](const char* route, int shard) {
+    return RouteShard{route, shard, "host-1", 3, false, 0, 0};
+  };
+  std::vector<RouteShard> rows = {mark("ours", 0), mark("theirs", 0), mark("theirs", 1), mark("gone", 0)};
+  Instant now{1h};
+  CHECK(routes.look(now, rows, is_ours).empty());
+  now += 9s;
+  CHECK(routes.look(now, rows, is_ours).empty());
+  rows[2].beat = 5;  // one shard is enough
+  now += 1s;
+  CHECK(routes.look(now, rows, is_ours) == std::vector<UnattendedRoutes::Route>{{"gone", 10s}});
+  now += 10s;
+  CHECK(routes.look(now, rows, is_ours) ==
+        std::vector<UnattendedRoutes::Route>{{"gone", 20s}, {"theirs", 10s}});
+  ++rows[3].epoch;  // somebody has taken it
+  CHECK(routes.look(now, rows, is_ours) == std::vector<UnattendedRoutes::Route>{{"theirs", 10s}});
+}
+
+TEST_CASE("a watcher names the routes that nobody runs") {
+  FakeDatabase rows;
+  rows.marks = {{"orders", 0, "host-1", 3, false, 0, 0}, {"given up", 0, "", 1, false, 0, 0}};
+  Journal asked;
+  Sleep sleep;
+  Lane lane(RelayOptions{}, "null:", std::make_unique<FakeStore>(asked, sleep),
+            std::make_unique<FakeBroker>(sleep), Lane::Hooks{[] {}, [] {}});
+  Watcher watcher(Watcher::Options{}, {{"orders", Topics({"*"}), {&lane}}},
+                  [&]() -> Result<std::unique_ptr<Admin>> {
+                    return std::unique_ptr<Admin>(std::make_unique<FakeAdmin>(rows));
+                  });
+  watcher.start();
+  CHECK(eventually([&] { return !watcher.unattended().empty(); }, 60s));
+  CHECK(watcher.unattended().front().name == "given up");
+}
+
 TEST_CASE("held rows that take long to count are counted seldom") {
   FakeDatabase rows;
   std::atomic<int> rounds = 0, counts = 0;

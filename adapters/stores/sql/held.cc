@@ -102,9 +102,10 @@ const Statement blocked = {"outbox_held_keys", 2,
                            "SELECT DISTINCT message_key FROM {held} h {by outbox_held_queue} WHERE route = "
                            "$1 AND shard = $2::integer "
                            "AND {blocks h} AND message_key IS NOT NULL"};
-const Statement count = {"outbox_held_count", 2,
-                         "SELECT count(*) FROM {held} WHERE route = $1 AND shard = $2::integer AND state <> "
-                         "'unrouted'"};
+const Statement count = {
+    "outbox_held_count", 2,
+    "SELECT count(*), count(CASE WHEN state = 'unrouted' THEN 1 END) FROM {held} WHERE route = $1 "
+    "AND shard = $2::integer"};
 
 const std::string of_heads =
     " FROM {held} h {by outbox_held_due} WHERE route = $1 AND shard = $2::integer AND state IN ('retrying', "
@@ -320,6 +321,7 @@ Result<HeldKeys> held_keys(Session& session, const Lease& lease) {
   if (!done) return done.error();
   done = session.run("held", {&count, {lease.route, lease.shard}}, [&](const Row& row) {
     result.rows_total = row.number(0);
+    result.rows_unrouted = row.number(1);
     return true;
   });
   if (!done) return done.error();
