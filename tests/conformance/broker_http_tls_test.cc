@@ -80,7 +80,7 @@ TEST_CASE("http/2: many requests share one connection, and arrive as with HTTP/1
   const auto broker = open_broker(http_adapter(), url_of(receiver.wire.port()), receiver.settings());
   Rows rows;
   for (int i = 0; i < 300; ++i)
-    rows.add({.key = "größe " + std::to_string(i), .headers = {{"tenant", "größe"}, {"empty", ""}}});
+    rows.add({.key = "größe " + std::to_string(i), .headers = {{"tenant", "acme"}, {"empty", ""}}});
   CHECK(count(Driver(*broker).publish(rows), Verdict::accepted) == 300);
   CHECK(receiver.wire.accepted() == 1);
   const auto requests = receiver.server.requests();
@@ -96,7 +96,7 @@ TEST_CASE("http/2: many requests share one connection, and arrive as with HTTP/1
     CHECK(received.payload == R"({"order":42})");
     CHECK(received.content_type == "application/json");
     // nghttpx writes names with capitals to a server of HTTP/1.1; they mean the same.
-    CHECK(received.headers.at("Tenant") == "größe");
+    CHECK(received.headers.at("Tenant") == "acme");
     CHECK(received.headers.at("Empty") == "");
   }
   CHECK(keys.size() == 300);
