@@ -3,6 +3,7 @@
 // own arena.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <memory_resource>
@@ -14,6 +15,26 @@
 #include "core/store.h"
 
 namespace outbox {
+
+/// The outbox's columns in the order in which stores select them.
+inline constexpr std::array<std::string_view, 11> outbox_column_names = {
+    "seq",  "id",           "topic",   "message_key", "type",      "payload",
+    "data", "content_type", "headers", "created_at",  "deliver_at"};
+struct OutboxColumn {
+  enum Position {
+    seq,
+    id,
+    topic,
+    message_key,
+    type,
+    payload,
+    data,
+    content_type,
+    headers,
+    created_at,
+    deliver_at
+  };
+};
 
 /// One row as the database's client library shows it; nothing of it needs to outlive the call of add().
 struct RowView {

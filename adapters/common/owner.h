@@ -16,4 +16,9 @@ std::string this_owner();
 /// reaped. Every doubt is false.
 bool provably_gone(std::string_view owner);
 
+/// Somebody holds the lease whose owner this is (empty: nobody), unless it is provably gone.
+inline bool may_live(std::string_view owner) {
+  return !owner.empty() && !provably_gone(owner);
+}
+
 }  // namespace outbox

@@ -1,4 +1,5 @@
-// Bytes to and from a server, over TCP or TLS: connects, writes, reads, never blocks. Belongs to one broker and its thread.
+// Bytes to and from a server, over TCP or TLS: connects, writes, reads, never blocks. Belongs to one broker
+// and its thread.
 #pragma once
 
 #include <cstddef>

@@ -29,3 +29,11 @@ need() { # need PROGRAM...: before anything else
   [[ $directory != --check ]] || exit 0
   cd "$directory"
 }
+
+# Some refuse to run as root. Who changes the user loses the signal that ends it with its parent, so it is set again.
+as_server=() # in front of their commands
+run_as_postgres() { # run_as_postgres SIGNAL: what root starts here becomes the user postgres
+  [[ $(id -u) == 0 ]] || return 0
+  chown postgres:postgres "$directory"
+  as_server=(setpriv --reuid=postgres --regid=postgres --init-groups "--pdeathsig=$1")
+}

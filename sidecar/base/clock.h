@@ -13,6 +13,10 @@ inline Instant now() {
   return std::chrono::steady_clock::now();
 }
 
+inline double in_seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
 /// A date, microseconds since 1970 UTC.
 using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 

@@ -60,7 +60,7 @@ void check_unattended(Admin& admin, const Config& config, const std::string& sub
   std::set<std::string> attended;
   for (const RouteConfig& route : config.routes) attended.insert(route.name);
   for (const RouteShard& mark : *marks)
-    if (!mark.owner.empty() && !provably_gone(mark.owner)) attended.insert(mark.route);
+    if (may_live(mark.owner)) attended.insert(mark.route);
   for (const RouteShard& mark : *marks)
     if (attended.insert(mark.route).second)
       report.add(subject,

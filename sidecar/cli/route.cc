@@ -6,57 +6,36 @@
 #include <thread>
 
 #include "adapters/common/owner.h"
+#include "cli/known_route.h"
 #include "cli/subcommand.h"
 #include "cli/text.h"
-#include "config/checks.h"
 
 namespace outbox::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr Duration look_interval = std::chrono::milliseconds(250);
+
 struct ListOptions : CommonOptions {
   bool json = false;
-};
-
-/// What the database knows of one route.
-struct KnownRoute {
-  std::string name;
-  int shards = 0;
-  std::set<std::string> owners;
-  bool paused = false;
-  bool is_configured = false;
-  std::int64_t pending = 0;
-  Duration oldest_age{};
-  std::int64_t held = 0;
 };
 
 bool is_configured(const Config& config, const std::string& route) {
   return std::ranges::any_of(config.routes, [&](const RouteConfig& each) { return each.name == route; });
 }
 
-Result<std::vector<KnownRoute>> known_routes(Admin& admin, const Config& config) {
-  const auto marks = admin.routes();
-  if (!marks) return marks.error();
-  std::vector<KnownRoute> routes;
-  for (const RouteShard& mark : *marks) {
-    if (routes.empty() || routes.back().name != mark.route) routes.emplace_back().name = mark.route;
-    KnownRoute& route = routes.back();
-    ++route.shards;
-    route.paused |= mark.paused;
-    if (!mark.owner.empty()) route.owners.insert(mark.owner);
-  }
-  for (KnownRoute& route : routes) {
-    route.is_configured = is_configured(config, route.name);
-    const auto backlog = admin.backlog(route.name);
-    if (!backlog) return backlog.error();
-    route.pending = backlog->pending;
-    route.oldest_age = backlog->oldest_age;
-    const auto held = admin.held_counts(route.name);
-    if (!held) return held.error();
-    for (const auto& [state, rows] : *held) route.held += rows;
-  }
-  return routes;
+std::set<std::string> owners_of(const KnownRoute& route) {
+  std::set<std::string> owners;
+  for (const RouteShard& mark : route.marks)
+    if (!mark.owner.empty()) owners.insert(mark.owner);
+  return owners;
+}
+
+std::int64_t held_rows(const KnownRoute& route) {
+  std::int64_t rows = 0;
+  for (const auto& [state, count] : route.held) rows += count;
+  return rows;
 }
 
 std::string joined(const std::set<std::string>& owners) {
@@ -65,22 +44,26 @@ std::string joined(const std::set<std::string>& owners) {
   return text.empty() ? "-" : text;
 }
 
-double seconds(Duration duration) {
-  return std::chrono::duration<double>(duration).count();
+Json json_of(const KnownRoute& route, bool configured) {
+  return {{"name", route.name},
+          {"configured", configured},
+          {"owners", owners_of(route)},
+          {"shards", route.marks.size()},
+          {"paused", route.is_paused()},
+          {"pending", route.backlog.pending},
+          {"oldest_pending_age_seconds", in_seconds(route.backlog.oldest_age)},
+          {"held", held_rows(route)}};
 }
 
-Json json_of(const std::vector<KnownRoute>& routes) {
-  Json list = Json::array();
-  for (const KnownRoute& route : routes)
-    list.push_back({{"name", route.name},
-                    {"configured", route.is_configured},
-                    {"owners", route.owners},
-                    {"shards", route.shards},
-                    {"paused", route.paused},
-                    {"pending", route.pending},
-                    {"oldest_pending_age_seconds", seconds(route.oldest_age)},
-                    {"held", route.held}});
-  return {{"routes", std::move(list)}};
+std::vector<std::string> cells_of(const KnownRoute& route, bool configured) {
+  return {route.name,
+          configured ? "yes" : "no",
+          std::to_string(route.marks.size()),
+          joined(owners_of(route)),
+          std::to_string(route.backlog.pending),
+          route.backlog.pending > 0 ? age_text(in_seconds(route.backlog.oldest_age)) : "-",
+          std::to_string(held_rows(route)),
+          route.is_paused() ? "paused" : ""};
 }
 
 int list(const Context& context, const ListOptions& options) {
@@ -88,20 +71,24 @@ int list(const Context& context, const ListOptions& options) {
   if (!config) return exit_code::configuration;
   const auto database = open_admin(context, *config);
   if (!database) return fail(context, database.error());
-  const auto routes = known_routes(**database, *config);
-  if (!routes) return fail(context, routes.error());
-  if (options.json) {
-    context.wiring.out << json_of(*routes).dump(2) << "\n";
-    return exit_code::done;
-  }
+  const auto marks = (*database)->routes();
+  if (!marks) return fail(context, marks.error());
+  std::set<std::string> shown_routes;
+  Json shown = {{"routes", Json::array()}};
   std::vector<std::vector<std::string>> rows;
-  for (const KnownRoute& route : *routes)
-    rows.push_back({route.name, route.is_configured ? "yes" : "no", std::to_string(route.shards),
-                    joined(route.owners), std::to_string(route.pending),
-                    route.pending > 0 ? age_text(seconds(route.oldest_age)) : "-", std::to_string(route.held),
-                    route.paused ? "paused" : ""});
-  context.wiring.out << table({"ROUTE", "CONFIGURED", "SHARDS", "LEASE", "PENDING", "OLDEST", "HELD", ""},
-                              rows);
+  for (const RouteShard& mark : *marks) {
+    if (!shown_routes.insert(mark.route).second) continue;
+    const auto route = known_route(**database, mark.route, *marks);
+    if (!route) return fail(context, route.error());
+    const bool configured = is_configured(*config, mark.route);
+    shown["routes"].push_back(json_of(*route, configured));
+    rows.push_back(cells_of(*route, configured));
+  }
+  if (options.json)
+    context.wiring.out << shown.dump(2) << "\n";
+  else
+    context.wiring.out << table({"ROUTE", "CONFIGURED", "SHARDS", "LEASE", "PENDING", "OLDEST", "HELD", ""},
+                                rows);
   return exit_code::done;
 }
 
@@ -110,19 +97,34 @@ struct DropOptions : CommonOptions {
   bool dry_run = false;
 };
 
-/// Those who hold a lease of it, after a whole lease in which a living one would have moved its beat.
+/// The marks of the route whose owner may live.
+Result<std::vector<RouteShard>> holders_of(Admin& admin, const std::string& route) {
+  auto marks = admin.routes();
+  if (!marks) return marks.error();
+  std::erase_if(*marks, [&](const RouteShard& mark) { return mark.route != route || !may_live(mark.owner); });
+  return marks;
+}
+
+/// Those of them who have done nothing for a lease, in which one that lives would have moved its beat.
+/// Whoever moves it ends the watch.
 Result<std::vector<RouteShard>> idle_holders(Admin& admin, const Context& context, const Config& config,
                                              const std::string& route) {
-  const auto marks = admin.routes();
-  if (!marks) return marks.error();
-  std::vector<RouteShard> holders;
-  for (const RouteShard& mark : *marks)
-    if (mark.route == route && !mark.owner.empty() && !provably_gone(mark.owner)) holders.push_back(mark);
-  if (holders.empty()) return holders;
-  context.wiring.err << "waiting for " << age_text(seconds(config.lease)) << ": does "
-                     << printable(holders.front().owner) << " live, which holds its lease?\n";
-  std::this_thread::sleep_for(config.lease);
-  return holders;
+  auto seen = holders_of(admin, route);
+  if (!seen || seen->empty()) return seen;
+  context.wiring.err << "watching for " << age_text(in_seconds(config.lease)) << ": does "
+                     << printable(seen->front().owner) << " live, which holds its lease?\n";
+  const auto beats = [](const std::vector<RouteShard>& marks) {
+    std::int64_t sum = 0;
+    for (const RouteShard& mark : marks) sum += mark.beat;
+    return sum;
+  };
+  for (const Instant end = now() + config.lease; now() < end;) {
+    std::this_thread::sleep_for(std::min(look_interval, end - now()));
+    const auto later = holders_of(admin, route);
+    if (!later) return later;
+    if (beats(*later) != beats(*seen)) break;
+  }
+  return seen;
 }
 
 int drop(const Context& context, const DropOptions& options) {

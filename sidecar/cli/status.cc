@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/address.h"
+#include "cli/known_route.h"
 #include "cli/subcommand.h"
 #include "core/url.h"
 #include "http/client.h"
@@ -43,44 +44,29 @@ bool healthy(const Json& status) {
   return state == "running" || state == "paused" || state == "draining";
 }
 
-/// Adds what the route holds to what is known of it.
-Result<void> add_held(Admin& admin, const std::string& name, Json& route) {
-  const auto counts = admin.held_counts(name);
-  if (!counts) return counts.error();
-  const auto keys = admin.blocked_keys(name, blocked_keys_max);
-  if (!keys) return keys.error();
-  Json held = Json::object();
-  for (const auto& [state, rows] : *counts) held[std::string(name_of(state))] = rows;
-  Json blocked = Json::array();
-  for (const BlockedKey& key : *keys) blocked.push_back(blocked_key_json(blocked_key_status(key)));
-  route["held"] = std::move(held);
-  route["blocked_keys"] = std::move(blocked);
-  return {};
-}
-
 /// One route as far as the database knows it.
 Result<Json> route_of_database(Admin& admin, const std::string& name, const std::vector<RouteShard>& marks) {
-  const auto backlog = admin.backlog(name);
-  if (!backlog) return backlog.error();
-  Json leases = Json::array();
-  bool paused = false, held = true, marked = false;
-  for (const RouteShard& mark : marks) {
-    if (mark.route != name) continue;
+  const auto known = known_route(admin, name, marks);
+  if (!known) return known.error();
+  const auto keys = admin.blocked_keys(name, blocked_keys_max);
+  if (!keys) return keys.error();
+  Json reasons = Json::array(), leases = Json::array(), held = Json::object(), blocked = Json::array();
+  if (!known->is_leased()) reasons.push_back("no relay holds its lease");
+  for (const RouteShard& mark : known->marks)
     leases.push_back({{"shard", mark.shard}, {"owner", mark.owner}, {"epoch", mark.epoch}, {"mine", false}});
-    marked = true;
-    paused |= mark.paused;
-    held &= !mark.owner.empty();
-  }
-  const double age = std::chrono::duration<double>(backlog->oldest_age).count();
-  Json reasons = Json::array();
-  if (!marked || !held) reasons.push_back("no relay holds its lease");
-  Json route = {
-      {"name", name},          {"state", paused ? "paused" : marked && held ? "leased" : "unattended"},
-      {"reasons", reasons},    {"pending", backlog->pending},
-      {"pending_exact", true}, {"oldest_pending_age_seconds", age},
-      {"leases", leases}};
-  if (const auto added = add_held(admin, name, route); !added) return added.error();
-  return route;
+  for (const auto& [state, rows] : known->held) held[std::string(name_of(state))] = rows;
+  for (const BlockedKey& key : *keys) blocked.push_back(blocked_key_json(blocked_key_status(key)));
+  return Json{{"name", name},
+              {"state", known->is_paused()   ? "paused"
+                        : known->is_leased() ? "leased"
+                                             : "unattended"},
+              {"reasons", std::move(reasons)},
+              {"pending", known->backlog.pending},
+              {"pending_exact", true},
+              {"oldest_pending_age_seconds", in_seconds(known->backlog.oldest_age)},
+              {"leases", std::move(leases)},
+              {"held", std::move(held)},
+              {"blocked_keys", std::move(blocked)}};
 }
 
 /// What /status says, as far as the database knows it.

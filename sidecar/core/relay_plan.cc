@@ -355,8 +355,7 @@ RouteStatus Relay::status(Instant now) const {
   RouteStatus status = counted_;
   status.state = state();
   status.last_error = last_error_.text;
-  if (!status.last_error.empty())
-    status.last_error_seconds = std::chrono::duration<double>(now - last_error_.at).count();
+  if (!status.last_error.empty()) status.last_error_seconds = in_seconds(now - last_error_.at);
   for (const Trouble* trouble : {&store_trouble_, &broker_trouble_})
     if (trouble->present()) status.reasons.push_back(trouble->reason);
   if (holder_) status.reasons.push_back("another relay holds the lease: " + holder_->owner);
@@ -373,14 +372,11 @@ RouteStatus Relay::status(Instant now) const {
                              std::to_string(trouble.waiting) + " rows wait for it");
   }
   for (const auto& [topic, trouble] : topics_)
-    status.topics.push_back(
-        {topic, trouble.reason, std::chrono::duration<double>(now - trouble.since).count(), trouble.waiting});
+    status.topics.push_back({topic, trouble.reason, in_seconds(now - trouble.since), trouble.waiting});
   status.connected = connected();
   status.pending = static_cast<std::int64_t>(rows_.size());
   status.inflight = static_cast<std::int64_t>(in_flight());
-  if (!rows_.empty())
-    status.oldest_pending_age_seconds =
-        std::max(0.0, std::chrono::duration<double>(now - rows_.front().born).count());
+  if (!rows_.empty()) status.oldest_pending_age_seconds = std::max(0.0, in_seconds(now - rows_.front().born));
   const bool mine = phase_ == Phase::holding || phase_ == Phase::leaving;
   if (mine)
     status.leases.push_back({options_.filter.shard, options_.owner, lease_.epoch, true});

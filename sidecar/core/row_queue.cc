@@ -39,7 +39,9 @@ void RowQueue::add_row(const Message& message, Instant now) {
   Entry& entry = entries_.emplace_back();
   entry.message = &message;
   entry.born = now - message.age;
-  if (message.due_in > Duration::zero()) return leave_order(ordinal, now + message.due_in);
+  // Until it is due it holds nobody back, and nobody it.
+  if (message.due_in > Duration::zero())
+    return set_apart(ordinal, HeldState::scheduled, now + message.due_in);
   if (message.key && !held_keys_.empty() && held_keys_.contains(*message.key)) return block(ordinal);
   // Where the broker keeps the order of what is pipelined, no row waits for another.
   if (message.key && key_serial_ && chain(entry, ordinal)) return;
@@ -53,17 +55,15 @@ void RowQueue::add_row(const Message& message, Instant now) {
 
 void RowQueue::add_unrouted(const Message& message) {
   const Ordinal ordinal = first_ + entries_.size();
-  Entry& entry = entries_.emplace_back();
-  entry.message = &message;
-  entry.state = Entry::State::held;
-  held_[ordinal] = {hold_of(message, HeldState::unrouted, false), {}};
+  entries_.emplace_back().message = &message;
+  set_apart(ordinal, HeldState::unrouted, {});
 }
 
-/// Until it is due it holds nobody back, and nobody it.
-void RowQueue::leave_order(Ordinal ordinal, Instant due) {
+/// Held, and of no key's order.
+void RowQueue::set_apart(Ordinal ordinal, HeldState state, std::optional<Instant> due) {
   Entry& entry = at(ordinal);
   entry.state = Entry::State::held;
-  held_[ordinal] = {hold_of(*entry.message, HeldState::scheduled, false), due};
+  held_[ordinal] = {hold_of(*entry.message, state, false), due};
 }
 
 /// True: an earlier row of its key is not done, so it waits.

@@ -54,8 +54,8 @@ class RowQueue {
   explicit RowQueue(bool key_serial);
 
   /// Takes over a batch; rows that are not this relay's are passed. Held at once are rows whose time is still
-  /// to come, which leave their key's order, those behind a held row of their key, and those that no route takes. Returns how many of the
-  /// last there were.
+  /// to come, which leave their key's order, those behind a held row of their key, and those that no route
+  /// takes. Returns how many of the last there were.
   std::size_t add(Batch batch, Instant now, const RowFilter& filter);
 
   /// The first row in the order of the log that may be published now, if its ordinal is below `end`.
@@ -152,7 +152,7 @@ class RowQueue {
 
   void add_row(const Message& message, Instant now);
   void add_unrouted(const Message& message);
-  void leave_order(Ordinal ordinal, Instant due);
+  void set_apart(Ordinal ordinal, HeldState state, std::optional<Instant> due);
   bool chain(Entry& entry, Ordinal ordinal);
   void block(Ordinal ordinal);
   void hold_followers(Entry& entry, Ordinal ordinal);

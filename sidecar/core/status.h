@@ -24,7 +24,7 @@ struct Histogram {
   double sum = 0;
 
   void add(Duration value, std::uint64_t times = 1) {
-    const double seconds = std::chrono::duration<double>(value).count();
+    const double seconds = in_seconds(value);
     std::size_t bucket = 0;
     while (bucket < bounds.size() && seconds > bounds[bucket]) ++bucket;
     counts[bucket] += times;
@@ -147,6 +147,8 @@ struct DatabaseStatus {
 struct UnattendedStatus {
   std::string name;
   double idle_seconds = 0;  ///< since its marks last moved, or this relay first saw them
+
+  friend bool operator==(const UnattendedStatus&, const UnattendedStatus&) = default;
 };
 
 struct Status {

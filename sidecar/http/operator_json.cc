@@ -103,14 +103,7 @@ std::string json_text(const Json& json) {
 }
 
 BlockedKeyStatus blocked_key_status(const BlockedKey& key) {
-  return {key.key,
-          key.seq,
-          key.id,
-          key.state,
-          key.attempts,
-          key.last_error,
-          std::chrono::duration<double>(key.age).count(),
-          key.rows};
+  return {key.key, key.seq, key.id, key.state, key.attempts, key.last_error, in_seconds(key.age), key.rows};
 }
 
 }  // namespace outbox

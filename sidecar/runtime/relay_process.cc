@@ -101,7 +101,7 @@ void add_backlog(RouteStatus& route, const Watcher::Seen& seen) {
   route.pending = std::max(route.pending, seen.backlog.pending - sent_since);
   if (route.oldest_pending_age_seconds == 0 && route.pending > 0) {
     const Duration age = seen.backlog.oldest_age + (now() - seen.at);
-    route.oldest_pending_age_seconds = std::chrono::duration<double>(age).count();
+    route.oldest_pending_age_seconds = in_seconds(age);
   }
 }
 
@@ -110,7 +110,7 @@ void add_held(RouteStatus& route, const Watcher::Seen& seen) {
   const Duration since = now() - seen.held_at;
   for (const BlockedKey& key : seen.blocked_keys)
     route.blocked_keys.push_back({key.key, key.seq, key.id, key.state, key.attempts, key.last_error,
-                                  std::chrono::duration<double>(key.age + since).count(), key.rows});
+                                  in_seconds(key.age + since), key.rows});
 }
 
 }  // namespace
@@ -279,7 +279,7 @@ Status RelayProcess::status() const {
   status.version = options_.version;
   status.instance = options_.instance;
   status.started_at = started_at_text_;
-  status.uptime_seconds = std::chrono::duration<double>(now() - started_at_).count();
+  status.uptime_seconds = in_seconds(now() - started_at_);
   std::vector<Lane*> lanes;
   for (const auto& lane : lanes_) lanes.push_back(lane.get());
   std::vector<RouteStatus> all = statuses(lanes);
@@ -289,8 +289,7 @@ Status RelayProcess::status() const {
     status.routes.push_back(status_of(i, {std::move_iterator(next), std::move_iterator(end)}));
     next = end;
   }
-  for (const auto& [name, idle] : watcher_->unattended())
-    status.unattended.push_back({name, std::chrono::duration<double>(idle).count()});
+  status.unattended = watcher_->unattended();
   status.retention_removed_total = watcher_->removed_total();
   status.database = watcher_->database();
   status.database.kind = options_.database_kind;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "core/admin.h"
+#include "core/status.h"
 
 namespace outbox {
 
@@ -19,25 +20,18 @@ class UnattendedRoutes {
  public:
   explicit UnattendedRoutes(Duration patience) : patience_(patience) {}
 
-  struct Route {
-    std::string name;
-    Duration idle{};
-
-    friend bool operator==(const Route&, const Route&) = default;
-  };
-
   /// Those of `rows` that nobody has run for a while, in their order; `is_ours` tells the routes of this
   /// process.
   template <class IsOurs>
-  std::vector<Route> look(Instant now, std::span<const RouteShard> rows, IsOurs is_ours) {
+  std::vector<UnattendedStatus> look(Instant now, std::span<const RouteShard> rows, IsOurs is_ours) {
     std::map<std::string, Idle> seen;
     for (const RouteShard& row : rows)
       if (!is_ours(row.route)) seen[row.route].moves += row.beat + row.epoch;
-    std::vector<Route> unattended;
+    std::vector<UnattendedStatus> unattended;
     for (auto& [name, idle] : seen) {
       const auto before = known_.find(name);
       idle.since = before != known_.end() && before->second.moves == idle.moves ? before->second.since : now;
-      if (now - idle.since >= patience_) unattended.push_back({name, now - idle.since});
+      if (now - idle.since >= patience_) unattended.push_back({name, in_seconds(now - idle.since)});
     }
     known_ = std::move(seen);
     return unattended;

@@ -53,7 +53,7 @@ DatabaseStatus Watcher::database() const {
   return database_;
 }
 
-std::vector<UnattendedRoutes::Route> Watcher::unattended() const {
+std::vector<UnattendedStatus> Watcher::unattended() const {
   const std::lock_guard lock(mutex_);
   return unattended_;
 }

@@ -66,7 +66,7 @@ class Watcher {
   /// Connected, seen, last error.
   [[nodiscard]] DatabaseStatus database() const;
   [[nodiscard]] std::uint64_t removed_total() const;
-  [[nodiscard]] std::vector<UnattendedRoutes::Route> unattended() const;
+  [[nodiscard]] std::vector<UnattendedStatus> unattended() const;
 
  private:
   /// Of the watcher's thread alone.
@@ -111,7 +111,7 @@ class Watcher {
   std::vector<Seen> seen_;
   DatabaseStatus database_;
   std::uint64_t removed_total_ = 0;
-  std::vector<UnattendedRoutes::Route> unattended_;
+  std::vector<UnattendedStatus> unattended_;
   Thread thread_;
 };
 

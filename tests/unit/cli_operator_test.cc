@@ -1,7 +1,6 @@
 // The commands with which operators look at held rows and decide about them.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "cli/mark.h"
@@ -22,7 +21,7 @@ struct Shop {
 
   Ran run(std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), {"--db", "fake:shop"});
-    return outboxd(arguments, {.database = &database});
+    return outboxd(arguments, {.environment = environment, .database = &database});
   }
   Json json(std::vector<std::string> arguments) {
     arguments.emplace_back("--json");
@@ -40,6 +39,7 @@ struct Shop {
   std::vector<std::string>& audit() { return database.audit; }
 
   FakeDatabase database;
+  Environment environment{};
 };
 
 using Seqs = std::vector<int>;
@@ -263,12 +263,19 @@ TEST_CASE("route list shows every route of the database, route drop forgets one 
 
 TEST_CASE("route drop waits a lease for a sign of life of whoever holds the route") {
   Shop shop;
-  setenv("OUTBOXD_RELAY_LEASE", "1s", 1);
+  shop.environment = {{"OUTBOXD_RELAY_LEASE", "1s"}};
   const Ran idle = shop.run({"route", "drop", "orders"});
   CHECK(idle.code == 0);
   CHECK(holds(idle.err, "does host-1 live"));
   fill(shop.database);
   shop.database.before = [&] { ++shop.database.marks[0].beat; };
   CHECK(shop.run({"route", "drop", "orders"}).code == 1);
-  unsetenv("OUTBOXD_RELAY_LEASE");
+}
+
+TEST_CASE("route drop waits no longer than for a sign of life") {
+  Shop shop;
+  shop.environment = {{"OUTBOXD_RELAY_LEASE", "1h"}};
+  shop.database.before_routes = [&] { ++shop.database.marks[0].beat; };
+  CHECK(shop.run({"route", "drop", "orders"}).code == 1);
+  CHECK(shop.database.marks.size() == 2);
 }

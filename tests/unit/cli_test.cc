@@ -22,6 +22,14 @@ bool holds(const std::string& text, const std::string& part) {
 
 const std::vector<std::string> database = {"--db", "fake:shop"};
 
+/// `check` of one route that takes these topics.
+Ran check_of_topics(FakeDatabase& fake, const std::string& topics) {
+  const TempDir directory;
+  const std::string file = directory / "outboxd.toml";
+  std::ofstream(file) << "[[route]]\nname = 'orders'\nto = 'fakes:b'\ntopics = [" << topics << "]\n";
+  return outboxd({"check", "--db", "fake:x", "--config", file}, {.database = &fake});
+}
+
 }  // namespace
 
 TEST_CASE("help is given on the output and is a success") {
@@ -251,10 +259,7 @@ TEST_CASE("check has a line for everything, and the exit code of the worst") {
 
 TEST_CASE("check asks a broker about the topics that its route names in full") {
   FakeDatabase fake;
-  TempDir directory;
-  const std::string file = directory / "outboxd.toml";
-  std::ofstream(file) << "[[route]]\nname = 'orders'\nto = 'fakes:b'\ntopics = ['order.*', 'cart']\n";
-  const Ran ran = outboxd({"check", "--db", "fake:x", "--config", file}, {.database = &fake});
+  const Ran ran = check_of_topics(fake, "'order.*', 'cart'");
   CHECK(ran.code == 0);
   CHECK(holds(ran.out,
               "ok       route orders (fakes:b): connected\n"
@@ -265,10 +270,7 @@ TEST_CASE("check asks a broker about the topics that its route names in full") {
 
 TEST_CASE("check warns of patterns that mean something elsewhere") {
   FakeDatabase fake;
-  TempDir directory;
-  const std::string file = directory / "outboxd.toml";
-  std::ofstream(file) << "[[route]]\nname = 'orders'\nto = 'fakes:b'\ntopics = ['order.>', 'cart.*']\n";
-  const Ran ran = outboxd({"check", "--db", "fake:x", "--config", file}, {.database = &fake});
+  const Ran ran = check_of_topics(fake, "'order.>', 'cart.*'");
   CHECK(ran.code == 0);
   CHECK(
       holds(ran.out,

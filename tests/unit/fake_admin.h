@@ -24,6 +24,7 @@ struct FakeDatabase {
   std::vector<std::string> audit;  ///< "actor action what"
   std::optional<Error> error;
   std::function<void()> before;  ///< called at the begin of everything that operators do, without the lock
+  std::function<void()> before_routes;  ///< called before the marks are shown
   std::vector<AppliedMigration> applied;
   std::vector<NewRow> sent;
   std::vector<Finding> findings = {{Finding::Level::ok, "table outbox", ""}};
@@ -154,6 +155,7 @@ class FakeAdmin : public Admin {
 
   Result<std::vector<RouteShard>> routes() override {
     if (rows_.error) return *rows_.error;
+    if (rows_.before_routes) rows_.before_routes();
     return rows_.marks;
   }
   Result<Backlog> backlog(const std::string&) override { return Backlog{5, std::chrono::seconds(3)}; }

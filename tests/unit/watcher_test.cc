@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <thread>
 
@@ -39,6 +40,21 @@ class SlowAdmin : public FakeAdmin {
   std::atomic<int>& counts_;
 };
 
+/// A watcher of route "orders", whose one lane is never started.
+struct Watched {
+  explicit Watched(std::function<std::unique_ptr<Admin>()> open)
+      : watcher(Watcher::Options{}, {{"orders", Topics({"*"}), {&lane}}},
+                [open = std::move(open)]() -> Result<std::unique_ptr<Admin>> { return open(); }) {
+    watcher.start();
+  }
+
+  Journal asked;
+  Sleep sleep;
+  Lane lane{RelayOptions{}, "null:", std::make_unique<FakeStore>(asked, sleep),
+            std::make_unique<FakeBroker>(sleep), Lane::Hooks{[] {}, [] {}}};
+  Watcher watcher;
+};
+
 }  // namespace
 
 TEST_CASE("what is costly takes one part in fifty of the time, and five where somebody waits for it") {
@@ -56,6 +72,7 @@ TEST_CASE("what is costly takes one part in fifty of the time, and five where so
 }
 
 TEST_CASE("a route of the database is unattended once its marks have not moved for a while") {
+  using Unattended = std::vector<UnattendedStatus>;
   UnattendedRoutes routes(10s);
   const auto is_ours = [](const std::string& name) { return name == "ours"; };
   const auto mark = [](const char* route, int shard) {
@@ -68,26 +85,18 @@ TEST_CASE("a route of the database is unattended once its marks have not moved f
   CHECK(routes.look(now, rows, is_ours).empty());
   rows[2].beat = 5;  // one shard is enough
   now += 1s;
-  CHECK(routes.look(now, rows, is_ours) == std::vector<UnattendedRoutes::Route>{{"gone", 10s}});
+  CHECK(routes.look(now, rows, is_ours) == Unattended{{"gone", 10}});
   now += 10s;
-  CHECK(routes.look(now, rows, is_ours) ==
-        std::vector<UnattendedRoutes::Route>{{"gone", 20s}, {"theirs", 10s}});
+  CHECK(routes.look(now, rows, is_ours) == Unattended{{"gone", 20}, {"theirs", 10}});
   ++rows[3].epoch;  // somebody has taken it
-  CHECK(routes.look(now, rows, is_ours) == std::vector<UnattendedRoutes::Route>{{"theirs", 10s}});
+  CHECK(routes.look(now, rows, is_ours) == Unattended{{"theirs", 10}});
 }
 
 TEST_CASE("a watcher names the routes that nobody runs") {
   FakeDatabase rows;
   rows.marks = {{"orders", 0, "host-1", 3, false, 0, 0}, {"given up", 0, "", 1, false, 0, 0}};
-  Journal asked;
-  Sleep sleep;
-  Lane lane(RelayOptions{}, "null:", std::make_unique<FakeStore>(asked, sleep),
-            std::make_unique<FakeBroker>(sleep), Lane::Hooks{[] {}, [] {}});
-  Watcher watcher(Watcher::Options{}, {{"orders", Topics({"*"}), {&lane}}},
-                  [&]() -> Result<std::unique_ptr<Admin>> {
-                    return std::unique_ptr<Admin>(std::make_unique<FakeAdmin>(rows));
-                  });
-  watcher.start();
+  const Watched watched([&] { return std::make_unique<FakeAdmin>(rows); });
+  const Watcher& watcher = watched.watcher;
   CHECK(eventually([&] { return !watcher.unattended().empty(); }, 60s));
   CHECK(watcher.unattended().front().name == "given up");
 }
@@ -95,15 +104,8 @@ TEST_CASE("a watcher names the routes that nobody runs") {
 TEST_CASE("held rows that take long to count are counted seldom") {
   FakeDatabase rows;
   std::atomic<int> rounds = 0, counts = 0;
-  Journal asked;
-  Sleep sleep;
-  Lane lane(RelayOptions{}, "null:", std::make_unique<FakeStore>(asked, sleep),
-            std::make_unique<FakeBroker>(sleep), Lane::Hooks{[] {}, [] {}});
-  Watcher watcher(Watcher::Options{}, {{"orders", Topics({"*"}), {&lane}}},
-                  [&]() -> Result<std::unique_ptr<Admin>> {
-                    return std::unique_ptr<Admin>(std::make_unique<SlowAdmin>(rows, rounds, counts));
-                  });
-  watcher.start();
+  const Watched watched([&] { return std::make_unique<SlowAdmin>(rows, rounds, counts); });
+  const Watcher& watcher = watched.watcher;
   REQUIRE(eventually([&] { return rounds >= 4; }, 60s));
   CHECK(counts == 1);
   CHECK(watcher.seen(0).held.at(HeldState::dead) == 200'000);

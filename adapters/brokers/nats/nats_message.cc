@@ -12,10 +12,10 @@ namespace outbox {
 namespace {
 
 constexpr std::string_view prefix = "ce-";
-// The server itself obeys headers that begin with Nats-: Nats-Rollup purges, Nats-Expected-* refuses.
-// It tells readers of structured mode from those of binary mode.
+// Readers tell structured mode from binary mode by it.
 constexpr std::string_view content_type_header = "content-type";
 constexpr std::array reserved_names = {content_type_header};
+// The server itself obeys headers that begin with Nats-: Nats-Rollup purges, Nats-Expected-* refuses.
 constexpr std::array<std::string_view, 2> reserved_prefixes = {prefix, "nats-"};
 bool is_status(const Header& header) {
   constexpr std::string_view name = "status";

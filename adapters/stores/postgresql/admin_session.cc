@@ -1,7 +1,6 @@
 #include "adapters/stores/postgresql/admin_session.h"
 
 #include "adapters/stores/postgresql/host_addresses.h"
-#include "adapters/stores/postgresql/pooler.h"
 
 namespace outbox::postgresql {
 namespace {
@@ -17,9 +16,10 @@ std::string reachable(const ConnectionSettings& settings) {
 AdminSession::AdminSession(const ConnectionSettings& settings, const TableName& name)
     : connection(reachable(settings)) {
   pqxx::work tx(connection);
-  const auto backend = tx.exec("SELECT pg_catalog.pg_backend_pid()")[0][0].as<std::int64_t>();
-  if (auto kept = check_pooler(settings, backend, connection.backendpid()); !kept)
-    throw Unusable{kept.error()};
+  const bool is_pooled =
+      tx.exec("SELECT pg_catalog.pg_backend_pid()")[0][0].as<int>() != connection.backendpid();
+  if (is_pooled)
+    if (const auto kept = Connection::open(settings); !kept) throw Unusable{kept.error()};
   tx.exec(
       "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; SET statement_timeout = "
       "'60s'; SET lock_timeout = '10s'; SET TimeZone = 'UTC'; SET jit = off");

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "adapters/stores/postgresql/host_addresses.h"
+#include "adapters/stores/postgresql/pooler.h"
 #include "base/background.h"
 
 namespace outbox::postgresql {
@@ -70,6 +71,20 @@ std::int64_t Rows::integer(int row, int column) const {
 
 Result<std::unique_ptr<Connection>> Connection::open(const ConnectionSettings& settings,
                                                      std::chrono::seconds answer_deadline) {
+  auto connection = connect(settings, answer_deadline);
+  if (!connection) return connection;
+  const auto backend = backend_of(**connection);
+  if (!backend) return backend.error();
+  (*connection)->pooled_ = *backend != PQbackendPID((*connection)->connection_.get());
+  if (!(*connection)->pooled_) return connection;
+  auto other = connect(settings, answer_deadline);
+  if (!other) return other;
+  if (auto kept = check_pooler(**connection, **other); !kept) return kept.error();
+  return connection;
+}
+
+Result<std::unique_ptr<Connection>> Connection::connect(const ConnectionSettings& settings,
+                                                        std::chrono::seconds answer_deadline) {
   const auto known = with_addresses(settings);
   if (!known) return known.error();
   std::vector<const char*> names, values;
@@ -162,8 +177,8 @@ Result<void> Connection::abandon(const char* what) {
   return {};
 }
 
-/// False: it is on its way, for as long as the network likes, and may hit whatever this session runs then. One
-/// that fails costs time, not truth: the rest is read and thrown away all the same.
+/// False: it is on its way, for as long as the network likes, and may hit whatever this session runs then.
+/// One that fails costs time, not truth: the rest is read and thrown away all the same.
 bool Connection::cancel() {
   const std::shared_ptr<PGcancel> cancel(PQgetCancel(connection_.get()), &PQfreeCancel);
   if (!cancel) return true;

@@ -54,7 +54,7 @@ class Connection {
  public:
   /// Answers are awaited so long: longer than the server's own statement_timeout, so that only a server that
   /// no longer answers at all runs into it. Errors: unavailable; misconfigured (wrong password, no such
-  /// database or role).
+  /// database or role, a pooler that hands out sessions by transaction: what is set on one would stay there).
   static Result<std::unique_ptr<Connection>> open(
       const ConnectionSettings& settings, std::chrono::seconds answer_deadline = std::chrono::seconds(45));
 
@@ -87,7 +87,8 @@ class Connection {
   [[nodiscard]] int socket() const { return PQsocket(connection_.get()); }
   [[nodiscard]] bool lost() const { return PQstatus(connection_.get()) != CONNECTION_OK; }
   [[nodiscard]] int server_version() const { return PQserverVersion(connection_.get()); }
-  [[nodiscard]] int backend_pid() const { return PQbackendPID(connection_.get()); }
+  /// A pooler is between us and the server, and keeps one session for us.
+  [[nodiscard]] bool pooled() const { return pooled_; }
   [[nodiscard]] const std::string& place() const { return place_; }
 
   /// "postgresql.<what>: <why> (<place>)", with the fault that the server's code means.
@@ -96,6 +97,8 @@ class Connection {
  private:
   Connection(PGconn* connection, std::string place, std::chrono::milliseconds answer_deadline)
       : connection_(connection, &PQfinish), place_(std::move(place)), answer_deadline_(answer_deadline) {}
+  static Result<std::unique_ptr<Connection>> connect(const ConnectionSettings& settings,
+                                                     std::chrono::seconds answer_deadline);
   Result<Rows> collect(const char* what, bool sent);
   bool cancel();
   bool send_together(const std::vector<Step>& steps);
@@ -104,6 +107,7 @@ class Connection {
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
   std::string place_;
   std::chrono::milliseconds answer_deadline_;
+  bool pooled_ = false;
 };
 
 /// What a failure means, by the server's code; by its words where there is no code, when connecting.

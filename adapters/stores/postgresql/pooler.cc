@@ -5,12 +5,6 @@ namespace {
 
 constexpr int looks = 4;  // one may hit upon the same session by chance
 
-Result<std::int64_t> backend_of(Connection& connection) {
-  auto rows = connection.run("connect", "SELECT pg_catalog.pg_backend_pid()", Parameters());
-  if (!rows) return rows.error();
-  return rows->integer(0, 0);
-}
-
 /// While one session does nothing another one asks, in a transaction. Whoever pools by transaction gives it
 /// the session that lies idle, or has another one lying on top afterwards.
 Result<bool> is_shared(Connection& idle, Connection& other) {
@@ -34,20 +28,21 @@ Result<bool> is_shared(Connection& idle, Connection& other) {
 
 }  // namespace
 
-Result<void> check_pooler(const ConnectionSettings& settings, std::int64_t backend, std::int64_t announced) {
-  if (backend == announced) return {};
-  auto idle = Connection::open(settings);
-  if (!idle) return idle.error();
-  auto other = Connection::open(settings);
-  if (!other) return other.error();
-  const auto shared = is_shared(**idle, **other);
+Result<std::int64_t> backend_of(Connection& connection) {
+  auto rows = connection.run("connect", "SELECT pg_catalog.pg_backend_pid()", Parameters());
+  if (!rows) return rows.error();
+  return rows->integer(0, 0);
+}
+
+Result<void> check_pooler(Connection& idle, Connection& other) {
+  const auto shared = is_shared(idle, other);
   if (!shared) return shared.error();
   if (!*shared) return {};
   return Error{
       Fault::misconfigured,
       "postgresql.connect: a connection pooler hands out sessions by transaction or statement, and "
       "what the relay sets would stay in those of the services (" +
-          (*idle)->place() +
+          idle.place() +
           "); give the URL of the server itself, or let the pooler give this user sessions of its own "
           "(PgBouncer: pool_mode=session)"};
 }

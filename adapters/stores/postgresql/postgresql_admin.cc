@@ -98,7 +98,7 @@ Result<void> add_warnings(Connection& connection, const Tables& tables, const Se
            " SET outbox.two_phase = 'off'");
   warn(server.superuser, "role " + server.user + " is a superuser, which the relay does not need",
        "use a role of its own with the rights in schema/postgresql/grants.sql");
-  warn(server.pooled, "there is a connection pooler in between: new rows are found by polling",
+  warn(connection.pooled(), "there is a connection pooler in between: new rows are found by polling",
        "connect to the server itself");
   return {};
 }
@@ -143,7 +143,6 @@ void PostgresqlAdmin::close(bool failed) noexcept {
 Result<PostgresqlAdmin::Open> PostgresqlAdmin::connect() const {
   auto connection = Connection::open(sessions_->settings(), answer_deadline);
   if (!connection) return connection.error();
-  if (auto server = describe_server(**connection, sessions_->settings()); !server) return server.error();
   if (auto set = (*connection)->run("connect", session_settings); !set) return set.error();
   auto tables = find_tables(**connection, sessions_->table());
   if (!tables) return tables.error();
@@ -156,7 +155,7 @@ Result<PostgresqlAdmin::Open> PostgresqlAdmin::connect() const {
 Result<std::vector<Finding>> PostgresqlAdmin::check() {
   auto connection = Connection::open(sessions_->settings());
   if (!connection) return connection.error();
-  auto server = describe_server(**connection, sessions_->settings());
+  auto server = describe_server(**connection);
   if (!server) return server.error();
   std::vector<Finding> findings = check_server((*connection)->server_version(), *server);
 

@@ -84,7 +84,7 @@ Result<PostgresqlStore::Session> PostgresqlStore::connect() const {
   auto opened = Connection::open(settings_);
   if (!opened) return opened.error();
   Connection& connection = **opened;
-  auto server = describe_server(connection, settings_);
+  auto server = describe_server(connection);
   if (!server) return server.error();
   if (auto usable = first_fault(check_server(connection.server_version(), *server), connection); !usable)
     return usable.error();
@@ -97,7 +97,7 @@ Result<PostgresqlStore::Session> PostgresqlStore::connect() const {
 
   auto reader = Reader::prepare(connection, *tables);
   if (!reader) return reader.error();
-  auto waiter = Waiter::prepare(connection, *tables, !server->pooled);
+  auto waiter = Waiter::prepare(connection, *tables, !connection.pooled());
   if (!waiter) return waiter.error();
   auto books = std::make_unique<PostgresqlSession>(connection, std::move(*tables));
   auto log = PostgresqlLog::create(*books);

@@ -7,19 +7,7 @@
 namespace outbox::postgresql {
 namespace {
 
-enum Column {
-  seq,
-  id,
-  topic,
-  message_key,
-  type,
-  payload,
-  data,
-  content_type,
-  headers,
-  created_at,
-  deliver_at
-};
+using Column = OutboxColumn;
 
 constexpr std::int64_t microseconds_1970_to_2000 = 946'684'800'000'000;
 // 'infinity' is a valid date. A span of a century is as good as any longer one; of dates, those beyond the
@@ -29,6 +17,11 @@ constexpr std::int64_t date_max = 100 * microseconds_max;
 
 std::string_view text_at(const PGresult* result, int column) {
   return {PQgetvalue(result, 0, column), static_cast<std::size_t>(PQgetlength(result, 0, column))};
+}
+
+std::optional<std::string_view> optional_at(const PGresult* result, int column) {
+  if (PQgetisnull(result, 0, column)) return std::nullopt;
+  return text_at(result, column);
 }
 
 Duration between(std::int64_t from, std::int64_t to) {
@@ -65,12 +58,9 @@ RowView decode_row(const PGresult* result, std::int64_t clock) {
   row.seq = integer_at(result, Column::seq);
   row.id = text_at(result, Column::id);
   row.topic = text_at(result, Column::topic);
-  if (!PQgetisnull(result, 0, Column::message_key)) row.key = text_at(result, Column::message_key);
-  if (!PQgetisnull(result, 0, Column::type)) row.type = text_at(result, Column::type);
-  const bool has_payload = !PQgetisnull(result, 0, Column::payload);
-  const bool has_data = !PQgetisnull(result, 0, Column::data);
-  row.set_value(has_payload ? std::optional(text_at(result, Column::payload)) : std::nullopt,
-                has_data ? std::optional(text_at(result, Column::data)) : std::nullopt);
+  row.key = optional_at(result, Column::message_key);
+  row.type = optional_at(result, Column::type);
+  row.set_value(optional_at(result, Column::payload), optional_at(result, Column::data));
   row.content_type = text_at(result, Column::content_type);
   const std::string_view json = text_at(result, Column::headers);
   if (!json.empty()) row.headers = json.substr(1);  // jsonb's binary form is a version byte and the text

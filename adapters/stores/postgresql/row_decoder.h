@@ -10,7 +10,7 @@
 
 namespace outbox::postgresql {
 
-/// The columns in the order in which the decoder expects them. Empty headers, the usual ones, come as null:
+/// The columns (OutboxColumn) as they are selected. Empty headers, the usual ones, come as null:
 /// writing jsonb as text is a sixth of what the server spends on a row.
 inline constexpr const char* row_columns =
     "seq, id, topic, message_key, type, payload, data, content_type, nullif(headers, '{}') AS headers, "

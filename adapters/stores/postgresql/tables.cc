@@ -4,8 +4,6 @@
 #include <span>
 #include <utility>
 
-#include "adapters/stores/postgresql/pooler.h"
-
 namespace outbox::postgresql {
 namespace {
 
@@ -162,10 +160,10 @@ TableName table_name(std::string_view text) {
   return {std::string(text.substr(0, dot)), std::string(text.substr(dot + 1))};
 }
 
-Result<Server> describe_server(Connection& connection, const ConnectionSettings& settings) {
+Result<Server> describe_server(Connection& connection) {
   auto rows = connection.run("check",
                              "SELECT current_user, current_database(), pg_is_in_recovery(), "
-                             "current_setting('transaction_read_only') = 'on', pg_backend_pid(), "
+                             "current_setting('transaction_read_only') = 'on', "
                              "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)");
   if (!rows) return rows.error();
   Server server;
@@ -173,10 +171,7 @@ Result<Server> describe_server(Connection& connection, const ConnectionSettings&
   server.database = rows->string(0, 1);
   server.standby = rows->boolean(0, 2);
   server.read_only = rows->boolean(0, 3);
-  server.pooled = rows->integer(0, 4) != connection.backend_pid();
-  if (auto kept = check_pooler(settings, rows->integer(0, 4), connection.backend_pid()); !kept)
-    return kept.error();
-  server.superuser = rows->boolean(0, 5);
+  server.superuser = rows->boolean(0, 4);
   return server;
 }
 

@@ -40,12 +40,10 @@ struct Server {
   std::string user, database;
   bool standby = false;
   bool read_only = false;
-  bool pooled = false;  ///< a pooler between us and the server, which keeps our session for us
   bool superuser = false;
 };
 
-/// To be asked before anything is set on the session. Errors: misconfigured, when it would not stay ours.
-Result<Server> describe_server(Connection& connection, const ConnectionSettings& settings);
+Result<Server> describe_server(Connection& connection);
 
 /// Faults when the server cannot be worked with: too old, a standby, read-only. The version as libpq counts:
 /// 150002.

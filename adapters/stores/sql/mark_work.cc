@@ -187,8 +187,7 @@ Result<Matched> rebase_in(Session& session, AdminLog& log, const std::optional<s
 
 bool lives(const MarkRow& mark, const std::vector<RouteShard>& idle) {
   const LeaseHolder& holder = mark.holder;
-  return !holder.owner.empty() && !provably_gone(holder.owner) &&
-         std::ranges::none_of(idle, [&](const RouteShard& seen) {
+  return may_live(holder.owner) && std::ranges::none_of(idle, [&](const RouteShard& seen) {
            return seen.owner == holder.owner && seen.epoch == holder.epoch && seen.beat == holder.beat;
          });
 }

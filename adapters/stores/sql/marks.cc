@@ -50,8 +50,7 @@ const Statement release_lease = {"outbox_mark_release", 3, "UPDATE {mark} SET ow
 const Statement save = {"outbox_mark_settle", 6, "UPDATE {mark} SET {move $4 $5 $6}" + if_still_ours};
 
 bool may_take(const LeaseHolder& holder, const LeaseRequest& request) {
-  return holder.owner.empty() || holder.owner == request.owner || request.expired == holder ||
-         provably_gone(holder.owner);
+  return holder.owner == request.owner || request.expired == holder || !may_live(holder.owner);
 }
 
 bool fit(const std::vector<MarkRow>& marks, const LeaseRequest& request) {

@@ -59,7 +59,8 @@ const Statement take_over = {
     "INSERT INTO {held} (route, seq, shard, message_key, state, blocks, next_attempt_at{timed_name}) SELECT "
     "$1, {r.seq}, {r.shard}, {r.message_key}, CASE WHEN {later o.deliver_at} > {now} THEN 'scheduled' WHEN "
     "{r.message_key} IS NOT NULL THEN 'blocked' ELSE 'retrying' END, NOT ({later o.deliver_at} > {now}), "
-    "{later o.deliver_at}{timed_value} FROM {rows} JOIN {mark} k ON k.route = $1 AND k.shard = {r.shard} JOIN "
+    "{later o.deliver_at}{timed_value} FROM {rows} JOIN {mark} k ON k.route = $1 AND k.shard = {r.shard} "
+    "JOIN "
     "{outbox} o ON o.seq = {r.seq} WHERE {passed k o} ON CONFLICT (route, seq) DO NOTHING",
     "seq bigint, message_key text, shard integer"};
 

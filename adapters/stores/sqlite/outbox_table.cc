@@ -23,21 +23,6 @@ namespace {
 // written.
 constexpr auto busy = std::chrono::milliseconds(250);
 
-// Columns of the read statement, in its order.
-enum Column {
-  seq,
-  id,
-  topic,
-  message_key,
-  type,
-  payload,
-  data,
-  content_type,
-  headers,
-  deliver_at,
-  created_at
-};
-
 /// A column's value, valid until the statement's next step.
 struct Cell {
   int kind = SQLITE_NULL;
@@ -63,19 +48,18 @@ class RowReader {
 
   RowView view() {
     RowView result;
-    result.seq = sqlite3_column_int64(row_, seq);
-    const Cell id_cell = cell(row_, id);
+    result.seq = sqlite3_column_int64(row_, OutboxColumn::seq);
+    const Cell id_cell = cell(row_, OutboxColumn::id);
     // Sixteen characters are no sixteen bytes.
     if (id_cell.bytes.size() != 16 || id_cell.kind == SQLITE_BLOB) result.id = id_cell.bytes;
-    result.topic = required(topic, "topic is NULL");
-    result.key = optional(message_key);
-    result.type = optional(type);
-    result.set_value(optional(payload), optional(data));
-    if (!result.defect.empty()) defect_ = result.defect;
-    result.content_type = optional(content_type).value_or("application/json");
-    result.headers = optional(headers).value_or("{}");
+    result.topic = required(OutboxColumn::topic, "topic is NULL");
+    result.key = optional(OutboxColumn::message_key);
+    result.type = optional(OutboxColumn::type);
+    result.set_value(optional(OutboxColumn::payload), optional(OutboxColumn::data));
+    result.content_type = optional(OutboxColumn::content_type).value_or("application/json");
+    result.headers = optional(OutboxColumn::headers).value_or("{}");
     set_times(result);
-    result.defect = defect_;
+    if (!defect_.empty()) result.defect = defect_;
     return result;
   }
 
@@ -94,13 +78,13 @@ class RowReader {
   }
 
   void set_times(RowView& result) {
-    if (const auto created = parse_timestamp(cell(row_, created_at).bytes)) {
+    if (const auto created = parse_timestamp(cell(row_, OutboxColumn::created_at).bytes)) {
       result.created_at = *created;
       result.age = between(*created, now_);
     } else {
       defect_ = "created_at is no date; it must look like 2026-01-31T12:00:00.000Z";
     }
-    const Cell due = cell(row_, deliver_at);
+    const Cell due = cell(row_, OutboxColumn::deliver_at);
     if (due.kind == SQLITE_NULL) return;
     if (const auto time = parse_timestamp(due.bytes))
       result.due_in = between(now_, *time);
@@ -141,10 +125,10 @@ Result<OutboxTable> OutboxTable::open(const std::string& path, const std::string
 
 Result<void> OutboxTable::prepare() {
   const std::string from = " FROM main." + quoted_name(table_);
-  const std::string columns =
-      "SELECT seq, id, topic, message_key, type, payload, data, content_type, headers, deliver_at, "
-      "created_at" +
-      from;
+  std::string columns;
+  for (const auto column : outbox_column_names)
+    columns += (columns.empty() ? "SELECT " : ", ") + std::string(column);
+  columns += from;
   if (auto done = connection_.prepare_into(read_, columns + " WHERE seq > ?1 ORDER BY seq LIMIT ?2", "open");
       !done)
     return done;

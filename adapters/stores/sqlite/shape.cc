@@ -1,17 +1,14 @@
 #include "adapters/stores/sqlite/shape.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
+#include "adapters/common/batch_builder.h"
 #include "base/text.h"
 
 namespace outbox::sqlite {
 namespace {
 
-constexpr std::array<std::string_view, 11> columns = {
-    "seq",     "id",           "topic",   "message_key", "type",
-    "payload", "data", "content_type", "headers", "deliver_at",  "created_at"};
 constexpr std::string_view correct_it =
     "compare it with the table of `outboxd migrate print --dialect sqlite` and correct it";
 
@@ -39,7 +36,7 @@ Result<std::vector<Finding>> faults_of(Connection& connection, const std::string
   if (found.empty())
     return std::vector<Finding>{fault(name + " is missing", "run `outboxd migrate up --db URL`")};
   std::vector<Finding> faults;
-  for (const auto column : columns)
+  for (const auto column : outbox_column_names)
     if (std::ranges::find(found, column) == found.end())
       faults.push_back(fault(name + " has no column " + std::string(column), correct_it));
   int counts_up = 0;
