@@ -65,7 +65,7 @@ CREATE TABLE outbox_held (
   attempts        integer     NOT NULL DEFAULT 0,
   next_attempt_at timestamptz,
   last_error      text,
-  topic           text,                                  -- set: waits for this topic to be mended
+  topic           text,                                  -- of an unrouted row; else set: waits for it to be mended
   held_at         timestamptz NOT NULL DEFAULT now(),
   first_failed_at timestamptz,
   last_failed_at  timestamptz,
@@ -77,6 +77,8 @@ CREATE INDEX outbox_held_due ON outbox_held (route, shard, next_attempt_at) WHER
 CREATE INDEX outbox_held_queue ON outbox_held (route, hashtextextended(message_key, 0), seq) WHERE blocks;
 CREATE INDEX outbox_held_seq ON outbox_held (seq);
 CREATE INDEX outbox_held_topic ON outbox_held (route, shard, topic) WHERE topic IS NOT NULL;
+-- A row that no route takes is noted once.
+CREATE UNIQUE INDEX outbox_held_unrouted ON outbox_held (seq) WHERE state = 'unrouted';
 
 -- What operators did.
 CREATE TABLE outbox_audit (

@@ -28,7 +28,7 @@ CREATE TABLE outbox_held (
   next_attempt_at TEXT,                    -- of a blocked row: not before this time, once its turn has come
   timed_at        TEXT,                    -- when next_attempt_at was set: in the future, if the clock was put back
   last_error      TEXT,
-  topic           TEXT,                    -- set: waits for this topic to be mended
+  topic           TEXT,                    -- of an unrouted row; else set: waits for it to be mended
   held_at         TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   first_failed_at TEXT,
   last_failed_at  TEXT,
@@ -43,6 +43,8 @@ CREATE INDEX outbox_held_queue ON outbox_held (route, message_key, seq, shard, b
 CREATE INDEX outbox_held_head ON outbox_held (route, message_key, seq) WHERE state = 'retrying';
 -- Who waits for a topic.
 CREATE INDEX outbox_held_topic ON outbox_held (route, shard, topic) WHERE topic IS NOT NULL;
+-- A row that no route takes is noted once.
+CREATE UNIQUE INDEX outbox_held_unrouted ON outbox_held (seq) WHERE state = 'unrouted';
 -- Dead letters by age, and everything by state.
 CREATE INDEX outbox_held_dead ON outbox_held (coalesce(last_failed_at, held_at)) WHERE state = 'dead';
 CREATE INDEX outbox_held_state ON outbox_held (state, route, seq, shard);

@@ -15,10 +15,10 @@
 namespace outbox {
 namespace {
 
-Topics all_topics(const Config& config) {
+Topics topics_beside(const Config& config, const RouteConfig& route) {
   std::vector<std::string> patterns;
-  for (const RouteConfig& route : config.routes)
-    patterns.insert(patterns.end(), route.topics.begin(), route.topics.end());
+  for (const RouteConfig& other : config.routes)
+    if (&other != &route) patterns.insert(patterns.end(), other.topics.begin(), other.topics.end());
   return Topics(std::move(patterns));
 }
 
@@ -28,8 +28,8 @@ RelayOptions relay_options(const Config& config, const RouteConfig& route, const
   options.owner = this_owner();
   options.start = route.start;
   options.filter.topics = Topics(route.topics);
-  options.filter.holds_unrouted = &route == &config.routes.front();
-  options.filter.all_topics = all_topics(config);
+  options.filter.configured_elsewhere = topics_beside(config, route);
+  options.counts_unrouted = &route == &config.routes.front();
   options.filter.shards = config.shards;
   options.window = static_cast<std::size_t>(config.window);
   options.lease = config.lease;

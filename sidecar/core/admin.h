@@ -107,7 +107,7 @@ struct MessageDetails {
 
 enum class HeldAction {
   requeue,  ///< tried again at once, attempts begin anew; per key in order among those requeued
-  discard,  ///< never delivered; the row itself goes with retention
+  discard,  ///< never delivered; the row itself goes with retention, one that no route takes goes at once
 };
 
 struct Matched {
@@ -137,6 +137,7 @@ struct RouteShard {
   bool paused = false;
   std::int64_t held_version = 0;  ///< moves when an operator has changed what is held
   std::int64_t beat = 0;          ///< moves while the owner lives
+  std::string topics = {};        ///< what the route takes, as the database keeps it
 };
 
 /// A key that waits for its first held row.
@@ -227,8 +228,8 @@ class Admin {
   virtual Result<Matched> rebase(const std::optional<std::string>& route, const MarkPlace& from, bool dry_run,
                                  const std::string& actor) = 0;
 
-  /// Forgets where the route stands and what is held of it, unrouted rows excepted: rows that only this route
-  /// has not sent go with retention. `idle`: shards whose owner the caller has seen do nothing for a lease.
+  /// Forgets where the route stands and what is held of it, unrouted rows excepted. Rows that it alone was
+  /// still to come across are unrouted from now on. `idle`: shards whose owner the caller has seen do nothing for a lease.
   /// How many held rows there were. Errors: refused (no such route, a relay holds its lease).
   virtual Result<Matched> drop_route(const std::string& route, const std::vector<RouteShard>& idle,
                                      bool dry_run, const std::string& actor) = 0;

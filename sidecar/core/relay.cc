@@ -29,6 +29,7 @@ constexpr std::size_t last_failed_max = 10'000;
 
 Relay::Relay(RelayOptions options)
     : options_(std::move(options)),
+      filter_(options_.filter),
       random_(options_.seed),
       rows_(!options_.traits.ordered_pipeline),
       flight_max_(options_.window) {}
@@ -108,8 +109,8 @@ void Relay::on(Instant now, ReadAnswer& answer) {
   unknown_.set(Unknown::log, batch.more);
   read_mark_ = batch.end;
   counted_.pending_exact = !batch.more;
-  const std::size_t unrouted = rows_.add(std::move(batch), now, options_.filter);
-  counted_.unrouted_total += unrouted;
+  const std::size_t unrouted = rows_.add(std::move(batch), now, filter_);
+  if (options_.counts_unrouted) counted_.unrouted_total += unrouted;
 }
 
 void Relay::on(Instant now, SettleAnswer& answer) {
@@ -133,6 +134,7 @@ void Relay::on(Instant now, HeldKeysAnswer& answer) {
   rows_.stored_keys_are(std::move(answer.result->blocked));
   held_total_ = answer.result->rows_total;
   held_unrouted_ = answer.result->rows_unrouted;
+  filter_.routed_elsewhere = Topics(std::move(answer.result->routed_elsewhere));
   if (answer.result->next_due_in) held_due(now + *answer.result->next_due_in);
 }
 

@@ -242,6 +242,7 @@ class Relay {
   [[nodiscard]] bool nothing_left(Instant now) const;
 
   const RelayOptions options_;
+  RowFilter filter_;
   std::mt19937_64 random_;
   RowQueue rows_;
   HeldQueue held_;

@@ -21,6 +21,7 @@ struct RelayOptions {
   std::string owner;
   Start start = Start::oldest;
   RowFilter filter;
+  bool counts_unrouted = false;  ///< rows that no route takes: one route of a configuration counts them
 
   std::size_t window = 4096;  ///< messages handed to the broker and not behind the saved mark
   std::size_t read_messages_max = 4096;

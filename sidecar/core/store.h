@@ -94,7 +94,7 @@ struct Hold {
   std::optional<Duration>
       due_in;  ///< until it may be tried, by the database's clock; nullopt: no time is set
   std::string last_error;
-  std::string topic;  ///< it waits for this topic to be mended; empty: for nothing of the kind
+  std::string topic;  ///< of an unrouted row; else it waits for this topic to be mended, or empty
 };
 
 struct HeldRow {
@@ -122,6 +122,7 @@ struct HeldKeys {
   std::int64_t rows_total = 0;          ///< in any state
   std::int64_t rows_unrouted = 0;       ///< of them
   std::optional<Duration> next_due_in;  ///< until the first of them is due; nullopt: none waits for a time
+  std::vector<std::string> routed_elsewhere = {};  ///< patterns: what the database's other routes take
 };
 
 /// What a settle has found out.

@@ -36,16 +36,17 @@ struct RowFilter {
   };
 
   Topics topics{{"*"}};
-  Topics all_topics{{"*"}};     ///< what the routes together take
-  bool holds_unrouted = false;  ///< this route holds the rows that none takes
+  Topics configured_elsewhere{{}};  ///< what the other routes of the configuration take
+  Topics routed_elsewhere{{}};      ///< what the other routes of the database take
   int shard = 0;
   int shards = 1;
 
   [[nodiscard]] Decision decide(const Message& message) const {
     if (shards > 1 && shard_of(message.key, message.seq, shards) != shard) return Decision::pass;
     if (topics.take(message.topic)) return Decision::take;
-    if (holds_unrouted && !all_topics.take(message.topic)) return Decision::unrouted;
-    return Decision::pass;
+    if (configured_elsewhere.take(message.topic) || routed_elsewhere.take(message.topic))
+      return Decision::pass;
+    return Decision::unrouted;
   }
 };
 

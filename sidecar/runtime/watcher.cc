@@ -1,6 +1,7 @@
 #include "runtime/watcher.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -120,6 +121,11 @@ void Watcher::look_for_unattended(const std::vector<RouteShard>& rows) {
 }
 
 void Watcher::pass_on_flags(const std::vector<RouteShard>& rows) {
+  std::map<std::string, std::string> topics;
+  for (const RouteShard& row : rows) topics[row.route] += row.topics;
+  if (std::exchange(topics_, topics) != topics)
+    for (const WatchedRoute& route : routes_)
+      for (Lane* lane : route.lanes) lane->held_changed();  // it looks at what others take as well
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     Memory& memory = memory_[i];
     for (const RouteShard& row : rows) {

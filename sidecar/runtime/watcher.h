@@ -104,6 +104,7 @@ class Watcher {
   std::map<std::string, LastBeat> beats_;
   TroubleTelling removal_trouble_;
   UnattendedRoutes unattended_routes_;
+  std::map<std::string, std::string> topics_;  ///< of each route of the database, as it keeps them
   std::unique_ptr<Admin> admin_;  ///< of the watcher's thread once that runs
 
   mutable std::mutex mutex_;

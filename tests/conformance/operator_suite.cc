@@ -62,6 +62,7 @@ void check_list(StoreFixture& fixture) {
   hold_assorted(shelf);
   LeaseRequest request = request_of("relay-1");
   request.route = "audit";
+  request.topics = {"orders", "carts"};
   Shelf audit(fixture, request);
   CHECK(audit.held() == "1 retrying, 2 blocked, 3 dead, 4 dead, 5 scheduled, 7 unrouted");
   audit.take({{}, {}, {.key = "b", .state = retrying}, {}, {}, {}, {}});

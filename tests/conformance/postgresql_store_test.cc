@@ -72,6 +72,11 @@ TEST_CASE("PostgreSQL: upkeep") {
   upkeep_suite(fixture);
 }
 
+TEST_CASE("PostgreSQL: rows that no route takes") {
+  PostgresqlFixture fixture;
+  unrouted_suite(fixture);
+}
+
 TEST_CASE("PostgreSQL: a crash of the server ends the session, and a new one goes on from the saved mark") {
   PostgresqlServer server({.fsync = true, .settings = {}});
   PostgresqlFixture fixture(server);

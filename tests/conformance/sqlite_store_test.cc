@@ -91,5 +91,10 @@ TEST_CASE("SQLite: upkeep") {
   upkeep_suite(fixture);
 }
 
+TEST_CASE("SQLite: rows that no route takes") {
+  SqliteStoreFixture fixture;
+  unrouted_suite(fixture);
+}
+
 }  // namespace
 }  // namespace outbox::test

@@ -67,6 +67,8 @@ void store_due_suite(StoreFixture& fixture);
 void store_shard_suite(StoreFixture& fixture);
 void operator_suite(StoreFixture& fixture);
 void upkeep_suite(StoreFixture& fixture);
+/// Rows that no route takes.
+void unrouted_suite(StoreFixture& fixture);
 
 /// A store that holds the lease of route "orders", and where it stands.
 struct Holder {

@@ -1,6 +1,7 @@
 // Several routes at once: each with its own broker, topics, mark and weather.
 #include <signal.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,112 @@ void check_same_topics(Shop& shop) {
   CHECK(relay.stop(SIGTERM) == 0);
 }
 
+/// Rows of "shelf" that the file has: each once, in the order of its key.
+bool has_shelf(const std::string& file, int count) {
+  std::map<int, int> next_of_key;  // number modulo 3: see insert()
+  int found = 0;
+  for (const Received& message : complete_events(file)) {
+    if (message.topic != "shelf") continue;
+    const int number = std::stoi(message.payload);
+    int& next = next_of_key.try_emplace(number % 3, number % 3).first->second;
+    if (number != next) return false;
+    next += 3;
+    ++found;
+  }
+  return found == count;
+}
+
+/// The route's mark has passed them while nobody took them; that of the first route has still to come there.
+void check_widened(Shop& shop) {
+  RedisServer broker;
+  const TempDir directory;
+  broker.kill();
+  RelayConfig config = config_of(shop.url(), "");
+  config.window = 64;
+  config.routes = {{"orders", broker.url(), "topics = ['order.*']"},
+                   {"stock", "file:" + (directory / "stock"), "topics = ['stock.*']"}};
+  Outboxd relay(config);
+  relay.start();
+  insert(shop, "order.placed", 300);
+  insert(shop, "shelf", 50);
+  insert(shop, "stock.low", 1);
+  relay.status_when([](const Json& status) { return route_of(status, "stock").at("sent_total") == 1; });
+  CHECK(relay.stop(SIGTERM) == 0);
+
+  relay.config.routes[1].more = "topics = ['stock.*', 'shelf']";
+  relay.write_config();
+  broker.start();
+  relay.start();
+  relay.status_when([](const Json& status) { return route_of(status, "orders").at("sent_total") == 300; });
+  CHECK(eventually([&] { return has_shelf(directory / "stock", 50); }, patience));
+  CHECK(eventually(
+      [&] {
+        return shop.states("stock") == std::map<std::string, long>{{"sent", 51}};
+      },
+      patience));
+  CHECK(relay.stop(SIGTERM) == 0);
+}
+
+RelayConfig only_route(const Shop& shop, const std::string& name, const std::string& file) {
+  RelayConfig config = config_of(shop.url(), "");
+  config.routes = {{name, "file:" + file, "topics = ['" + name + "']"}};
+  return config;
+}
+
+/// A relay that runs hears of a route that another one has begun.
+void check_hears(Shop& shop) {
+  const TempDir directory;
+  Outboxd orders(only_route(shop, "orders", directory / "orders")),
+      carts(only_route(shop, "carts", directory / "carts"));
+  orders.start();
+  orders.status_when([](const Json& status) { return is_in_state(status, "running", "orders"); });
+  carts.start();
+  carts.status_when([](const Json& status) { return is_in_state(status, "running", "carts"); });
+  int sent = 0;
+  const auto unrouted_so_far = [&] {
+    insert(shop, "carts", 1);
+    insert(shop, "orders", 1);
+    ++sent;
+    const Json status =
+        orders.status_when([&](const Json& now) { return route_of(now, "orders").at("sent_total") == sent; });
+    return route_of(status, "orders").at("unrouted_total").get<int>();
+  };
+  CHECK(eventually([&] { return unrouted_so_far() == unrouted_so_far(); }, patience));
+  for (Outboxd* relay : {&orders, &carts}) CHECK(relay->stop(SIGTERM) == 0);
+}
+
+/// Each with a configuration of its own, which says nothing of the other's routes.
+void check_two_relays(Shop& shop) {
+  const TempDir directory;
+  Outboxd orders(only_route(shop, "orders", directory / "orders")),
+      carts(only_route(shop, "carts", directory / "carts"));
+  for (Outboxd* relay : {&orders, &carts}) {
+    relay->start();
+    relay->status_when([](const Json& status) { return status.at("state") == "running"; });
+  }
+  insert(shop, "orders", 100);
+  insert(shop, "carts", 100);
+  insert(shop, "shelf", 100);
+  const auto held = [&] { return orders.command({"held", "list", "--json", "--limit", "1000"}).output; };
+  const auto count = [](const std::string& text, const std::string& what) {
+    int found = 0;
+    for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += what.size()) ++found;
+    return found;
+  };
+  CHECK(eventually([&] { return count(held(), "\"unrouted\"") == 100; }, patience));
+  for (Outboxd* relay : {&orders, &carts}) {
+    CHECK(is_all_in_order(read_event_lines(read_file(directory / relay->config.routes[0].name)), 100));
+    CHECK(relay->stop(SIGTERM) == 0);
+    relay->config.routes.push_back({"shelf", "file:" + (directory / "shelf"), "topics = ['shelf']"});
+    relay->write_config();
+    relay->start();
+  }
+  CHECK(eventually([&] { return complete_events(directory / "shelf").size() >= 100; }, patience));
+  CHECK(eventually([&] { return count(held(), "\"unrouted\"") == 0; }, patience));
+  for (Outboxd* relay : {&orders, &carts}) CHECK(relay->stop(SIGTERM) == 0);
+  CHECK(has_shelf(directory / "shelf", 100));
+}
+
 }  // namespace
 
 TEST_CASE("PostgreSQL: a broker that is down stops its own route, and no other") {
@@ -122,6 +229,39 @@ TEST_CASE("PostgreSQL: two routes may take the same topic, and one of them may g
 TEST_CASE("SQLite: two routes may take the same topic, and one of them may go") {
   SqliteShop shop;
   check_same_topics(shop);
+}
+
+TEST_CASE("PostgreSQL: a route that takes more gets what it has passed, however far behind another one is") {
+  PostgresqlShop shop;
+  check_widened(shop);
+}
+
+TEST_CASE("SQLite: a route that takes more gets what it has passed, however far behind another one is") {
+  SqliteShop shop;
+  check_widened(shop);
+}
+
+TEST_CASE(
+    "PostgreSQL: relays with routes of their own leave each other's rows alone, and nobody's rows go out "
+    "once") {
+  PostgresqlShop shop;
+  check_two_relays(shop);
+}
+
+TEST_CASE(
+    "SQLite: relays with routes of their own leave each other's rows alone, and nobody's rows go out once") {
+  SqliteShop shop;
+  check_two_relays(shop);
+}
+
+TEST_CASE("PostgreSQL: a relay hears of a route that another one has begun") {
+  PostgresqlShop shop;
+  check_hears(shop);
+}
+
+TEST_CASE("SQLite: a relay hears of a route that another one has begun") {
+  SqliteShop shop;
+  check_hears(shop);
 }
 
 }  // namespace outbox::test

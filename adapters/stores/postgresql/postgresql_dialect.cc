@@ -35,6 +35,7 @@ constexpr Fragment fragments[] = {
     {"blocks", "%1.blocks"},
     {"key_is", "hashtextextended(%1.message_key, 0) = hashtextextended(%2, 0) AND %1.message_key = %2"},
     {"each", "CROSS JOIN LATERAL"},
+    {"patterns_of", "LATERAL unnest(%1.topics) AS p_%1 (value)"},
     {"takes", "%2 LIKE ANY (%1::text[])"},
     {"passed",
      "(pg_visible_in_snapshot(%2.tx, %1.seen) OR coalesce(%2.seq <= %1.seq AND "
@@ -98,6 +99,17 @@ std::string PostgresqlDialect::patterns(std::span<const std::string> topics) con
     patterns.add(pattern);
   }
   return patterns.take();
+}
+
+std::string PostgresqlDialect::topic_of(std::string_view pattern) const {
+  std::string topic;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '\\' && i + 1 < pattern.size())
+      topic += pattern[++i];
+    else
+      topic += pattern[i] == '%' ? '*' : pattern[i];
+  }
+  return topic;
 }
 
 std::string PostgresqlDialect::numbers(std::span<const std::int64_t> numbers) const {

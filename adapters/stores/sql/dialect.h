@@ -31,6 +31,8 @@ class Dialect {
 
   /// A route's patterns as outbox_mark.topics has them.
   [[nodiscard]] virtual std::string patterns(std::span<const std::string> topics) const = 0;
+  /// One of them, as the route's configuration has it.
+  [[nodiscard]] virtual std::string topic_of(std::string_view pattern) const = 0;
   /// A list of numbers for {one_of}.
   [[nodiscard]] virtual std::string numbers(std::span<const std::int64_t> numbers) const = 0;
 
@@ -53,6 +55,7 @@ class Dialect {
   ///   {by INDEX}        behind a table: found by this index, where databases must be told
   ///   {blocks H}        the held row H blocks its key      {key_is H K}    and that key is K, by index
   ///   {each}            between {rows} and a query in FROM that uses r's columns
+  ///   {patterns_of M}   the patterns of mark M as a table p_M with the column value
   ///   {takes P T}       patterns P take the topic T        {passed M R}   mark M has passed the outbox's row
   ///   R {position}        cursor, seq and stamp of a mark, as three columns {move W S P}      SET: the mark
   ///   is at cursor W, seq S, stamp P {position_names}, {position_values W S P}            the same for

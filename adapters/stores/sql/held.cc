@@ -56,6 +56,13 @@ const std::string written_columns =
     "topic text";
 
 const Statement hold_rows = {"outbox_held_hold", 3, hold_text(""), written_columns};
+// what another route takes it comes across by itself; each row is noted once, by whoever passes it first
+const Statement note_rows = {
+    "outbox_held_note", 3,
+    "INSERT INTO {held} (route, seq, shard, message_key, state, blocks, topic) SELECT $1, {r.seq}, "
+    "$2::integer, {r.message_key}, 'unrouted', false, {r.topic} FROM {rows} WHERE {ours} AND NOT EXISTS "
+    "(SELECT 1 FROM {mark} k WHERE k.route <> $1 AND {takes k.topics {r.topic}}) ON CONFLICT DO NOTHING",
+    "seq bigint, message_key text, topic text"};
 // what an operator has removed meanwhile stays removed
 const Statement change_rows = {
     "outbox_held_change", 3,
@@ -133,6 +140,17 @@ const Statement followers = {
     "{r.message_key}} AND q.seq > {r.seq} ORDER BY q.seq LIMIT $2::bigint) f LIMIT $3::bigint",
     "place bigint, message_key text, seq bigint"};
 
+const Statement routed_elsewhere = {
+    "outbox_mark_routed", 1,
+    "SELECT DISTINCT p_k.value FROM {mark} k CROSS JOIN {patterns_of k} WHERE k.route <> $1"};
+
+const std::string unread_notes =
+    "SELECT h.seq, h.message_key FROM {held} h WHERE h.state = 'unrouted' AND {takes $1 h.topic} AND ";
+const Statement drop_notes = {"outbox_held_drop_notes", 0,
+                              "DELETE FROM {held} WHERE state = 'unrouted' AND seq {in_rows SELECT {r.seq} "
+                              "FROM {rows}}",
+                              "seq bigint"};
+
 std::optional<std::int64_t> microseconds_of(const std::optional<Duration>& duration) {
   if (!duration) return std::nullopt;
   return std::chrono::duration_cast<std::chrono::microseconds>(*duration).count();
@@ -141,8 +159,8 @@ std::optional<std::int64_t> microseconds_of(const std::optional<Duration>& durat
 ValueRows rows_of(const std::vector<Hold>& holds) {
   ValueRows rows;
   for (const Hold& hold : holds) {
-    // one that waits for nothing has no time
-    const bool timed = hold.state != HeldState::dead && hold.state != HeldState::unrouted;
+    if (hold.state == HeldState::unrouted) continue;
+    const bool timed = hold.state != HeldState::dead;  // one that waits for nothing has no time
     const Value error = hold.last_error.empty()
                             ? Value()
                             : Value(rows.keep(storable(hold.last_error, reason_characters_max)));
@@ -150,6 +168,13 @@ ValueRows rows_of(const std::vector<Hold>& holds) {
               microseconds_of(timed ? hold.due_in : std::nullopt), error,
               hold.topic.empty() ? Value() : Value(hold.topic)});
   }
+  return rows;
+}
+
+ValueRows notes_of(const std::vector<Hold>& holds) {
+  ValueRows rows;
+  for (const Hold& hold : holds)
+    if (hold.state == HeldState::unrouted) rows.add({hold.seq, hold.key, hold.topic});
   return rows;
 }
 
@@ -230,7 +255,7 @@ HeldState held_state(std::string_view name) {
 }
 
 SettleCalls::SettleCalls(const Lease& lease, const HeldWrites& held)
-    : holds_(rows_of(held.holds)), changes_(rows_of(held.changes)) {
+    : holds_(rows_of(held.holds)), notes_(notes_of(held.holds)), changes_(rows_of(held.changes)) {
   KeySet touched;
   const auto touch = [&](const auto& rows) {
     for (const auto& row : rows)
@@ -246,6 +271,7 @@ SettleCalls::SettleCalls(const Lease& lease, const HeldWrites& held)
     if (!rows.empty()) calls_.push_back({&statement, {lease.route, lease.shard, lease.epoch}, &rows});
   };
   add(hold_rows, holds_);
+  add(note_rows, notes_);
   add(change_rows, changes_);
   add(remove_rows, removals_);
   add(mend_topics, topics_);
@@ -285,6 +311,29 @@ Result<void> forget_unread(Session& session, const Log& log, const std::string& 
   return order_all_keys(session, "acquire", route);
 }
 
+/// A note's own shard says nothing: its route may have another number of them.
+Result<void> forget_unread_notes(Session& session, const Log& log, const std::string& route,
+                                 const std::string& patterns) {
+  auto marks = load_marks(session, "acquire", route);
+  if (!marks) return marks.error();
+  std::vector<ValueRows> pages(1);
+  for (const MarkRow& mark : *marks) {
+    const Value values[] = {patterns, mark.position->mark.cursor, mark.position->mark.seq};
+    const std::string unread = unread_notes + std::string(log.held_but_unread());
+    auto found = session.run("acquire", unread, values, [&](const Row& row) {
+      const int shard = shard_of(row.optional(1), row.number(0), mark.shards);
+      if (shard != mark.shard) return true;
+      if (pages.back().count() == page_rows) pages.emplace_back();
+      pages.back().add({row.number(0)});
+      return true;
+    });
+    if (!found) return found.error();
+  }
+  for (const ValueRows& page : pages)
+    if (auto gone = run(session, "acquire", {&drop_notes, {}, &page}); !gone) return gone;
+  return {};
+}
+
 /// The hash is ours, not the database's: every row is looked at here, page by page.
 Result<void> share_out_held(Session& session, const std::string& route, int shards) {
   std::int64_t rows_read = page_rows;
@@ -322,6 +371,11 @@ Result<HeldKeys> held_keys(Session& session, const Lease& lease) {
   done = session.run("held", {&count, {lease.route, lease.shard}}, [&](const Row& row) {
     result.rows_total = row.number(0);
     result.rows_unrouted = row.number(1);
+    return true;
+  });
+  if (!done) return done.error();
+  done = session.run("held", {&routed_elsewhere, {lease.route}}, [&](const Row& row) {
+    result.routed_elsewhere.push_back(session.dialect().topic_of(row.text(0)));
     return true;
   });
   if (!done) return done.error();

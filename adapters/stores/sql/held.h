@@ -32,7 +32,7 @@ class SettleCalls {
   [[nodiscard]] std::span<const Call> calls() const { return calls_; }
 
  private:
-  ValueRows holds_, changes_, removals_, topics_, keys_;
+  ValueRows holds_, notes_, changes_, removals_, topics_, keys_;
   std::vector<Call> calls_;
 };
 
@@ -49,6 +49,10 @@ Result<void> forget_held(Session& session, const std::string& route, int shard);
 /// What is held although the position has not passed it: it is read again.
 Result<void> forget_unread(Session& session, const Log& log, const std::string& route,
                            const Position& position);
+/// The route takes these topics from now on: unrouted rows of them that it will come across are nobody's to
+/// adopt. Precondition: all shards have begun, and every mark of the database is locked.
+Result<void> forget_unread_notes(Session& session, const Log& log, const std::string& route,
+                                 const std::string& patterns);
 /// Each row belongs to the shard of its key.
 Result<void> share_out_held(Session& session, const std::string& route, int shards);
 

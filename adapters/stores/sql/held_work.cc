@@ -11,6 +11,9 @@ namespace {
 
 const Statement discard_rows = {"outbox_held_discard", 1, "DELETE FROM {held} WHERE {listed {r.seq} {rows}}",
                                 "seq bigint"};
+// else a route that takes its topic one day would send it
+const Statement remove_discarded = {
+    "outbox_discard", 0, "DELETE FROM {outbox} WHERE seq {in_rows SELECT {r.seq} FROM {rows}}", "seq bigint"};
 // who waits for nobody is due at once; the first of a key is so once it is known to be the first
 const Statement requeue_rows = {
     "outbox_held_requeue", 1,
@@ -94,7 +97,7 @@ MessageDetails details_of(const Row& row) {
 
 /// Rows of one route, and the keys that they belong to.
 struct Touched {
-  ValueRows rows;
+  ValueRows rows, unrouted;
   KeySet keys;
 };
 
@@ -102,6 +105,7 @@ Result<void> change_rows(Session& session, const char* what, HeldAction action, 
                          const Touched& touched) {
   const Statement& statement = action == HeldAction::discard ? discard_rows : requeue_rows;
   if (auto done = session.run(what, {&statement, {route}, &touched.rows}); !done) return done.error();
+  if (auto done = session.run(what, {&remove_discarded, {}, &touched.unrouted}); !done) return done.error();
   if (auto ordered = order_keys(session, what, route, touched.keys); !ordered) return ordered;
   return held_changed(session, what, route);
 }
@@ -122,11 +126,13 @@ Result<Matched> change_matching(Session& session, const char* what, HeldAction a
   std::map<std::string, Touched> by_route;
   const std::string limit = query.place_of(rows_max);
   auto picked = session.run(what,
-                            "SELECT h.route, h.seq, h.message_key" + query.from_where() +
+                            "SELECT h.route, h.seq, h.message_key, h.state" + query.from_where() +
                                 " ORDER BY h.seq, h.route LIMIT " + limit + "::bigint",
                             query.values(), [&](const Row& row) {
                               Touched& touched = by_route[row.string(0)];
                               touched.rows.add({row.number(1)});
+                              if (held_state(row.text(3)) == HeldState::unrouted)
+                                touched.unrouted.add({row.number(1)});
                               if (!row.null(2)) touched.keys.insert(row.string(2));
                               ++done.changed;
                               return true;

@@ -32,6 +32,15 @@ const Statement forget_from = {
     "DELETE FROM {held} AS h WHERE h.route = $1 AND h.seq >= $2::bigint AND h.state <> 'unrouted' AND EXISTS "
     "(SELECT 1 FROM {outbox} o WHERE o.seq = h.seq)"};
 
+// rows that only this route was still to come across, where another one has: nobody else would note them
+const Statement note_unsent = {
+    "outbox_held_note_unsent", 1,
+    "INSERT INTO {held} (route, seq, shard, message_key, state, blocks, topic) SELECT $1, o.seq, 0, "
+    "o.message_key, 'unrouted', false, o.topic FROM {outbox} o WHERE EXISTS (SELECT 1 FROM {mark} m WHERE "
+    "m.route = $1 AND {takes m.topics o.topic} AND NOT {passed m o}) AND EXISTS (SELECT 1 FROM {mark} k "
+    "WHERE "
+    "k.route <> $1 AND {passed k o}) AND NOT EXISTS (SELECT 1 FROM {mark} t WHERE t.route <> $1 AND {takes "
+    "t.topics o.topic}) ON CONFLICT DO NOTHING"};
 const Statement count_held = {"outbox_held_of_route", 1,
                               "SELECT count(*) FROM {held} WHERE route = $1 AND state <> 'unrouted'"};
 const Statement drop_held = {"outbox_held_drop", 1,
@@ -211,7 +220,7 @@ Result<Matched> drop_in(Session& session, const std::string& route, const std::v
   });
   if (!done) return done.error();
   if (dry_run) return held;
-  for (const Statement* statement : {&drop_held, &drop_marks})
+  for (const Statement* statement : {&drop_held, &note_unsent, &drop_marks})
     if (done = session.run("drop", {statement, {route}}); !done) return done.error();
   if (auto noted = audit(session, actor, "route_drop", route, Details().add("held", held.matched)); !noted)
     return noted.error();

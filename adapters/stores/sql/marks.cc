@@ -17,6 +17,8 @@ const Statement load = {
     "outbox_mark_load", 1,
     "SELECT shard, shards, owner, epoch, beat, {position}, paused, held_version FROM {mark} WHERE route = $1 "
     "ORDER BY shard"};
+const Statement lock_all = {"outbox_mark_lock_all", 0,
+                            "SELECT shard FROM {mark} ORDER BY route, shard{lock}"};
 const Statement lock = {"outbox_mark_lock", 1,
                         "SELECT shard FROM {mark} WHERE route = $1 ORDER BY shard{lock}"};
 // all shards at once: they begin at one place
@@ -37,6 +39,8 @@ const Statement take = {"outbox_mark_take", 3,
 const Statement take_from = {"outbox_mark_take_from", 4,
                              "UPDATE {mark} SET owner = '', epoch = epoch + 1, beat = beat + 1 WHERE "
                              "route = $1 AND owner = $2 AND epoch = $3::bigint AND beat = $4::bigint"};
+const Statement known_topics = {"outbox_mark_known_topics", 2,
+                                "SELECT count(*) FROM {mark} WHERE route = $1 AND topics = $2"};
 const Statement set_topics = {"outbox_mark_topics", 2,
                               "UPDATE {mark} SET topics = $2 WHERE route = $1 AND topics <> $2"};
 const Statement move_held_version = {"outbox_mark_held_version", 1,
@@ -61,10 +65,18 @@ bool fit(const std::vector<MarkRow>& marks, const LeaseRequest& request) {
 /// The marks of one route while one of its leases is taken, in one transaction.
 class Taking {
  public:
-  Taking(Session& session, Log& log, const LeaseRequest& request)
-      : session_(session), log_(log), request_(request) {}
+  /// `seen`: a look at the marks before.
+  Taking(Session& session, Log& log, const LeaseRequest& request, const std::vector<MarkRow>& seen)
+      : session_(session),
+        log_(log),
+        request_(request),
+        patterns_(session.dialect().patterns(request.topics)),
+        marks_(seen) {}
 
   Result<Acquired> run() {
+    if (auto told = find_new_topics(); !told) return told.error();
+    if (takes_anew_)
+      if (auto locked = session_.run(acquire, {&lock_all, {}}); !locked) return locked.error();
     if (auto loaded = reload(); !loaded) return loaded.error();
     if (marks_.empty())
       if (auto made = make_first(); !made) return made.error();
@@ -81,6 +93,7 @@ class Taking {
     if (!may_take(mine.holder, request_)) return Acquired(mine.holder);
     if (auto checked = check(mine); !checked) return checked.error();
     if (auto begun = begin(); !begun) return begun.error();
+    if (auto taken = take_topics(); !taken) return taken.error();
     return grant(mine);
   }
 
@@ -102,11 +115,10 @@ class Taking {
   Result<void> make_marks(const MarkRow& like, const Position& position) {
     ValueRows rows;
     for (int shard = 0; shard < request_.shards; ++shard) rows.add({shard});
-    const std::string topics = session_.dialect().patterns(request_.topics);
     auto made = session_.run(
         acquire, {&make,
-                  {request_.route, request_.shards, like.holder.epoch, like.paused, like.held_version, topics,
-                   position.mark.cursor, position.mark.seq, position.stamp},
+                  {request_.route, request_.shards, like.holder.epoch, like.paused, like.held_version,
+                   patterns_, position.mark.cursor, position.mark.seq, position.stamp},
                   &rows});
     if (!made) return made.error();
     return {};
@@ -192,11 +204,32 @@ class Taking {
     return {};
   }
 
+  Result<void> find_new_topics() {
+    const auto has_begun = [](const MarkRow& row) { return row.position.has_value(); };
+    std::int64_t known = 0;
+    auto done = session_.run(acquire, {&known_topics, {request_.route, patterns_}}, [&](const Row& row) {
+      known = row.number(0);
+      return false;
+    });
+    if (!done) return done.error();
+    takes_anew_ = marks_.empty() || !std::ranges::all_of(marks_, has_begun) || known != std::ssize(marks_);
+    return {};
+  }
+
+  /// Whoever passes a row that no route takes notes it, by the marks of that moment. With all of them locked
+  /// that is before this route takes it or afterwards: what is noted now is all there is.
+  Result<void> take_topics() {
+    auto set = session_.run(acquire, {&set_topics, {request_.route, patterns_}});
+    if (!set) return set.error();
+    if (takes_anew_) return forget_unread_notes(session_, log_, request_.route, patterns_);
+    if (*set == 0) return {};
+    return session_.error(Fault::unavailable, acquire,
+                          "another relay has changed what route " + request_.route + " takes at this moment");
+  }
+
   Result<Acquired> grant(const MarkRow& row) {
     auto taken = session_.run(acquire, {&take, {request_.route, row.shard, request_.owner}});
     if (!taken) return taken.error();
-    const std::string topics = session_.dialect().patterns(request_.topics);
-    if (auto set = session_.run(acquire, {&set_topics, {request_.route, topics}}); !set) return set.error();
     return Acquired(
         Granted{{request_.route, row.shard, row.holder.epoch + 1}, row.position->mark, row.paused});
   }
@@ -204,7 +237,9 @@ class Taking {
   Session& session_;
   Log& log_;
   const LeaseRequest& request_;
+  const std::string patterns_;
   std::vector<MarkRow> marks_;
+  bool takes_anew_ = false;  // the route begins, or its topics are others than until now
 };
 
 Error fenced(const Session& session, const char* what, const Lease& lease) {
@@ -263,7 +298,7 @@ Result<Acquired> take_lease(Session& session, Log& log, const LeaseRequest& requ
   }
   auto transaction = Transaction::begin(session, acquire);
   if (!transaction) return transaction.error();
-  auto acquired = Taking(session, log, request).run();
+  auto acquired = Taking(session, log, request, *seen).run();
   if (!acquired) return acquired;
   if (auto committed = transaction->commit(); !committed) return committed.error();
   return acquired;

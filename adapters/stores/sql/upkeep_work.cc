@@ -16,7 +16,8 @@ constexpr std::int64_t forgotten_after = std::int64_t{24} * 3600 * 1'000'000;  /
 
 const Statement all_marks = {
     "outbox_mark_all", 0,
-    "SELECT route, shard, owner, epoch, paused, held_version, beat FROM {mark} ORDER BY route, shard"};
+    "SELECT route, shard, owner, epoch, paused, held_version, beat, topics::text FROM {mark} ORDER BY route, "
+    "shard"};
 const Statement held_by_state = {
     "outbox_held_by_state", 1,
     "SELECT state, count(*) FROM {held} h {by outbox_held_state} WHERE route = $1 GROUP BY state"};
@@ -40,12 +41,11 @@ const Statement forget_dead = {"outbox_held_forget_dead", 1,
 
 const Statement topics_unrouted = {
     "outbox_unrouted_topics", 0,
-    "SELECT DISTINCT o.topic FROM {held} h {by outbox_held_state} JOIN {outbox} o ON o.seq = h.seq WHERE "
-    "h.state = 'unrouted' ORDER BY 1"};
+    "SELECT DISTINCT topic FROM {held} WHERE state = 'unrouted' AND topic IS NOT NULL ORDER BY 1"};
 const Statement rows_unrouted = {
     "outbox_unrouted_rows", 2,
-    "SELECT DISTINCT h.seq, h.message_key FROM {held} h {by outbox_held_state} JOIN {outbox} o ON o.seq = "
-    "h.seq WHERE h.state = 'unrouted' AND {takes $1 o.topic} ORDER BY h.seq LIMIT $2::bigint"};
+    "SELECT seq, message_key FROM {held} WHERE state = 'unrouted' AND {takes $1 topic} ORDER BY seq LIMIT "
+    "$2::bigint"};
 const Statement holders_unrouted = {
     "outbox_unrouted_holders", 0,
     "SELECT DISTINCT route FROM {held} h {by outbox_held_state} WHERE state = 'unrouted'"};
@@ -143,7 +143,7 @@ Result<std::vector<RouteShard>> SqlAdmin::routes() {
     std::vector<RouteShard> routes;
     auto done = books.session->run("routes", {&all_marks, {}}, [&](const Row& row) {
       routes.push_back({row.string(0), static_cast<int>(row.number(1)), row.string(2), row.number(3),
-                        row.boolean(4), row.number(5), row.number(6)});
+                        row.boolean(4), row.number(5), row.number(6), row.string(7)});
       return true;
     });
     if (!done) return done.error();

@@ -37,6 +37,7 @@ constexpr Fragment fragments[] = {
     {"blocks", "%1.blocks = 1"},
     {"key_is", "%1.message_key = %2"},
     {"each", "CROSS JOIN"},
+    {"patterns_of", "json_each(%1.topics) AS p_%1"},
     {"takes", "EXISTS (SELECT 1 FROM json_each(%1) AS pattern WHERE %2 GLOB pattern.value)"},
     {"passed", "%2.seq <= %1.seq"},
     {"position", "'', seq, last_id"},
@@ -130,6 +131,16 @@ std::string SqliteDialect::patterns(std::span<const std::string> topics) const {
     append_json_string(globs, glob);
   }
   return globs + ']';
+}
+
+std::string SqliteDialect::topic_of(std::string_view pattern) const {
+  std::string topic;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const bool is_literal = pattern[i] == '[' && i + 2 < pattern.size();
+    topic += is_literal ? pattern[i + 1] : pattern[i];
+    if (is_literal) i += 2;
+  }
+  return topic;
 }
 
 std::string SqliteDialect::numbers(std::span<const std::int64_t> numbers) const {

@@ -17,6 +17,7 @@ class SqliteDialect final : public sql::Dialect {
   using Dialect::Dialect;
 
   [[nodiscard]] std::string patterns(std::span<const std::string> topics) const override;
+  [[nodiscard]] std::string topic_of(std::string_view pattern) const override;
   [[nodiscard]] std::string numbers(std::span<const std::int64_t> numbers) const override;
 
  protected:
