@@ -138,6 +138,12 @@ bool is_structured(std::string_view content_type) {
   return starts_with(content_type, "application/cloudevents", true);
 }
 
+std::string_view deduplication_id(const Message& message, std::string& room) {
+  if (message.replay == 0) return message.id_text();
+  room.assign(message.id_text()).append("/r").append(std::to_string(message.replay));
+  return room;
+}
+
 std::string_view content_type_of(const Message& message) {
   const std::string_view type = message.content_type;
   return is_printable_ascii(type) && !has_outer_blank(type) ? type : std::string_view();

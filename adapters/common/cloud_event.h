@@ -61,6 +61,10 @@ class CloudEvents {
   std::array<Attribute, 7> list_;
 };
 
+/// What a receiver that keeps ids knows this message by, in every attempt: its id. A replay has ids of its
+/// own, or who keeps them would drop it. Valid as long as the message and `room`.
+std::string_view deduplication_id(const Message& message, std::string& room);
+
 /// The row's content type, as it is. Empty: none is sent, for it is empty or not to be written everywhere (a
 /// media type is printable ASCII without a blank at an end).
 std::string_view content_type_of(const Message& message);

@@ -110,9 +110,10 @@ class ServerBroker : public Broker {
   void end_after_answers(Session::State state, std::string_view what);
 
   /// What is misconfigured is the topic, unless `scope` says otherwise: a wrong login ends the session.
-  void deliver(Ticket ticket, Verdict verdict, std::string reason = {}, std::optional<Scope> scope = {}) {
+  void deliver(Ticket ticket, Verdict verdict, std::string reason = {}, std::optional<Scope> scope = {},
+               bool duplicate = false) {
     const Scope usual = verdict == Verdict::misconfigured ? Scope::topic : Scope::route;
-    pending_.deliveries.push_back({ticket, verdict, std::move(reason), scope.value_or(usual)});
+    pending_.deliveries.push_back({ticket, verdict, std::move(reason), scope.value_or(usual), duplicate});
   }
   /// In end(): what may have left this process is in doubt, or what `silence` says, the rest was not taken.
   void give_up(Ticket ticket, bool has_left, const std::string& reason, Verdict silence = Verdict::in_doubt);

@@ -6,6 +6,7 @@ DROP VIEW IF EXISTS outbox_status;
 DROP TABLE IF EXISTS outbox_relay;
 DROP TABLE IF EXISTS outbox_audit;
 DROP TABLE IF EXISTS outbox_held;
+DROP TABLE IF EXISTS outbox_progress;
 DROP TABLE IF EXISTS outbox_mark;
 DROP TABLE IF EXISTS outbox;
 DROP FUNCTION IF EXISTS outbox_notify();

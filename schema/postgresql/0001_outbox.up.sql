@@ -50,9 +50,18 @@ CREATE TABLE outbox_mark (
   paused            boolean     NOT NULL DEFAULT false,
   topics            text[]      NOT NULL DEFAULT '{%}',  -- what the route takes, as patterns of LIKE
   held_version      bigint      NOT NULL DEFAULT 0,      -- moves when an operator changes what is held
+  replays           integer     NOT NULL DEFAULT 0,      -- how often an operator had rows sent again,
+  replayed_to       bigint      NOT NULL DEFAULT 0,      -- and the last row that this could be, the last time
   saved_at          timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (route, shard)
 ) WITH (fillfactor = 10);  -- one small row, updated often: room for its versions on its own page
+
+-- What all marks had passed, and when: sent rows are kept for a while from then on.
+CREATE TABLE outbox_progress (
+  at    timestamptz PRIMARY KEY DEFAULT clock_timestamp(),
+  place text        NOT NULL,  -- a snapshot, as in outbox_mark.seen
+  seq   bigint      NOT NULL   -- not used here
+);
 
 -- Rows that a mark has passed although no broker has accepted them. While `blocks`, later rows of the key wait for it.
 CREATE TABLE outbox_held (

@@ -11,6 +11,7 @@ GRANT SELECT (seq, id, topic, message_key, type, content_type, headers, deliver_
 -- The relay reads the log and keeps its own books. DELETE on the log is for retention.
 GRANT SELECT, DELETE ON outbox TO :"relay";
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_mark TO :"relay";
+GRANT SELECT, INSERT, DELETE ON outbox_progress TO :"relay";
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_held TO :"relay";
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_relay TO :"relay";
 GRANT SELECT, INSERT ON outbox_audit TO :"relay";

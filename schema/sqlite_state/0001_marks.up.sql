@@ -13,7 +13,16 @@ CREATE TABLE outbox_mark (
   saved_at TEXT,                           -- when the mark last moved
   topics   TEXT NOT NULL DEFAULT '["*"]',  -- what the route takes, as GLOB patterns; for outbox_status
   held_version INTEGER NOT NULL DEFAULT 0, -- moves when an operator has changed what is held
+  replays  INTEGER NOT NULL DEFAULT 0,     -- how often an operator had rows sent again,
+  replayed_to INTEGER NOT NULL DEFAULT 0,  -- and the last row that this could be, the last time
   PRIMARY KEY (route, shard)
+) WITHOUT ROWID;
+
+-- What all marks had passed, and when: sent rows are kept for a while from then on.
+CREATE TABLE outbox_progress (
+  at     TEXT PRIMARY KEY DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  place  TEXT NOT NULL,                    -- not used here
+  seq    INTEGER NOT NULL                  -- as in outbox_mark
 ) WITHOUT ROWID;
 
 -- Rows that a mark has passed although no broker has accepted them.

@@ -14,8 +14,9 @@ struct KnownRoute {
   std::string name;
   std::vector<RouteShard> marks;  ///< none: no relay has run it
   Backlog backlog;
-  std::map<HeldState, std::int64_t> held;
+  std::map<HeldState, HeldCount> held;
 
+  [[nodiscard]] double oldest_waiting_seconds() const { return in_seconds(oldest_waiting(backlog, held)); }
   [[nodiscard]] bool is_paused() const;
   /// Each of its shards has an owner.
   [[nodiscard]] bool is_leased() const;

@@ -34,7 +34,7 @@ std::set<std::string> owners_of(const KnownRoute& route) {
 
 std::int64_t held_rows(const KnownRoute& route) {
   std::int64_t rows = 0;
-  for (const auto& [state, count] : route.held) rows += count;
+  for (const auto& [state, count] : route.held) rows += count.rows;
   return rows;
 }
 
@@ -51,7 +51,7 @@ Json json_of(const KnownRoute& route, bool configured) {
           {"shards", route.marks.size()},
           {"paused", route.is_paused()},
           {"pending", route.backlog.pending},
-          {"oldest_pending_age_seconds", in_seconds(route.backlog.oldest_age)},
+          {"oldest_pending_age_seconds", route.oldest_waiting_seconds()},
           {"held", held_rows(route)}};
 }
 
@@ -61,7 +61,7 @@ std::vector<std::string> cells_of(const KnownRoute& route, bool configured) {
           std::to_string(route.marks.size()),
           joined(owners_of(route)),
           std::to_string(route.backlog.pending),
-          route.backlog.pending > 0 ? age_text(in_seconds(route.backlog.oldest_age)) : "-",
+          route.oldest_waiting_seconds() > 0 ? age_text(route.oldest_waiting_seconds()) : "-",
           std::to_string(held_rows(route)),
           route.is_paused() ? "paused" : ""};
 }

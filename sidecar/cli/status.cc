@@ -54,7 +54,7 @@ Result<Json> route_of_database(Admin& admin, const std::string& name, const std:
   if (!known->is_leased()) reasons.push_back("no relay holds its lease");
   for (const RouteShard& mark : known->marks)
     leases.push_back({{"shard", mark.shard}, {"owner", mark.owner}, {"epoch", mark.epoch}, {"mine", false}});
-  for (const auto& [state, rows] : known->held) held[std::string(name_of(state))] = rows;
+  for (const auto& [state, count] : known->held) held[std::string(name_of(state))] = count.rows;
   for (const BlockedKey& key : *keys) blocked.push_back(blocked_key_json(blocked_key_status(key)));
   return Json{{"name", name},
               {"state", known->is_paused()   ? "paused"
@@ -63,7 +63,7 @@ Result<Json> route_of_database(Admin& admin, const std::string& name, const std:
               {"reasons", std::move(reasons)},
               {"pending", known->backlog.pending},
               {"pending_exact", true},
-              {"oldest_pending_age_seconds", in_seconds(known->backlog.oldest_age)},
+              {"oldest_pending_age_seconds", known->oldest_waiting_seconds()},
               {"leases", std::move(leases)},
               {"held", std::move(held)},
               {"blocked_keys", std::move(blocked)}};

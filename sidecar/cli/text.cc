@@ -84,6 +84,26 @@ std::string blocked_keys_text(const Json& routes) {
          table({"ROUTE", "KEY", "STATE", "ROWS", "SINCE", "ATTEMPTS", "SEQ", "ID", "LAST ERROR"}, rows);
 }
 
+/// The others; of a database with one relay there is nothing to tell.
+std::string relays_text(const Json& status) {
+  std::string text;
+  const auto relays = status.find("relays");
+  if (relays == status.end() || !relays->is_array()) return text;
+  for (const Json& relay : *relays) {
+    if (!relay.is_object() || relay.value("me", false)) continue;
+    std::string leases;
+    for (const Json& lease : relay.value("leases", Json::array()))
+      leases +=
+          (leases.empty() ? "" : ", ") + printable(text_of(lease, "route")) + "/" + text_of(lease, "shard");
+    text += "other relay: " + printable(text_of(relay, "instance")) +
+            (leases.empty() ? ", stands by" : ", holds " + leases);
+    if (relay.contains("last_seen_seconds") && relay["last_seen_seconds"].is_number())
+      text += ", seen " + age_text(number_of(relay, "last_seen_seconds")) + " ago";
+    text += "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string printable(std::string_view text) {
@@ -134,6 +154,7 @@ std::string status_text(const Json& status) {
       text += "unattended: no relay has run route " + printable(text_of(route, "name")) + " for " +
               age_text(number_of(route, "idle_seconds")) +
               "; rows that it has not sent are kept for it (outboxd route drop)\n";
+  text += relays_text(status);
   const auto routes = status.find("routes");
   if (routes == status.end() || !routes->is_array()) return text;
   std::vector<std::vector<std::string>> rows;

@@ -4,6 +4,7 @@
 // object belongs to the thread that made it. Adapters: adapters/stores/<name>.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -14,7 +15,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "core/admin.h"
 #include "core/message.h"
 #include "core/store.h"
 
@@ -128,6 +128,23 @@ struct Backlog {
   Duration oldest_age{};  ///< of the oldest of them, by the database's clock; 0 when there is none
 };
 
+/// Held rows of one state.
+struct HeldCount {
+  std::int64_t rows = 0;
+  Duration oldest_age{};  ///< of the oldest of them, by the database's clock
+
+  friend bool operator==(const HeldCount&, const HeldCount&) = default;
+};
+
+/// How long the oldest row waits that is to go out by itself, whatever holds it.
+inline Duration oldest_waiting(const Backlog& backlog, const std::map<HeldState, HeldCount>& held) {
+  Duration oldest = backlog.oldest_age;
+  for (const auto& [state, count] : held)
+    if (state == HeldState::retrying || state == HeldState::blocked)
+      oldest = std::max(oldest, count.oldest_age);
+  return oldest;
+}
+
 /// One row of outbox_mark.
 struct RouteShard {
   std::string route;
@@ -154,7 +171,7 @@ struct BlockedKey {
 
 /// How long rows are kept that nobody waits for.
 struct Retention {
-  Duration sent{};               ///< since created_at, by the database's clock
+  Duration sent{};               ///< since every mark has passed them, by the database's clock
   std::optional<Duration> dead;  ///< since the last attempt; nullopt: until an operator decides
   std::size_t rows_max = 1000;   ///< looked at in one transaction
 };
@@ -164,10 +181,11 @@ struct Removed {
   bool more = false;  ///< the next chunk may be removed at once
 };
 
-/// One relay process that takes part in sharing out the shards.
+/// One relay process, whether it holds a lease or stands by.
 struct RelayMember {
   std::string owner;
   std::int64_t beat = 0;  ///< moves while it lives
+  Duration unseen{};      ///< since it has moved, by the database's clock
 };
 
 class Admin {
@@ -246,16 +264,21 @@ class Admin {
   /// so ask seldom.
   virtual Result<Backlog> backlog(const std::string& route) = 0;
 
-  /// Rows of outbox_held by state; a state without rows is left out.
-  virtual Result<std::map<HeldState, std::int64_t>> held_counts(const std::string& route) = 0;
+  /// Rows of outbox_held by state, and since when the oldest of each waits: since it was committed, as far as
+  /// services date their rows right. A state without rows is left out.
+  virtual Result<std::map<HeldState, HeldCount>> held_counts(const std::string& route) = 0;
 
   /// Keys that wait, those that have waited longest first.
   virtual Result<std::vector<BlockedKey>> blocked_keys(const std::string& route, std::size_t keys_max) = 0;
 
-  /// One chunk: rows that every mark has passed, that nobody holds and that are old enough. The next call
-  /// goes on behind it, and begins anew after more == false. Never waits for a service and never makes one
-  /// wait for more than the chunk.
+  /// One chunk: rows that every mark has passed, long enough ago, and that nobody holds. When that was is
+  /// kept in the database, with the precision of an eighth of the retention; where marks were put back it
+  /// begins anew. The next call goes on behind the chunk, and begins anew after more == false. Never waits
+  /// for a service and never makes one wait for more than the chunk.
   virtual Result<Removed> remove_sent(const Retention& retention) = 0;
+
+  /// Of the first row that the outbox has and nobody holds; 0: there is none.
+  virtual Result<Duration> oldest_row_age() = 0;
 
   /// The topics of the rows that are held as unrouted, each once.
   virtual Result<std::vector<std::string>> unrouted_topics() = 0;

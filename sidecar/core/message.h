@@ -26,6 +26,7 @@ struct Header {
 struct Message {
   std::int64_t seq = 0;
   std::array<char, 36> id{};  ///< canonical lower-case UUID; the same in every attempt
+  int replay = 0;             ///< the number of the replay that it is part of; 0: of none
   std::string_view topic;
   std::optional<std::string_view> key;  ///< rows with the same key keep their order; nullopt: no order
   std::string_view type;                ///< the row's type, or its topic when it has none

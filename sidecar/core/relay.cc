@@ -72,6 +72,7 @@ void Relay::on(Instant now, AcquireAnswer& answer) {
   holder_.reset();
   phase_ = Phase::holding;
   lease_ = std::move(granted.lease);
+  replays_ = granted.replays;
   paused_ = granted.paused;
   rows_.clear(granted.mark);
   held_.clear();
@@ -109,6 +110,7 @@ void Relay::on(Instant now, ReadAnswer& answer) {
   unknown_.set(Unknown::log, batch.more);
   read_mark_ = batch.end;
   counted_.pending_exact = !batch.more;
+  number_replays(batch);
   const std::size_t unrouted = rows_.add(std::move(batch), now, filter_);
   if (options_.counts_unrouted) counted_.unrouted_total += unrouted;
 }
@@ -145,7 +147,13 @@ void Relay::on(Instant now, ReadHeldAnswer& answer) {
   if (answer.result->next_due_in) held_due(now + *answer.result->next_due_in);
   if (answer.result->next_due_in == Duration::zero()) held_look_at_ = now;
   unknown_.set(Unknown::held_due, answer.result->more_keys);
+  number_replays(answer.result->rows);
   held_.load(std::move(*answer.result), now);
+}
+
+void Relay::number_replays(Batch& batch) const {
+  if (replays_.number == 0) return;
+  for (Message& message : batch.messages) message.replay = replays_.of(message.seq);
 }
 
 void Relay::held_due(Instant when) {
@@ -212,6 +220,7 @@ void Relay::on(Instant now, BrokerAnswer& answer) {
 
 void Relay::on_delivery(Instant now, const Delivery& delivery, bool alone, std::optional<Error>& error) {
   const Ticket ticket = delivery.ticket;
+  if (delivery.duplicate) ++counted_.duplicates_reported_total;
   if (delivery.verdict == Verdict::accepted) return accepted(now, ticket);
 
   ++counted_.failed_total;

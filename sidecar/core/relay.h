@@ -57,6 +57,9 @@ class Relay {
     return caught_up() && rows_.empty() && !rows_.moved() && !asked_.has(Request::settle);
   }
 
+  /// Nothing is there to be sent but what it has read, and what is held.
+  [[nodiscard]] bool knows_backlog() const { return caught_up() && reads_on(); }
+
   /// It holds the lease.
   [[nodiscard]] bool holding() const { return phase_ == Phase::holding; }
 
@@ -180,6 +183,7 @@ class Relay {
   void give_up(Instant now, Ticket ticket, int attempts, const std::string& reason);
   void hold(Ticket ticket, HeldState state, int attempts, const std::string& reason,
             std::optional<Instant> due, std::string topic = {});
+  void number_replays(Batch& batch) const;
   void held_due(Instant when);
   [[nodiscard]] std::optional<Instant> next_held_look() const {
     return held_due_ ? std::optional(std::max(*held_due_, held_look_at_)) : std::nullopt;
@@ -227,6 +231,9 @@ class Relay {
     return HeldQueue::owns(ticket) ? held_.submitted_at(ticket) : rows_.at(ticket).submitted;
   }
   [[nodiscard]] std::size_t in_flight() const { return rows_.in_flight() + held_.in_flight(); }
+  [[nodiscard]] bool reads_on() const {
+    return phase_ == Phase::holding && !held_full() && !unknown_.has(Unknown::held_due);
+  }
   [[nodiscard]] bool held_full() const { return held_total_ - held_unrouted_ >= options_.held_max; }
   /// What was handed over, of the log and of the held rows, and is not written yet: a crash now repeats it.
   [[nodiscard]] std::size_t exposed() const {
@@ -254,6 +261,7 @@ class Relay {
   SetOf<Unknown> unknown_ = {Unknown::held_keys, Unknown::log};
 
   Lease lease_;
+  Replays replays_;
   Instant beat_sent_at_{};             ///< when the outstanding acquire, renew or settle was issued
   Instant lease_from_{};               ///< confirmed: the lease lasts from here for options_.lease
   std::optional<LeaseHolder> holder_;  ///< who else holds it, and since when unmoved

@@ -374,9 +374,13 @@ RouteStatus Relay::status(Instant now) const {
   for (const auto& [topic, trouble] : topics_)
     status.topics.push_back({topic, trouble.reason, in_seconds(now - trouble.since), trouble.waiting});
   status.connected = connected();
-  status.pending = static_cast<std::int64_t>(rows_.size());
+  status.pending_exact = status.pending_exact && reads_on();
   status.inflight = static_cast<std::int64_t>(in_flight());
-  if (!rows_.empty()) status.oldest_pending_age_seconds = std::max(0.0, in_seconds(now - rows_.front().born));
+  // What it has read before another relay took over may be sent.
+  if (!holder_ && !rows_.empty()) {
+    status.pending = static_cast<std::int64_t>(rows_.size());
+    status.oldest_pending_age_seconds = std::max(0.0, in_seconds(now - rows_.front().born));
+  }
   const bool mine = phase_ == Phase::holding || phase_ == Phase::leaving;
   if (mine)
     status.leases.push_back({options_.filter.shard, options_.owner, lease_.epoch, true});

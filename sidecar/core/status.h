@@ -99,16 +99,18 @@ struct RouteStatus {
   std::vector<std::string> reasons;
   bool connected = false;  ///< the broker's session is up
   std::int64_t pending = 0;
-  bool pending_exact = false;  ///< false: as of the last measurement, or not measured yet
-  double oldest_pending_age_seconds = 0;
-  std::map<std::string, std::int64_t> held;    ///< by state
+  bool pending_exact = false;                ///< false: as of the last measurement, or not measured yet
+  double oldest_pending_age_seconds = 0;     ///< of what is to go out by itself, held or not
+  std::map<std::string, std::int64_t> held;  ///< by state
+  std::map<std::string, double> oldest_held_age_seconds;  ///< ditto
   std::vector<BlockedKeyStatus> blocked_keys;  ///< those that have waited longest first; a bounded number
   std::uint64_t sent_total = 0;
   std::uint64_t sent_bytes_total = 0;
   std::uint64_t failed_total = 0;
   std::array<std::uint64_t, verdict_count> failures{};  ///< by verdict
   std::uint64_t dead_total = 0;
-  std::uint64_t unrouted_total = 0;  ///< rows seen that no route takes; counted by the first route
+  std::uint64_t duplicates_reported_total = 0;  ///< accepted, and the broker said that it had them already
+  std::uint64_t unrouted_total = 0;             ///< rows seen that no route takes; counted by the first route
   std::int64_t inflight = 0;
   std::string last_error;         ///< empty: none that still holds
   double last_error_seconds = 0;  ///< ago
@@ -151,6 +153,20 @@ struct UnattendedStatus {
   friend bool operator==(const UnattendedStatus&, const UnattendedStatus&) = default;
 };
 
+/// A relay process of the database.
+struct RelayStatus {
+  struct Held {
+    std::string route;
+    int shard = 0;
+    std::int64_t epoch = 0;
+  };
+  std::string instance;
+  bool me = false;
+  std::optional<double> last_seen_seconds;  ///< ago, its last sign of life; nullopt: it gives none (--once)
+  bool lives = false;                       ///< that was not long ago
+  std::vector<Held> leases;                 ///< none: it stands by
+};
+
 struct Status {
   std::string version;
   std::string instance;
@@ -161,7 +177,9 @@ struct Status {
   DatabaseStatus database;
   std::vector<RouteStatus> routes;
   std::vector<UnattendedStatus> unattended;
+  std::vector<RelayStatus> relays;
   std::uint64_t retention_removed_total = 0;
+  double retention_lag_seconds = 0;  ///< by how much the oldest row is older than outbox.retention
   bool config_reload_success = true;
 };
 

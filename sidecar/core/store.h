@@ -46,10 +46,19 @@ struct LeaseRequest {
   std::vector<std::string> topics = {"*"};  ///< what the route takes; kept beside the mark for outbox_status
 };
 
+/// Which rows an operator has had sent again: whoever deduplicates must not take them for the same attempt.
+struct Replays {
+  int number = 0;          ///< of the last replay; 0: there was none
+  std::int64_t up_to = 0;  ///< a seq: no row behind it had been published when that began
+
+  [[nodiscard]] int of(std::int64_t seq) const { return seq <= up_to ? number : 0; }
+};
+
 struct Granted {
   Lease lease;
   Mark mark;
   bool paused = false;  ///< an operator paused the route; persisted
+  Replays replays{};
 };
 
 using Acquired = std::variant<Granted, LeaseHolder>;

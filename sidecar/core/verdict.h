@@ -51,6 +51,7 @@ struct Delivery {
   Verdict verdict = Verdict::accepted;
   std::string reason;          ///< empty when accepted; for people; no payload, no secrets
   Scope scope = Scope::route;  ///< of unavailable and misconfigured
+  bool duplicate = false;      ///< of accepted: the broker says that it had the message already
 };
 
 }  // namespace outbox

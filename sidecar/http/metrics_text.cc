@@ -1,5 +1,7 @@
 #include "http/metrics_text.h"
 
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "http/exposition.h"
@@ -34,14 +36,15 @@ Histogram merged(const Status& status, Histogram RouteStatus::*member) {
   return total;
 }
 
-std::int64_t held_in(const RouteStatus& route, std::string_view state) {
-  const auto found = route.held.find(std::string(state));
-  return found == route.held.end() ? 0 : found->second;
+template <class Value>
+Value in_state(const std::map<std::string, Value>& by_state, std::string_view state) {
+  const auto found = by_state.find(std::string(state));
+  return found == by_state.end() ? Value() : found->second;
 }
 
 void backlog(Exposition& out, const Status& status) {
   per_route(out, status, "outbox_oldest_pending_age_seconds", "gauge",
-            "Age of the oldest committed row that is not settled; 0 when there is none.",
+            "Age of the oldest row that is to go out by itself, held or not; 0 when there is none.",
             [](const RouteStatus& route) { return route.oldest_pending_age_seconds; });
   per_route(out, status, "outbox_pending_messages", "gauge", "Rows that the route has not settled yet.",
             [](const RouteStatus& route) { return route.pending; });
@@ -49,7 +52,12 @@ void backlog(Exposition& out, const Status& status) {
              "Rows that the mark has passed and that are not sent, by state.");
   for (const RouteStatus& route : status.routes)
     for (const std::string_view state : held_states)
-      out.sample({{"route", route.name}, {"state", state}}, held_in(route, state));
+      out.sample({{"route", route.name}, {"state", state}}, in_state(route.held, state));
+  out.family("outbox_oldest_held_age_seconds", "gauge",
+             "Age of the oldest held row, by state; 0 when there is none.");
+  for (const RouteStatus& route : status.routes)
+    for (const std::string_view state : held_states)
+      out.sample({{"route", route.name}, {"state", state}}, in_state(route.oldest_held_age_seconds, state));
   per_route(out, status, "outbox_inflight_messages", "gauge",
             "Messages given to the broker and not answered yet.",
             [](const RouteStatus& route) { return route.inflight; });
@@ -58,6 +66,9 @@ void backlog(Exposition& out, const Status& status) {
 void deliveries(Exposition& out, const Status& status) {
   per_route(out, status, "outbox_sent_total", "counter", "Messages that the broker has accepted.",
             [](const RouteStatus& route) { return route.sent_total; });
+  per_route(out, status, "outbox_duplicates_reported_total", "counter",
+            "Messages accepted of which the broker said that it had them already.",
+            [](const RouteStatus& route) { return route.duplicates_reported_total; });
   per_route(out, status, "outbox_sent_bytes_total", "counter", "Payload bytes of the messages accepted.",
             [](const RouteStatus& route) { return route.sent_bytes_total; });
   out.family("outbox_publish_failures_total", "counter",
@@ -123,6 +134,9 @@ void relay(Exposition& out, const Status& status) {
   out.sample({}, status.unattended.size());
   out.family("outbox_retention_removed_total", "counter", "Sent rows removed after their retention.");
   out.sample({}, status.retention_removed_total);
+  out.family("outbox_retention_lag_seconds", "gauge",
+             "By how much the oldest row that nobody holds is older than outbox.retention; 0: it is not.");
+  out.sample({}, status.retention_lag_seconds);
   out.family("outbox_config_reload_success", "gauge",
              "1 when the last reload of the configuration succeeded.");
   out.sample({}, status.config_reload_success ? 1 : 0);

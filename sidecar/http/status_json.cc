@@ -16,11 +16,12 @@ Json text_or_null(const std::string& text) {
   return text.empty() ? Json(nullptr) : Json(text);
 }
 
-Json held_of(const RouteStatus& route) {
-  Json held = Json::object();
-  for (const std::string_view state : held_states) held[std::string(state)] = 0;
-  for (const auto& [state, count] : route.held) held[state] = count;
-  return held;
+template <class Value>
+Json by_state(const std::map<std::string, Value>& values) {
+  Json all = Json::object();
+  for (const std::string_view state : held_states) all[std::string(state)] = Value();
+  for (const auto& [state, value] : values) all[state] = value;
+  return all;
 }
 
 Json failures_of(const RouteStatus& route) {
@@ -54,6 +55,18 @@ Json leases_of(const RouteStatus& route) {
   return leases;
 }
 
+Json relay_json(const RelayStatus& relay) {
+  Json leases = Json::array();
+  for (const RelayStatus::Held& lease : relay.leases)
+    leases.push_back({{"route", lease.route}, {"shard", lease.shard}, {"epoch", lease.epoch}});
+  const bool is_known = relay.last_seen_seconds.has_value();
+  return {{"instance", relay.instance},
+          {"me", relay.me},
+          {"lives", is_known ? Json(relay.lives) : Json(nullptr)},
+          {"last_seen_seconds", is_known ? Json(*relay.last_seen_seconds) : Json(nullptr)},
+          {"leases", std::move(leases)}};
+}
+
 Json route_json(const RouteStatus& route) {
   return {{"name", route.name},
           {"to", route.to},
@@ -63,12 +76,14 @@ Json route_json(const RouteStatus& route) {
           {"pending", route.pending},
           {"pending_exact", route.pending_exact},
           {"oldest_pending_age_seconds", route.oldest_pending_age_seconds},
-          {"held", held_of(route)},
+          {"held", by_state(route.held)},
+          {"oldest_held_age_seconds", by_state(route.oldest_held_age_seconds)},
           {"blocked_keys", blocked_keys_of(route)},
           {"topics", topics_of(route)},
           {"inflight", route.inflight},
           {"sent_total", route.sent_total},
           {"sent_bytes_total", route.sent_bytes_total},
+          {"duplicates_reported_total", route.duplicates_reported_total},
           {"failed_total", route.failed_total},
           {"failures", failures_of(route)},
           {"dead_total", route.dead_total},
@@ -92,6 +107,8 @@ std::string status_json(const Status& status) {
   Json unattended = Json::array();
   for (const UnattendedStatus& route : status.unattended)
     unattended.push_back({{"name", route.name}, {"idle_seconds", route.idle_seconds}});
+  Json relays = Json::array();
+  for (const RelayStatus& relay : status.relays) relays.push_back(relay_json(relay));
   const Json database = {{"kind", status.database.kind},
                          {"url", status.database.url},
                          {"connected", status.database.connected},
@@ -107,7 +124,9 @@ std::string status_json(const Status& status) {
                       {"database", database},
                       {"routes", routes},
                       {"unattended", unattended},
+                      {"relays", relays},
                       {"retention_removed_total", status.retention_removed_total},
+                      {"retention_lag_seconds", status.retention_lag_seconds},
                       {"config_reload_success", status.config_reload_success}};
   return whole.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -99,6 +99,7 @@ void Lane::run() {
     carry_out(commands);
     sent_total_ = relay.sent_total();
     all_through_ = relay.all_through();
+    knows_backlog_ = relay.knows_backlog();
     held_total_ = relay.held_total();
     holding_ = relay.holding();
     log_counts(relay, now, commands.finished);

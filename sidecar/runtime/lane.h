@@ -60,6 +60,9 @@ class Lane {
   /// Whether the last status showed everything through.
   [[nodiscard]] bool all_through() const { return all_through_; }
 
+  /// As Relay::knows_backlog().
+  [[nodiscard]] bool knows_backlog() const { return knows_backlog_; }
+
   /// It holds the lease.
   [[nodiscard]] bool holding() const { return holding_; }
 
@@ -111,6 +114,7 @@ class Lane {
   std::atomic<std::uint64_t> sent_total_ = 0;
   std::atomic<bool> troubled_ = false;
   std::atomic<bool> all_through_ = false;
+  std::atomic<bool> knows_backlog_ = false;
   std::atomic<std::int64_t> held_total_ = 0;
   std::atomic<bool> holding_ = false;
   std::atomic<bool> started_ = false;

@@ -66,6 +66,7 @@ void add(RouteStatus& into, RouteStatus& from) {
   into.failed_total += from.failed_total;
   for (std::size_t i = 0; i < into.failures.size(); ++i) into.failures[i] += from.failures[i];
   into.dead_total += from.dead_total;
+  into.duplicates_reported_total += from.duplicates_reported_total;
   into.unrouted_total += from.unrouted_total;
   into.inflight += from.inflight;
   if (from.last_error_at > into.last_error_at) {
@@ -99,15 +100,22 @@ void add_backlog(RouteStatus& route, const Watcher::Seen& seen) {
   const auto sent_since =
       static_cast<std::int64_t>(route.sent_total - std::min(route.sent_total, seen.sent_total));
   route.pending = std::max(route.pending, seen.backlog.pending - sent_since);
-  if (route.oldest_pending_age_seconds == 0 && route.pending > 0) {
-    const Duration age = seen.backlog.oldest_age + (now() - seen.at);
-    route.oldest_pending_age_seconds = in_seconds(age);
-  }
+  // Of what it has read itself it knows better.
+  const bool all_mine = std::ranges::all_of(route.leases, &LeaseStatus::mine);
+  double& age = route.oldest_pending_age_seconds;
+  if (route.pending > 0 && (age == 0 || !all_mine))
+    age = std::max(age, in_seconds(seen.backlog.oldest_age + (now() - seen.at)));
 }
 
 void add_held(RouteStatus& route, const Watcher::Seen& seen) {
-  for (const auto& [state, rows] : seen.held) route.held[std::string(name_of(state))] = rows;
   const Duration since = now() - seen.held_at;
+  for (const auto& [state, count] : seen.held) {
+    const std::string name(name_of(state));
+    route.held[name] = count.rows;
+    route.oldest_held_age_seconds[name] = in_seconds(count.oldest_age + since);
+  }
+  if (const Duration oldest = oldest_waiting({}, seen.held); oldest > Duration::zero())
+    route.oldest_pending_age_seconds = std::max(route.oldest_pending_age_seconds, in_seconds(oldest + since));
   for (const BlockedKey& key : seen.blocked_keys)
     route.blocked_keys.push_back({key.key, key.seq, key.id, key.state, key.attempts, key.last_error,
                                   in_seconds(key.age + since), key.rows});
@@ -290,7 +298,9 @@ Status RelayProcess::status() const {
     next = end;
   }
   status.unattended = watcher_->unattended();
+  status.relays = watcher_->relays();
   status.retention_removed_total = watcher_->removed_total();
+  status.retention_lag_seconds = in_seconds(watcher_->retention_lag());
   status.database = watcher_->database();
   status.database.kind = options_.database_kind;
   status.database.url = options_.database_url;

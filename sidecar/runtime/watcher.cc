@@ -29,6 +29,8 @@ Watcher::Watcher(Options options, std::vector<WatchedRoute> routes, AdminOpener 
     : options_(std::move(options)),
       routes_(std::move(routes)),
       open_(std::move(open)),
+      is_sharded_(
+          std::ranges::any_of(routes_, [](const WatchedRoute& route) { return route.lanes.size() > 1; })),
       memory_(routes_.size()),
       unattended_routes_(std::max<Duration>(patience_of_leases * options_.lease, first_look)),
       seen_(routes_.size()) {
@@ -59,6 +61,16 @@ std::vector<UnattendedStatus> Watcher::unattended() const {
   return unattended_;
 }
 
+std::vector<RelayStatus> Watcher::relays() const {
+  const std::lock_guard lock(mutex_);
+  return relays_;
+}
+
+Duration Watcher::retention_lag() const {
+  const std::lock_guard lock(mutex_);
+  return retention_lag_;
+}
+
 std::uint64_t Watcher::removed_total() const {
   const std::lock_guard lock(mutex_);
   return removed_total_;
@@ -73,7 +85,7 @@ void Watcher::run() {
     ended_.wait_for(lock, watch_interval, [&] { return thread_.stopping(); });
   }
   lock.unlock();
-  if (admin_ && !beats_.empty()) (void)admin_->leave(options_.instance);
+  if (admin_ && joined_at_) (void)admin_->leave(options_.instance);
 }
 
 Admin* Watcher::opened() {
@@ -95,13 +107,14 @@ void Watcher::watch_once(Admin& admin) {
   pass_on_flags(*rows);
   if (options_.once) return;
   look_for_unattended(*rows);
-  share_out(admin, *rows);
+  if (join(admin, *rows)) share_out(*rows);
   adopt_unrouted(admin);
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     count_held(admin, i);
     measure_backlog(admin, i);
   }
   remove_sent(admin);
+  measure_retention(admin);
 }
 
 void Watcher::look_for_unattended(const std::vector<RouteShard>& rows) {
@@ -141,12 +154,29 @@ void Watcher::pass_on_flags(const std::vector<RouteShard>& rows) {
   }
 }
 
+/// Gives a sign of life now and then, and notes those of others. True: just now.
+bool Watcher::join(Admin& admin, const std::vector<RouteShard>& rows) {
+  const Instant begun = now();
+  const Duration interval =
+      is_sharded_ ? Duration::zero() : std::min<Duration>(options_.lease / 3, sign_of_life_interval_max);
+  bool joined = false;
+  if (!joined_at_ || begun >= *joined_at_ + interval)
+    if (auto members = admin.join(options_.instance)) {
+      joined = true;
+      joined_at_ = begun;
+      members_ = std::move(*members);
+    }
+  const Duration since = joined_at_ ? begun - *joined_at_ : Duration::zero();
+  auto relays = known_relays(options_.instance, options_.lease, members_, since, rows);
+  const std::lock_guard lock(mutex_);
+  relays_ = std::move(relays);
+  return joined;
+}
+
 /// With one shard the first come holds it and the others stand by.
-void Watcher::share_out(Admin& admin, const std::vector<RouteShard>& rows) {
-  if (std::ranges::all_of(routes_, [](const WatchedRoute& route) { return route.lanes.size() <= 1; })) return;
-  const auto members = admin.join(options_.instance);
-  if (!members) return;
-  const std::set<std::string> live = live_relays(*members);
+void Watcher::share_out(const std::vector<RouteShard>& rows) {
+  if (!is_sharded_) return;
+  const std::set<std::string> live = live_relays();
   for (const WatchedRoute& route : routes_) {
     std::vector<std::string> holders(route.lanes.size());
     for (const RouteShard& row : rows)
@@ -158,17 +188,17 @@ void Watcher::share_out(Admin& admin, const std::vector<RouteShard>& rows) {
 }
 
 /// Judged by our own clock: a relay whose beat has not moved for a lease takes no part.
-std::set<std::string> Watcher::live_relays(const std::vector<RelayMember>& members) {
+std::set<std::string> Watcher::live_relays() {
   const Instant now = outbox::now();
   std::set<std::string> live = {options_.instance};
-  for (const RelayMember& member : members) {
+  for (const RelayMember& member : members_) {
     const auto [known, is_new] =
         beats_.try_emplace(member.owner, LastBeat{member.beat, now - options_.lease});
     if (known->second.beat != member.beat) known->second = {member.beat, now};
     if (now - known->second.moved < options_.lease) live.insert(member.owner);
   }
   std::erase_if(beats_, [&](const auto& each) {
-    return std::ranges::none_of(members,
+    return std::ranges::none_of(members_,
                                 [&](const RelayMember& member) { return member.owner == each.first; });
   });
   return live;
@@ -206,7 +236,7 @@ bool Watcher::adopt(Admin& admin, std::size_t index) {
 
 void Watcher::count_held(Admin& admin, std::size_t index) {
   Memory& memory = memory_[index];
-  const auto holds_any = [](const Lane* lane) { return lane->held_total() > 0; };
+  const auto holds_any = [](const Lane* lane) { return !lane->holding() || lane->held_total() > 0; };
   if (!memory.held_any && std::ranges::none_of(routes_[index].lanes, holds_any)) return;
   const Instant begun = now();
   if (!memory.held.is_due(begun)) return;
@@ -227,9 +257,12 @@ void Watcher::count_held(Admin& admin, std::size_t index) {
 void Watcher::measure_backlog(Admin& admin, std::size_t index) {
   const auto& lanes = routes_[index].lanes;
   const Instant begun = now();
-  if (!memory_[index].backlog.is_due(begun) || begun < started_at_ + first_look ||
-      std::ranges::all_of(lanes, [](const Lane* lane) { return lane->all_through(); }))
+  if (std::ranges::all_of(lanes, [](const Lane* lane) { return lane->knows_backlog(); })) {
+    const std::lock_guard lock(mutex_);
+    seen_[index].known = false;
     return;
+  }
+  if (!memory_[index].backlog.is_due(begun) || begun < started_at_ + first_look) return;
   std::uint64_t sent_total = 0;
   for (const Lane* lane : lanes) sent_total += lane->sent_total();
   const auto backlog = admin.backlog(routes_[index].name);
@@ -258,6 +291,16 @@ void Watcher::log_removal(const Result<Removed>& removed) {
       log_line(Level::info, "retention.works");
       break;
   }
+}
+
+void Watcher::measure_retention(Admin& admin) {
+  const Instant begun = now();
+  if (!lag_.is_due(begun)) return;
+  const auto age = admin.oldest_row_age();
+  lag_.done(begun, now());
+  if (!age) return;
+  const std::lock_guard lock(mutex_);
+  retention_lag_ = std::max(*age - options_.retention.sent, Duration::zero());
 }
 
 /// One relay is enough for it: the one that holds the first shard of the first route.

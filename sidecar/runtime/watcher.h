@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "core/admin.h"
 #include "core/status.h"
 #include "core/topics.h"
+#include "runtime/known_relays.h"
 #include "runtime/lane.h"
 #include "runtime/pace.h"
 #include "runtime/telling.h"
@@ -47,7 +49,7 @@ class Watcher {
     Instant at{};
     std::uint64_t sent_total = 0;  ///< of the lanes at that time
     bool known = false;
-    std::map<HeldState, std::int64_t> held;
+    std::map<HeldState, HeldCount> held;
     std::vector<BlockedKey> blocked_keys;
     Instant held_at{};  ///< when these were counted
   };
@@ -67,6 +69,9 @@ class Watcher {
   [[nodiscard]] DatabaseStatus database() const;
   [[nodiscard]] std::uint64_t removed_total() const;
   [[nodiscard]] std::vector<UnattendedStatus> unattended() const;
+  [[nodiscard]] std::vector<RelayStatus> relays() const;
+  /// By how much the oldest row is older than it may become; 0: it is not.
+  [[nodiscard]] Duration retention_lag() const;
 
  private:
   /// Of the watcher's thread alone.
@@ -86,8 +91,10 @@ class Watcher {
   void watch_once(Admin& admin);
   void pass_on_flags(const std::vector<RouteShard>& rows);
   void look_for_unattended(const std::vector<RouteShard>& rows);
-  void share_out(Admin& admin, const std::vector<RouteShard>& rows);
-  std::set<std::string> live_relays(const std::vector<RelayMember>& members);
+  bool join(Admin& admin, const std::vector<RouteShard>& rows);
+  void share_out(const std::vector<RouteShard>& rows);
+  std::set<std::string> live_relays();
+  void measure_retention(Admin& admin);
   void adopt_unrouted(Admin& admin);
   bool adopt(Admin& admin, std::size_t index);
   Admin* opened();
@@ -99,9 +106,13 @@ class Watcher {
   const Options options_;
   const std::vector<WatchedRoute> routes_;
   const AdminOpener open_;
+  const bool is_sharded_;
   const Instant started_at_ = now();
   std::vector<Memory> memory_;
+  std::optional<Instant> joined_at_;
+  std::vector<RelayMember> members_;  ///< as they were then
   std::map<std::string, LastBeat> beats_;
+  Pace lag_{std::chrono::seconds(5)};
   TroubleTelling removal_trouble_;
   UnattendedRoutes unattended_routes_;
   std::map<std::string, std::string> topics_;  ///< of each route of the database, as it keeps them
@@ -112,7 +123,9 @@ class Watcher {
   std::vector<Seen> seen_;
   DatabaseStatus database_;
   std::uint64_t removed_total_ = 0;
+  Duration retention_lag_{};
   std::vector<UnattendedStatus> unattended_;
+  std::vector<RelayStatus> relays_;
   Thread thread_;
 };
 

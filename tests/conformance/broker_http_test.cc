@@ -232,6 +232,18 @@ TEST_CASE("http: a request has the headers of the contract, and none that nobody
   CHECK(request.header("user-agent") == "shop");
 }
 
+TEST_CASE("http: a replay is another request to those who keep answers by its key") {
+  WebhookServer& receiver = server();
+  const auto broker = open_broker(http_adapter(), url_of(receiver.port()));
+  Rows rows;
+  rows.add();
+  rows.message(1).replay = 12;
+  CHECK(count(Driver(*broker).publish(rows), Verdict::accepted) == 1);
+  const WebhookRequest request = receiver.requests().at(0);
+  CHECK(request.header("idempotency-key") == uuid_of(1) + "/r12");
+  CHECK(request.header("ce-id") == uuid_of(1));
+}
+
 TEST_CASE("http: requests share as many connections as may be in flight, and keep them") {
   WebhookServer& receiver = server();
   receiver.answers({{.delay = milliseconds(2)}});

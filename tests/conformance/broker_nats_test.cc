@@ -2,6 +2,7 @@
 // the connection.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,11 @@ TEST_CASE("nats: a message that is repeated is accepted again and stored once") 
   const auto broker = fixture.open();
   Driver driver(*broker);
   const Rows rows = rows_to({"a", "a", "a"});
-  for (int i = 0; i < 3; ++i) CHECK(count(driver.publish(rows), Verdict::accepted) == 3);
+  for (int i = 0; i < 3; ++i) {
+    const auto deliveries = driver.publish(rows);
+    CHECK(count(deliveries, Verdict::accepted) == 3);
+    CHECK(std::ranges::count(deliveries, i > 0, &Delivery::duplicate) == 3);  // and is told to be one
+  }
   CHECK(fixture.received().size() == 3);
 }
 

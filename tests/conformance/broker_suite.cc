@@ -359,6 +359,22 @@ void check_idle_poll(BrokerFixture& fixture) {
   CHECK(!answers.session);
 }
 
+/// What remembers ids must not take a replay for what it has: but two attempts of one replay are one message.
+void check_replays(BrokerFixture& fixture) {
+  const auto broker = fixture.open();
+  Driver driver(*broker);
+  Rows rows;
+  rows.add();
+  for (const int replay : {0, 1, 1, 2}) {
+    rows.message(1).replay = replay;
+    check_all_accepted(driver.publish(rows), rows);
+  }
+  if (!fixture.keeps()) return;
+  const auto received = fixture.received();
+  CHECK(received.size() == (broker->traits().deduplicates ? 3 : 4));
+  for (const Received& message : received) CHECK(message.id() == uuid_of(1));
+}
+
 void check_second_session(BrokerFixture& fixture) {
   const auto broker = fixture.open();
   Driver driver(*broker);
@@ -427,6 +443,9 @@ void broker_suite(BrokerFixture& fixture) {
   }
   SUBCASE("an idle poll lasts as long as it may") {
     check_idle_poll(fixture);
+  }
+  SUBCASE("a replay is no repetition of what was sent before") {
+    check_replays(fixture);
   }
   SUBCASE("connect() begins a new session") {
     check_second_session(fixture);

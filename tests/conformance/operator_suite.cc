@@ -316,6 +316,30 @@ void check_replay(StoreFixture& fixture) {
   CHECK(payloads_from_here(fixture).size() == 5);
 }
 
+void check_replays_are_numbered(StoreFixture& fixture) {
+  // so that brokers which remember ids can tell it from the first time; rows that come later have had none
+  const auto replays = [&] { return grant_of(*fixture.store(), request_of("relay-1")).replays; };
+  five_sent(fixture);
+  CHECK(replays().of(5) == 0);
+  const auto admin = fixture.admin();
+  REQUIRE(admin->replay("orders", from_seq(4), true, "tester"));
+  CHECK(replays().of(5) == 0);
+  REQUIRE(admin->replay("orders", from_seq(4), false, "tester"));
+  CHECK(replays().of(5) == 1);
+  fixture.writer()->commit_rows({{.payload = "6"}});
+  CHECK(replays().of(5) == 1);  // the same for who takes over
+  CHECK(replays().of(6) == 0);
+  REQUIRE(admin->rebase("orders", from_oldest, false, "tester"));
+  CHECK(replays().of(6) == 2);
+  REQUIRE(admin->rebase("orders", from_now, false, "tester"));
+  CHECK(replays().of(6) == 2);
+  // and of the route, however many shards it has
+  LeaseRequest request = request_of("relay-1");
+  request.shards = 2;
+  for (request.shard = 0; request.shard < 2; ++request.shard)
+    CHECK(grant_of(*fixture.store(), request).replays.of(6) == 2);
+}
+
 void check_replay_unsent(StoreFixture& fixture) {
   Holder holder = five_sent(fixture);
   fixture.writer()->commit_rows({{.payload = "6"}, {.payload = "7"}, {.payload = "8"}});
@@ -431,6 +455,9 @@ void operator_suite(StoreFixture& fixture) {
   }
   SUBCASE("a replay sends again from a row or a time on, and fences the holder") {
     check_replay(fixture);
+  }
+  SUBCASE("replays are numbered, and what came later is part of none") {
+    check_replays_are_numbered(fixture);
   }
   SUBCASE("a replay passes no row that was never sent") {
     check_replay_unsent(fixture);

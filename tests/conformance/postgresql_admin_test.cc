@@ -110,7 +110,8 @@ TEST_CASE("PostgreSQL: another schema and another name work all the way") {
   CHECK(sql.run("SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = "
                 "'app'::regnamespace AND "
                 "relkind IN ('r', 'v')") ==
-        "Order Events outbox_audit outbox_held outbox_mark outbox_migration outbox_relay outbox_status");
+        "Order Events outbox_audit outbox_held outbox_mark outbox_migration outbox_progress outbox_relay "
+        "outbox_status");
   sql.run("SELECT app.outbox_send('t', 'hello')");
   NewRow row;
   row.topic = "t";

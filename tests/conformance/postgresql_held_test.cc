@@ -174,6 +174,35 @@ TEST_CASE("PostgreSQL: the granted rights are enough for operators and upkeep") 
   CHECK(admin->rebase("orders", {MarkPlace::Kind::now, 0, ""}, false, "tester"));
 }
 
+TEST_CASE("PostgreSQL: a mark that somebody has put back by hand keeps its rows") {
+  PostgresqlFixture fixture;
+  Shelf shelf(fixture);
+  shelf.hold(std::vector<Wanted>(5));
+  const Retention kept{hours(1), std::nullopt, 100};
+  CHECK(fixture.admin()->remove_sent(kept)->rows == 0);
+  fixture.execute("UPDATE outbox_progress SET at = at - interval '2 hours'");
+  fixture.execute("UPDATE outbox_mark SET seen = '1:1:'");
+  CHECK(fixture.admin()->remove_sent(kept)->rows == 0);
+  settle_all(shelf.holder);
+  CHECK(fixture.admin()->remove_sent(kept)->rows == 5);
+}
+
+TEST_CASE(
+    "PostgreSQL: a clock that was put back lets rows stay longer, but not until it is that time again") {
+  PostgresqlFixture fixture;
+  Shelf shelf(fixture);
+  shelf.hold(std::vector<Wanted>(5));
+  const Retention kept{hours(1), std::nullopt, 100};
+  CHECK(fixture.admin()->remove_sent(kept)->rows == 0);
+  fixture.execute("UPDATE outbox_progress SET at = at + interval '10 hours'");
+  shelf.hold({{}});
+  CHECK(fixture.admin()->remove_sent(kept)->rows == 0);
+  CHECK(Sql(fixture.url).run("SELECT count(*) FROM outbox_progress WHERE at <= now()") == "1");
+  fixture.execute("UPDATE outbox_progress SET at = at - interval '2 hours'");
+  CHECK(fixture.admin()->remove_sent(kept)->rows == 6);
+  CHECK(Sql(fixture.url).run("SELECT count(*) FROM outbox_progress") == "1");
+}
+
 TEST_CASE("PostgreSQL: a member that was not seen for a day is forgotten") {
   PostgresqlFixture fixture;
   const auto admin = fixture.admin();

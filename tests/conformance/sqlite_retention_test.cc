@@ -10,6 +10,7 @@
 
 #include "tests/conformance/sqlite_fixture.h"
 #include "tests/conformance/store_suite.h"
+#include "tests/support/eventually.h"
 
 namespace outbox::test {
 namespace {
@@ -107,7 +108,7 @@ TEST_CASE("a chunk of large rows ends before its number is reached") {
   CHECK(remove_all(*admin) == 15);
 }
 
-TEST_CASE("rows with a date to come, or with none, keep no later row in the database") {
+TEST_CASE("rows with a date to come, or with none, stay no longer and no shorter than others") {
   SqliteFixture outbox;
   outbox.execute(
       "INSERT INTO outbox (topic, payload, created_at) VALUES ('t', '', '2999-01-01'), ('t', '', "
@@ -116,8 +117,22 @@ TEST_CASE("rows with a date to come, or with none, keep no later row in the data
       "('t', '', datetime('now'))");
   auto store = outbox.store();
   settle_all(*store);
-  CHECK(remove_all(*outbox.admin(), {1h, std::nullopt, 2}) == 3);
-  CHECK(must(outbox.service().number("SELECT sum(seq) FROM outbox", "test")) == 1 + 2 + 6);
+  CHECK(remove_all(*outbox.admin(), {1h, std::nullopt, 2}) == 0);
+  CHECK(remove_all(*outbox.admin(), {0s, std::nullopt, 2}) == 6);
+}
+
+TEST_CASE("a mark that somebody has put back by hand keeps its rows") {
+  SqliteFixture outbox;
+  outbox.insert(5);
+  auto store = outbox.store();
+  settle_all(*store);
+  const Retention brief{500ms, std::nullopt, 100};
+  const auto noted = std::chrono::steady_clock::now();
+  CHECK(remove_all(*outbox.admin(), brief) == 0);
+  auto books = must(sqlite::Connection::open(outbox.state_path(), sqlite::Access::existing, 5s));
+  must(books.execute("UPDATE outbox_mark SET seq = 2, last_id = NULL", "test"));
+  REQUIRE(eventually([&] { return std::chrono::steady_clock::now() - noted > 1s; }));
+  CHECK(remove_all(*outbox.admin(), brief) == 2);
 }
 
 TEST_CASE("nothing is removed from a database that the marks were not saved for") {

@@ -129,7 +129,7 @@ void check_read_again(StoreFixture& fixture) {
   std::vector<Wanted> rows;
   for (int i = 0; i < 9; ++i) rows.push_back({.key = "key-" + std::to_string(i), .state = retrying});
   three[0].hold(rows);
-  CHECK(fixture.admin()->held_counts("orders")->at(retrying) == 9);
+  CHECK(fixture.admin()->held_counts("orders")->at(retrying).rows == 9);
   Shelf single(fixture, shard_request(0, 1));
   CHECK(read_all(single.holder).size() == 9);
   CHECK(fixture.admin()->held_counts("orders")->empty());

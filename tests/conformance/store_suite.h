@@ -67,6 +67,8 @@ void store_due_suite(StoreFixture& fixture);
 void store_shard_suite(StoreFixture& fixture);
 void operator_suite(StoreFixture& fixture);
 void upkeep_suite(StoreFixture& fixture);
+/// A part of it.
+void retention_suite(StoreFixture& fixture);
 /// Rows that no route takes.
 void unrouted_suite(StoreFixture& fixture);
 
@@ -84,6 +86,13 @@ LeaseHolder refusal_of(Store& store, const LeaseRequest& request);
 /// The same with a store of its own.
 Holder holder_of(StoreFixture& fixture, const LeaseRequest& request);
 Hold hold_of(const Message& message, HeldState state);
+
+/// By relay-1.
+LeaseRequest request_of_route(const std::string& route, std::vector<std::string> topics = {"*"});
+/// With the payloads 0, 1, 2, ...
+std::vector<ServiceRow> service_rows(int count);
+/// Reads everything and saves the mark.
+void settle_all(Holder& holder);
 
 /// Reads until nothing more is there and moves the holder's mark along, without saving it. The payloads, in
 /// order.

@@ -11,16 +11,6 @@ namespace {
 
 using enum HeldState;
 
-LeaseRequest route_request(const std::string& route, std::vector<std::string> topics, int shard = 0,
-                           int shards = 1) {
-  LeaseRequest request = request_of("relay-1");
-  request.route = route;
-  request.topics = std::move(topics);
-  request.shard = shard;
-  request.shards = shards;
-  return request;
-}
-
 Wanted unrouted_row(const std::string& topic, const std::optional<std::string>& key = {}) {
   return {.key = key, .state = unrouted, .topic = topic, .attempts = 0};
 }
@@ -46,7 +36,7 @@ void check_unrouted_topics(StoreFixture& fixture) {
 }
 
 void check_adopt(StoreFixture& fixture) {
-  Shelf shelf(fixture, route_request("orders", {"orders"}));
+  Shelf shelf(fixture, request_of_route("orders", {"orders"}));
   const auto admin = fixture.admin();
   shelf.hold({{.key = "a", .state = unrouted, .topic = "odd.1", .attempts = 0},
               {.key = "a", .state = unrouted, .topic = "odd.2", .attempts = 0},
@@ -72,7 +62,7 @@ void check_adopt(StoreFixture& fixture) {
 
 void check_adopt_scheduled(StoreFixture& fixture) {
   // adopted or not, no row goes before its time
-  Shelf shelf(fixture, route_request("orders", {"orders"}));
+  Shelf shelf(fixture, request_of_route("orders", {"orders"}));
   fixture.writer()->commit_rows({{.topic = "odd", .deliver_in = std::chrono::hours(1)},
                                  {.topic = "odd", .key = "a", .deliver_in = std::chrono::hours(1)},
                                  {.topic = "odd", .key = "a"},
@@ -88,7 +78,7 @@ void check_adopt_scheduled(StoreFixture& fixture) {
 }
 
 void check_noted_once(StoreFixture& fixture) {
-  Shelf orders(fixture, route_request("orders", {"orders"})), cart(fixture, route_request("cart", {"cart"}));
+  Shelf orders(fixture, request_of_route("orders", {"orders"})), cart(fixture, request_of_route("cart", {"cart"}));
   orders.hold({unrouted_row("odd"), {.topic = "orders"}, unrouted_row("odd", "a")});
   cart.take({unrouted_row("odd"), {}, unrouted_row("odd", "a")});
   CHECK(held_text(fixture) == "1 unrouted, 3 unrouted");
@@ -98,8 +88,8 @@ void check_noted_once(StoreFixture& fixture) {
 
 void check_routed_elsewhere(StoreFixture& fixture) {
   // the routes of the database decide, whatever a relay knows of them
-  Shelf orders(fixture, route_request("orders", {"order.*", "x_y%[1]?\\"}));
-  Shelf cart(fixture, route_request("cart", {"cart.*"}));
+  Shelf orders(fixture, request_of_route("orders", {"order.*", "x_y%[1]?\\"}));
+  Shelf cart(fixture, request_of_route("cart", {"cart.*"}));
   auto routed = cart.keys().routed_elsewhere;
   std::ranges::sort(routed);
   CHECK(routed == std::vector<std::string>{"order.*", "x_y%[1]?\\"});
@@ -110,12 +100,12 @@ void check_routed_elsewhere(StoreFixture& fixture) {
 
 void check_beginning(StoreFixture& fixture) {
   // one that begins at the oldest row comes across them by itself
-  Shelf orders(fixture, route_request("orders", {"orders"}));
+  Shelf orders(fixture, request_of_route("orders", {"orders"}));
   orders.hold({unrouted_row("odd"), unrouted_row("even")});
-  const Shelf odd(fixture, route_request("odd", {"odd"}));
+  const Shelf odd(fixture, request_of_route("odd", {"odd"}));
   CHECK(held_text(fixture) == "2 unrouted");
   CHECK(fixture.admin()->backlog("odd")->pending == 1);
-  LeaseRequest request = route_request("even", {"even"});
+  LeaseRequest request = request_of_route("even", {"even"});
   request.start = Start::now;
   const Shelf even(fixture, request);
   CHECK(held_text(fixture) == "2 unrouted");
@@ -125,13 +115,13 @@ void check_beginning(StoreFixture& fixture) {
 
 void check_widened(StoreFixture& fixture) {
   // Its mark has passed row 1, the mark of another one rows 1 to 4; each noted what it passed.
-  Shelf orders(fixture, route_request("orders", {"orders"}));
-  Shelf cart(fixture, route_request("cart", {"cart"}));
+  Shelf orders(fixture, request_of_route("orders", {"orders"}));
+  Shelf cart(fixture, request_of_route("cart", {"cart"}));
   orders.hold({unrouted_row("stock", "a")});
   cart.take({unrouted_row("stock", "a")});
   orders.hold({unrouted_row("stock", "a"), unrouted_row("odd"), unrouted_row("stock")});
   CHECK(held_text(fixture) == "1 unrouted, 2 unrouted, 3 unrouted, 4 unrouted");
-  Shelf wider(fixture, route_request("cart", {"cart", "stock"}));
+  Shelf wider(fixture, request_of_route("cart", {"cart", "stock"}));
   CHECK(held_text(fixture) == "1 unrouted, 3 unrouted");
   CHECK(*fixture.admin()->adopt("cart", {"stock"}) == 1);
   CHECK(of_route(fixture, "cart") == "1 retrying");
@@ -141,11 +131,11 @@ void check_widened(StoreFixture& fixture) {
 
 void check_behind(StoreFixture& fixture) {
   // a route that lags notes nothing that another one takes meanwhile: that one has it already
-  Shelf orders(fixture, route_request("orders", {"orders"}));
-  Shelf cart(fixture, route_request("cart", {"cart"}));
+  Shelf orders(fixture, request_of_route("orders", {"orders"}));
+  Shelf cart(fixture, request_of_route("cart", {"cart"}));
   fixture.writer()->commit_rows({{.topic = "stock"}, {.topic = "stock"}});
   cart.take({unrouted_row("stock"), unrouted_row("stock")});
-  const Shelf wider(fixture, route_request("cart", {"cart", "stock"}));
+  const Shelf wider(fixture, request_of_route("cart", {"cart", "stock"}));
   CHECK(*fixture.admin()->adopt("cart", {"stock"}) == 2);
   orders.take({unrouted_row("stock"), unrouted_row("stock")});
   CHECK(held_text(fixture) == "1 retrying, 2 retrying");
@@ -153,16 +143,18 @@ void check_behind(StoreFixture& fixture) {
 
 void check_widened_shards(StoreFixture& fixture) {
   // of each shard what its own mark has passed stays
-  Shelf orders(fixture, route_request("orders", {"orders"}));
+  Shelf orders(fixture, request_of_route("orders", {"orders"}));
   const auto cart = [](int shard, std::vector<std::string> topics) {
-    return route_request("cart", std::move(topics), shard, 2);
+    LeaseRequest request = request_of_route("cart", std::move(topics));
+    request.shard = shard;
+    request.shards = 2;
+    return request;
   };
   std::vector<Wanted> rows;
   for (char key = 'a'; key < 'k'; ++key) rows.push_back(unrouted_row("stock", std::string(1, key)));
   orders.hold(rows);
   Holder passed = holder_of(fixture, cart(0, {"cart"}));
-  read_all(passed);
-  REQUIRE(passed.store->settle(passed.lease, passed.mark, {}));
+  settle_all(passed);
   const Holder wider = holder_of(fixture, cart(1, {"cart", "stock"}));
   std::string expected;
   for (std::int64_t seq = 1; seq <= 10; ++seq)
@@ -176,8 +168,8 @@ void check_widened_shards(StoreFixture& fixture) {
 
 void check_dropped(StoreFixture& fixture) {
   // what it alone was still to come across, and others have passed
-  Shelf cart(fixture, route_request("cart", {"cart", "orders"}));
-  Shelf orders(fixture, route_request("orders", {"orders"}));
+  Shelf cart(fixture, request_of_route("cart", {"cart", "orders"}));
+  Shelf orders(fixture, request_of_route("orders", {"orders"}));
   fixture.writer()->commit_rows({{.topic = "cart"}});
   cart.take({{}});
   orders.take({{}});
@@ -193,7 +185,7 @@ void check_dropped(StoreFixture& fixture) {
 
 void check_discarded(StoreFixture& fixture) {
   // no route that takes its topic one day sends it
-  Shelf orders(fixture, route_request("orders", {"orders"}));
+  Shelf orders(fixture, request_of_route("orders", {"orders"}));
   orders.hold({unrouted_row("odd"), unrouted_row("odd"), {.state = dead}});
   HeldFilter filter;
   filter.seqs = {1, 3};
@@ -202,7 +194,7 @@ void check_discarded(StoreFixture& fixture) {
   CHECK_FALSE(*admin->message(std::nullopt, 1, false));
   CHECK(*admin->message(std::nullopt, 2, false));
   CHECK(*admin->message(std::nullopt, 3, false));
-  Shelf odd(fixture, route_request("odd", {"odd"}));
+  Shelf odd(fixture, request_of_route("odd", {"odd"}));
   odd.take({{}, {}});
 }
 

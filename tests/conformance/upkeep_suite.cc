@@ -1,68 +1,42 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
 #include "tests/conformance/held_rows.h"
 
 namespace outbox::test {
-namespace {
 
-using std::chrono::hours;
-using std::chrono::seconds;
-using enum HeldState;
-
-LeaseRequest route_request(const std::string& route, std::vector<std::string> topics = {"*"}) {
+LeaseRequest request_of_route(const std::string& route, std::vector<std::string> topics) {
   LeaseRequest request = request_of("relay-1");
   request.route = route;
   request.topics = std::move(topics);
   return request;
 }
 
-std::vector<ServiceRow> rows_of(int count) {
+std::vector<ServiceRow> service_rows(int count) {
   std::vector<ServiceRow> rows;
   for (int i = 0; i < count; ++i) rows.push_back({.payload = std::to_string(i)});
   return rows;
 }
 
-/// Reads everything and saves the mark.
 void settle_all(Holder& holder) {
   read_all(holder);
   REQUIRE(holder.store->settle(holder.lease, holder.mark, {}));
 }
 
-/// All that retention removes, in chunks.
-std::size_t removed(Admin& admin, const Retention& retention) {
-  std::size_t rows = 0;
-  for (;;) {
-    const auto chunk = admin.remove_sent(retention);
-    REQUIRE_MESSAGE(chunk, chunk.error().text);
-    rows += chunk->rows;
-    if (!chunk->more) return rows;
-  }
-}
+namespace {
 
-/// The rows that are still there, of the first `count`.
-std::string there(StoreFixture& fixture, std::int64_t count) {
-  const auto admin = fixture.admin();
-  std::string text;
-  for (std::int64_t seq = 1; seq <= count; ++seq) {
-    const auto found = admin->message(std::nullopt, seq, false);
-    REQUIRE_MESSAGE(found, found.error().text);
-    if (*found) text += (text.empty() ? "" : " ") + std::to_string(seq);
-  }
-  return text;
-}
-
-Retention kept_for(Duration sent, std::size_t rows_max = 1000) {
-  return {sent, std::nullopt, rows_max};
-}
+using std::chrono::hours;
+using std::chrono::seconds;
+using enum HeldState;
 
 void check_routes(StoreFixture& fixture) {
   const auto admin = fixture.admin();
   CHECK(admin->routes()->empty());
-  const Holder orders = holder_of(fixture, route_request("orders")),
-               audit = holder_of(fixture, route_request("audit"));
+  const Holder orders = holder_of(fixture, request_of_route("orders")),
+               audit = holder_of(fixture, request_of_route("audit"));
   const auto routes = admin->routes();
   REQUIRE_MESSAGE(routes, routes.error().text);
   REQUIRE(routes->size() == 2);
@@ -76,8 +50,8 @@ void check_routes(StoreFixture& fixture) {
 void check_drop(StoreFixture& fixture) {
   const auto admin = fixture.admin();
   CHECK(admin->drop_route("orders", {}, false, "tester").error().fault == Fault::refused);
-  Shelf shelf(fixture, route_request("orders", {"orders"}));
-  const Shelf other(fixture, route_request("audit", {"orders"}));
+  Shelf shelf(fixture, request_of_route("orders", {"orders"}));
+  const Shelf other(fixture, request_of_route("audit", {"orders"}));
   shelf.hold({{.key = "a", .state = dead}, {.state = unrouted, .topic = "odd"}, {}});
   const auto refused = admin->drop_route("orders", {}, false, "tester");
   REQUIRE_FALSE(refused);
@@ -106,7 +80,7 @@ void check_backlog(StoreFixture& fixture) {
   fixture.writer()->commit_rows(
       {{.topic = "order.made"}, {.topic = "cart.made"}, {.topic = "order.paid"}, {.topic = "order%"}});
   CHECK(admin->backlog("orders")->pending == 4);  // nobody has said yet what it takes
-  Holder holder = holder_of(fixture, route_request("orders", {"order.*", "x_y"}));
+  Holder holder = holder_of(fixture, request_of_route("orders", {"order.*", "x_y"}));
   auto backlog = admin->backlog("orders");
   REQUIRE_MESSAGE(backlog, backlog.error().text);
   CHECK(backlog->pending == 2);
@@ -125,7 +99,7 @@ void check_backlog_shards(StoreFixture& fixture) {
   Holder first = holder_of(fixture, request);
   request.shard = 1;
   Holder second = holder_of(fixture, request);
-  fixture.writer()->commit_rows(rows_of(5));
+  fixture.writer()->commit_rows(service_rows(5));
   settle_all(first);
   CHECK(fixture.admin()->backlog("orders")->pending == 5);  // as far as the slowest of them tells
   settle_all(second);
@@ -141,8 +115,39 @@ void check_held(StoreFixture& fixture) {
   const auto admin = fixture.admin();
   const auto held = admin->held_counts("orders");
   REQUIRE_MESSAGE(held, held.error().text);
-  CHECK(*held == std::map<HeldState, std::int64_t>{{retrying, 1}, {blocked, 2}, {dead, 1}});
+  std::map<HeldState, std::int64_t> rows;
+  for (const auto& [state, count] : *held) rows[state] = count.rows;
+  CHECK(rows == std::map<HeldState, std::int64_t>{{retrying, 1}, {blocked, 2}, {dead, 1}});
   CHECK(admin->held_counts("nowhere")->empty());
+}
+
+void check_held_ages(StoreFixture& fixture) {
+  Shelf shelf(fixture);
+  shelf.hold({{.key = "a", .state = retrying},
+              {.key = "a", .state = blocked},
+              {.state = dead},
+              {.state = retrying}});
+  fixture.execute("UPDATE outbox SET created_at = '2020-01-01T00:00:00.000Z' WHERE seq <= 2");
+  fixture.execute("UPDATE outbox SET created_at = '2999-01-01T00:00:00.000Z' WHERE seq = 3");
+  const auto held = *fixture.admin()->held_counts("orders");
+  for (const HeldState state : {retrying, blocked}) CHECK(held.at(state).oldest_age > hours(24 * 365));
+  CHECK(held.at(dead).oldest_age >=
+        Duration::zero());  // a service's clock does not make it older, nor younger
+  CHECK(held.at(dead).oldest_age < hours(1));
+  CHECK(oldest_waiting({5, hours(1)}, held) ==
+        std::max(held.at(retrying).oldest_age, held.at(blocked).oldest_age));
+  CHECK(oldest_waiting({5, hours(1)}, {{dead, {1, hours(2)}}}) == hours(1));  // nobody waits for that
+}
+
+void check_oldest_row(StoreFixture& fixture) {
+  const auto admin = fixture.admin();
+  CHECK(*admin->oldest_row_age() == Duration::zero());
+  Shelf shelf(fixture);
+  shelf.hold({{.state = dead}, {.state = unrouted}, {}});
+  fixture.execute("UPDATE outbox SET created_at = '2020-01-01T00:00:00.000Z' WHERE seq < 3");
+  CHECK(*admin->oldest_row_age() < hours(1));  // what is held stays until somebody decides
+  fixture.execute("UPDATE outbox SET created_at = '2020-01-01T00:00:00.000Z'");
+  CHECK(*admin->oldest_row_age() > hours(24 * 365));
 }
 
 void check_blocked_keys(StoreFixture& fixture) {
@@ -172,96 +177,6 @@ void check_blocked_keys(StoreFixture& fixture) {
   CHECK(second.state == dead);
   CHECK(second.rows == 3);
   CHECK(admin->blocked_keys("orders", 1)->size() == 1);
-}
-
-void check_retention(StoreFixture& fixture) {
-  const auto admin = fixture.admin();
-  Shelf shelf(fixture);
-  shelf.hold(
-      {{.key = "a"}, {.key = "a", .state = retrying}, {}, {.state = dead}, {}, {.state = unrouted}, {}});
-  fixture.writer()->commit_rows(rows_of(2));
-  CHECK(removed(*admin, kept_for(hours(1))) == 0);  // younger
-  CHECK(there(fixture, 9) == "1 2 3 4 5 6 7 8 9");
-  CHECK(removed(*admin, kept_for(Duration::zero())) == 4);
-  CHECK(there(fixture, 9) == "2 4 6 8 9");
-  settle_all(shelf.holder);
-  CHECK(removed(*admin, kept_for(Duration::zero())) == 2);
-  CHECK(there(fixture, 9) == "2 4 6");
-  shelf.remove({{2, "a"}});
-  HeldFilter filter;
-  filter.state = unrouted;
-  REQUIRE(fixture.admin()->change_held(HeldAction::discard, filter, 10, false, "tester"));
-  CHECK(there(fixture, 9) == "2 4");  // that one no retention has to wait for
-  CHECK(removed(*admin, kept_for(Duration::zero())) == 1);
-  CHECK(there(fixture, 9) == "4");
-  CHECK(shelf.held() == "4 dead");
-}
-
-void check_retention_routes(StoreFixture& fixture) {
-  const auto admin = fixture.admin();
-  fixture.writer()->commit_rows(rows_of(3));
-  CHECK(removed(*admin, kept_for(Duration::zero())) == 0);  // nobody has begun
-  Holder orders = holder_of(fixture, route_request("orders"));
-  CHECK(removed(*admin, kept_for(Duration::zero())) == 0);
-  settle_all(orders);
-  Holder audit = holder_of(fixture, route_request("audit", {"none"}));
-  CHECK(removed(*admin, kept_for(Duration::zero())) == 0);  // the slowest has not passed them
-  settle_all(audit);
-  CHECK(removed(*admin, kept_for(Duration::zero())) == 3);
-  CHECK(there(fixture, 3).empty());
-}
-
-void check_retention_shards(StoreFixture& fixture) {
-  LeaseRequest request = request_of("relay-1");
-  request.shards = 2;
-  Holder first = holder_of(fixture, request);
-  request.shard = 1;
-  Holder second = holder_of(fixture, request);
-  fixture.writer()->commit_rows(rows_of(4));
-  settle_all(first);
-  CHECK(removed(*fixture.admin(), kept_for(Duration::zero())) == 0);
-  settle_all(second);
-  CHECK(removed(*fixture.admin(), kept_for(Duration::zero())) == 4);
-}
-
-void check_retention_chunks(StoreFixture& fixture) {
-  const auto admin = fixture.admin();
-  Shelf shelf(fixture);
-  std::vector<Wanted> rows(250);
-  rows[3].state = rows[120].state = dead;
-  shelf.hold(rows);
-  const auto chunk = admin->remove_sent(kept_for(Duration::zero(), 100));
-  REQUIRE_MESSAGE(chunk, chunk.error().text);
-  CHECK(chunk->rows == 99);
-  CHECK(chunk->more);
-  CHECK(there(fixture, 102) == "4 101 102");
-  CHECK(removed(*admin, kept_for(Duration::zero(), 100)) == 149);
-  CHECK(there(fixture, 250) == "4 121");
-  // it begins anew: what could not be removed then can be now
-  shelf.remove({{4, std::nullopt}, {121, std::nullopt}});
-  CHECK(removed(*admin, kept_for(Duration::zero(), 100)) == 2);
-  fixture.writer()->commit_rows(rows_of(1));
-  settle_all(shelf.holder);
-  CHECK(removed(*admin, kept_for(Duration::zero(), 100)) == 1);
-}
-
-void check_retention_dead(StoreFixture& fixture) {
-  const auto admin = fixture.admin();
-  Shelf shelf(fixture);
-  shelf.hold({{.key = "a", .state = dead},
-              {.key = "b", .state = dead, .blocks = true},
-              {.key = "b", .state = blocked},
-              {.state = retrying},
-              {.state = unrouted}});
-  CHECK(removed(*admin, {Duration::zero(), hours(1), 100}) == 0);
-  const std::int64_t version = admin->routes()->front().held_version;
-  CHECK(shelf.held() == "1 dead, 2 dead, 3 blocked, 4 retrying, 5 unrouted");
-  CHECK(removed(*admin, {hours(1), Duration::zero(), 100}) ==
-        0);  // the letter goes, its row stays as long as others
-  CHECK(shelf.held() == "2 dead, 3 blocked, 4 retrying, 5 unrouted");
-  CHECK(admin->routes()->front().held_version > version);  // a relay that held_max has stopped looks again
-  CHECK(removed(*admin, kept_for(Duration::zero())) == 1);
-  CHECK(there(fixture, 5) == "2 3 4 5");
 }
 
 void check_members(StoreFixture& fixture) {
@@ -309,24 +224,16 @@ void upkeep_suite(StoreFixture& fixture) {
   SUBCASE("what is held is counted by state") {
     check_held(fixture);
   }
+  SUBCASE("how long the oldest held row waits is told by state") {
+    check_held_ages(fixture);
+  }
+  SUBCASE("how old the oldest row is, of those that nobody holds") {
+    check_oldest_row(fixture);
+  }
   SUBCASE("keys that wait are told with the row that they wait for") {
     check_blocked_keys(fixture);
   }
-  SUBCASE("retention keeps what is held, unsettled or young") {
-    check_retention(fixture);
-  }
-  SUBCASE("retention keeps what another route has not passed") {
-    check_retention_routes(fixture);
-  }
-  SUBCASE("retention keeps what another shard has not passed") {
-    check_retention_shards(fixture);
-  }
-  SUBCASE("retention goes chunk by chunk, and then from the start") {
-    check_retention_chunks(fixture);
-  }
-  SUBCASE("dead letters go when that is wanted, unless they block") {
-    check_retention_dead(fixture);
-  }
+  retention_suite(fixture);
   SUBCASE("relays see each other, and each moves its own beat") {
     check_members(fixture);
   }

@@ -75,6 +75,64 @@ bool takes_over(const Outboxd& other) {
   return holds_lease(status);
 }
 
+/// The route's numbers, as this relay shows them in the end.
+bool shows(const Outboxd& relay, int pending, int retrying) {
+  const auto is_so = [&](const Json& status) {
+    const Json route = route_of(status);
+    return route.is_object() && route.at("pending") == pending &&
+           route.at("held").at("retrying") == retrying &&
+           (route.at("oldest_pending_age_seconds") > 0.0) == (pending + retrying > 0);
+  };
+  const Json status = relay.status_when(is_so);
+  CHECK_MESSAGE(is_so(status), status.dump(2));
+  return is_so(status);
+}
+
+/// "holds, lives; ", for each relay that this one shows.
+std::string relays_of(const Json& status) {
+  std::string text;
+  if (!status.is_object()) return text;
+  for (const Json& relay : status.at("relays"))
+    text += std::string(relay.at("leases").empty() ? "stands by" : "holds") +
+            (relay.at("lives") == true ? ", lives; " : ", gone; ");
+  return text;
+}
+
+void check_both_tell(Shop& shop) {
+  const RedisServer redis;
+  RedisReader admin(redis.port());
+  admin.command({"SET", "bad", "not a stream"});
+  Outboxd first(config_for(shop, redis, "1s")), second(config_for(shop, redis, "1s"));
+  first.start();
+  REQUIRE(is(first, "running"));
+  second.start();
+  REQUIRE(is(second, "standby"));
+  for (int i = 0; i < 3; ++i) shop.insert({.topic = "bad"});
+  for (const Outboxd* relay : {&first, &second}) CHECK(shows(*relay, 0, 3));
+  admin.command({"DEL", "bad"});
+  for (const Outboxd* relay : {&first, &second}) CHECK(shows(*relay, 0, 0));
+
+  REQUIRE(first.command({"pause", "--route", "main"}).exit_code == 0);
+  REQUIRE(is(first, "paused"));
+  shop.order(5);
+  for (const Outboxd* relay : {&first, &second}) CHECK(shows(*relay, 5, 0));
+  REQUIRE(first.command({"resume", "--route", "main"}).exit_code == 0);
+  for (const Outboxd* relay : {&first, &second}) CHECK(shows(*relay, 0, 0));
+
+  for (const Outboxd* relay : {&first, &second}) {
+    const auto is_so = [](const Json& status) {
+      const std::string text = relays_of(status);
+      return text == "holds, lives; stands by, lives; " || text == "stands by, lives; holds, lives; ";
+    };
+    const Json status = relay->status_when(is_so);
+    CHECK_MESSAGE(is_so(status), status.dump(2));
+  }
+  CHECK(second.stop(SIGTERM) == 0);
+  const auto is_alone = [](const Json& status) { return relays_of(status) == "holds, lives; "; };
+  CHECK(is_alone(first.status_when(is_alone)));
+  CHECK(first.stop(SIGTERM) == 0);
+}
+
 double lost_leases(const Outboxd& relay) {
   return relay.metric("outbox_lease_lost_total").value_or(0);
 }
@@ -138,6 +196,16 @@ TEST_CASE("PostgreSQL: a relay that is killed is followed at once by the one tha
 TEST_CASE("SQLite: a relay that is killed is followed at once by the one that stands by") {
   SqliteShop shop;
   check_take_over_at_once(shop);
+}
+
+TEST_CASE("PostgreSQL: a relay that stands by tells what waits, and each tells of all") {
+  PostgresqlShop shop;
+  check_both_tell(shop);
+}
+
+TEST_CASE("SQLite: a relay that stands by tells what waits, and each tells of all") {
+  SqliteShop shop;
+  check_both_tell(shop);
 }
 
 TEST_CASE("PostgreSQL: a frozen relay loses its lease, and once it goes on it writes nothing") {

@@ -159,10 +159,10 @@ class FakeAdmin : public Admin {
     return rows_.marks;
   }
   Result<Backlog> backlog(const std::string&) override { return Backlog{5, std::chrono::seconds(3)}; }
-  Result<std::map<HeldState, std::int64_t>> held_counts(const std::string& route) override {
-    std::map<HeldState, std::int64_t> counts;
+  Result<std::map<HeldState, HeldCount>> held_counts(const std::string& route) override {
+    std::map<HeldState, HeldCount> counts;
     for (const HeldEntry& entry : rows_.held)
-      if (entry.route == route) ++counts[entry.state];
+      if (entry.route == route) ++counts[entry.state].rows;
     return counts;
   }
   Result<std::vector<BlockedKey>> blocked_keys(const std::string& route, std::size_t keys_max) override {
@@ -174,6 +174,7 @@ class FakeAdmin : public Admin {
     return keys;
   }
   Result<Removed> remove_sent(const Retention&) override { return Removed{}; }
+  Result<Duration> oldest_row_age() override { return Duration::zero(); }
   Result<std::vector<std::string>> unrouted_topics() override { return std::vector<std::string>{}; }
   Result<std::int64_t> adopt(const std::string&, const std::vector<std::string>&) override {
     return std::int64_t{0};

@@ -83,6 +83,9 @@ TEST_CASE("every series of the contract is there from the start with its zero") 
                            "outbox_held_messages{route=\"orders\",state=\"scheduled\"}",
                            "outbox_held_messages{route=\"orders\",state=\"dead\"}",
                            "outbox_held_messages{route=\"orders\",state=\"unrouted\"}",
+                           "outbox_oldest_held_age_seconds{route=\"orders\",state=\"retrying\"}",
+                           "outbox_oldest_held_age_seconds{route=\"orders\",state=\"unrouted\"}",
+                           "outbox_duplicates_reported_total{route=\"orders\"}",
                            "outbox_sent_total{route=\"orders\"}",
                            "outbox_sent_bytes_total{route=\"orders\"}",
                            "outbox_publish_failures_total{route=\"orders\",verdict=\"retry\"}",
@@ -110,6 +113,7 @@ TEST_CASE("every series of the contract is there from the start with its zero") 
                            "outbox_wakeups_total{source=\"poll\"}",
                            "outbox_unattended_routes",
                            "outbox_retention_removed_total",
+                           "outbox_retention_lag_seconds",
                            "outbox_unrouted_total"}) {
     CAPTURE(name);
     REQUIRE(samples.contains(name));

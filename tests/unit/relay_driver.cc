@@ -102,8 +102,8 @@ RelayDriver& RelayDriver::pass_renewing(Duration how_long) {
 RelayDriver& RelayDriver::granted(std::int64_t saved_mark, bool paused, HeldKeys held) {
   answered(acquiring_);
   AcquireAnswer answer{failure(Fault::unavailable)};
-  answer.result =
-      Acquired(Granted{{options_.route, options_.filter.shard, ++epoch_}, {"place", saved_mark}, paused});
+  answer.result = Acquired(
+      Granted{{options_.route, options_.filter.shard, ++epoch_}, {"place", saved_mark}, paused, replays});
   step(std::move(answer));
   CHECK_FALSE(commands_.read);
   const bool connects = commands_.connect;
@@ -246,6 +246,11 @@ RelayDriver& RelayDriver::accepts(const std::vector<std::int64_t>& rows) {
     answers.deliveries.push_back({in_flight_.at(row), Verdict::accepted, ""});
   }
   return take(std::move(answers));
+}
+
+RelayDriver& RelayDriver::had_already(std::int64_t row) {
+  REQUIRE(in_flight(row));
+  return take({{{in_flight_.at(row), Verdict::accepted, "", Scope::route, true}}, std::nullopt});
 }
 
 RelayDriver& RelayDriver::answers(std::int64_t row, Verdict verdict, const std::string& reason) {

@@ -51,6 +51,8 @@ class RelayDriver {
   RelayDriver& pass_renewing(Duration how_long);
 
   // ---- the store's answers; each must be owed ----
+  /// What granted() says of them.
+  Replays replays;
   /// Also answers what is asked first: which keys are held.
   RelayDriver& granted(std::int64_t saved_mark = 0, bool paused = false, HeldKeys held = {});
   RelayDriver& held_by(const std::string& owner, std::int64_t beat = 1);
@@ -76,6 +78,8 @@ class RelayDriver {
   // ---- the broker's answers ----
   RelayDriver& connected();
   RelayDriver& accepts(const std::vector<std::int64_t>& rows);
+  /// Accepts the row, and says that it had it.
+  RelayDriver& had_already(std::int64_t row);
   RelayDriver& answers(std::int64_t row, Verdict verdict, const std::string& reason = "it says no");
   /// Not the message's fault, and not the server's.
   RelayDriver& refuses_topic_of(std::int64_t row, Verdict verdict = Verdict::misconfigured);
@@ -105,6 +109,7 @@ class RelayDriver {
   [[nodiscard]] std::string last_reason() const;
   [[nodiscard]] const std::string& last_dead() const { return relay_.last_dead(); }
   [[nodiscard]] std::int64_t held_total() const { return relay_.held_total(); }
+  [[nodiscard]] bool knows_backlog() const { return relay_.knows_backlog(); }
   [[nodiscard]] bool all_through() const { return relay_.all_through(); }
   [[nodiscard]] bool in_flight(std::int64_t row) const { return in_flight_.contains(row); }
 

@@ -181,6 +181,7 @@ TEST_CASE("too many held rows stop the reading, say why, and are still tried") {
   CHECK_FALSE(relay.commands().read);
   CHECK(relay.status().state == RouteState::stopped);
   CHECK(relay.last_reason().find("2 rows are held, and retry.held_max is 2") != std::string::npos);
+  CHECK_FALSE(relay.knows_backlog());  // it does not look
   CHECK(relay.pass(1s).commands().read_held);
   CHECK(relay.reads_held({{1, "k"}}).accepts({1}).settled({"k"}).commands().read);
 }

@@ -278,3 +278,15 @@ TEST_CASE("a shard that is not wanted any more is handed over once all is accept
   CHECK_FALSE(relay.commands().finished);
   CHECK(relay.share(true).commands().acquire);
 }
+
+TEST_CASE("a relay that another one has taken over from shows nothing of what it had read") {
+  RelayDriver relay;
+  relay.started().reads({{}, {"k"}, {"k"}}).accepts({1}).settle_fails(Fault::fenced).accepts({2});
+  relay.wait_ends(Woken::interrupted).held_by("other");
+  CHECK(relay.status().state == RouteState::standby);
+  relay.pass(1h);
+  CHECK(relay.status().pending == 0);
+  CHECK(relay.status().oldest_pending_age_seconds == 0);
+  CHECK_FALSE(relay.status().pending_exact);
+  CHECK_FALSE(relay.knows_backlog());
+}

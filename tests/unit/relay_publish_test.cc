@@ -460,3 +460,29 @@ TEST_CASE("messages go one at a time too after a session that broke with nothing
   relay.started().session_breaks();
   CHECK(relay.pass(100ms).connected().reads({{}, {}}).published() == "1");
 }
+
+TEST_CASE("what an operator has sent again bears the number of the replay, in every attempt") {
+  RelayDriver relay;
+  relay.replays = {3, 2};
+  relay.started().reads({{}, {}, {}});
+  const auto number_of = [&](std::size_t i) { return relay.commands().publish.at(i).message->replay; };
+  CHECK(number_of(0) == 3);
+  CHECK(number_of(1) == 3);
+  CHECK(number_of(2) == 0);  // it came later
+
+  RelayDriver again;
+  again.replays = {3, 2};
+  again.granted(5, false, {{}, 2, 0, 0s}).connected();
+  CHECK(again.reads_held({{1}, {4}}).published() == "1 4");
+  CHECK(again.commands().publish.at(0).message->replay == 3);
+  CHECK(again.commands().publish.at(1).message->replay == 0);
+}
+
+TEST_CASE("messages that the broker says it had already are accepted, and counted") {
+  RelayDriver relay;
+  relay.started().reads({{}, {}});
+  CHECK(relay.accepts({1}).status().duplicates_reported_total == 0);
+  relay.had_already(2);
+  CHECK(relay.status().duplicates_reported_total == 1);
+  CHECK(relay.status().sent_total == 2);
+}

@@ -81,6 +81,23 @@ TEST_CASE("a blocked key is shown with its first row, and every lease with its s
   CHECK(route["leases"][1]["shard"] == 1);
 }
 
+TEST_CASE("every relay of the database is shown, also one that gives no sign of life") {
+  Status status = fresh_status();
+  status.relays = {{"host-1", true, 0.0, true, {{"orders", 0, 3}}},
+                   {"host-2", false, std::nullopt, false, {}}};
+  const Json relays = Json::parse(status_json(status)).at("relays");
+  CHECK(relays == Json::array({{{"instance", "host-1"},
+                                {"me", true},
+                                {"lives", true},
+                                {"last_seen_seconds", 0.0},
+                                {"leases", Json::array({{{"route", "orders"}, {"shard", 0}, {"epoch", 3}}})}},
+                               {{"instance", "host-2"},
+                                {"me", false},
+                                {"lives", nullptr},
+                                {"last_seen_seconds", nullptr},
+                                {"leases", Json::array()}}}));
+}
+
 TEST_CASE("bytes that are not UTF-8 do not break the status") {
   Status status = fresh_status();
   status.routes[0].last_error = "broken \xff\xc3 text";

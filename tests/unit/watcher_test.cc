@@ -29,10 +29,10 @@ class SlowAdmin : public FakeAdmin {
     ++rounds_;
     return FakeAdmin::routes();
   }
-  Result<std::map<HeldState, std::int64_t>> held_counts(const std::string&) override {
+  Result<std::map<HeldState, HeldCount>> held_counts(const std::string&) override {
     ++counts_;
     std::this_thread::sleep_for(100ms);
-    return std::map<HeldState, std::int64_t>{{HeldState::dead, 200'000}};
+    return std::map<HeldState, HeldCount>{{HeldState::dead, {200'000, {}}}};
   }
 
  private:
@@ -92,6 +92,23 @@ TEST_CASE("a route of the database is unattended once its marks have not moved f
   CHECK(routes.look(now, rows, is_ours) == Unattended{{"theirs", 10}});
 }
 
+TEST_CASE(
+    "relays are known by their signs of life and by their leases, and forgotten when they have neither") {
+  const std::vector<RelayMember> members = {
+      {"a", 1, 2s}, {"b", 1, 20s}, {"c", 1, 20s}, {"d", 1, 1h}, {"me", 1, 3s}};
+  const std::vector<RouteShard> marks = {
+      {"orders", 0, "b"}, {"orders", 1, "me"}, {"carts", 0, "once"}, {"carts", 1, ""}};
+  const auto relays = known_relays("me", 10s, members, 1s, marks);
+  std::string text;
+  for (const RelayStatus& relay : relays) {
+    text += relay.instance + (relay.me ? " me" : "") + (relay.lives ? " lives" : "");
+    if (relay.last_seen_seconds) text += " " + std::to_string(static_cast<int>(*relay.last_seen_seconds));
+    for (const auto& lease : relay.leases) text += " " + lease.route + "/" + std::to_string(lease.shard);
+    text += "; ";
+  }
+  CHECK(text == "a lives 3; b 21 orders/0; c 21; me me lives 0 orders/1; once carts/0; ");
+}
+
 TEST_CASE("a watcher names the routes that nobody runs") {
   FakeDatabase rows;
   rows.marks = {{"orders", 0, "host-1", 3, false, 0, 0}, {"given up", 0, "", 1, false, 0, 0}};
@@ -108,5 +125,5 @@ TEST_CASE("held rows that take long to count are counted seldom") {
   const Watcher& watcher = watched.watcher;
   REQUIRE(eventually([&] { return rounds >= 4; }, 60s));
   CHECK(counts == 1);
-  CHECK(watcher.seen(0).held.at(HeldState::dead) == 200'000);
+  CHECK(watcher.seen(0).held.at(HeldState::dead).rows == 200'000);
 }

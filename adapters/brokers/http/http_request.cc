@@ -131,7 +131,8 @@ std::string RequestWriter::write(Request& to, const Message& message, std::int64
   whole_line(to, "Expect:");          // libcurl would ask first, and wait, before it sends a megabyte
   if (!authorization_.empty()) whole_line(to, authorization_);
   write_attributes(to, message);
-  Line(to, "", "Idempotency-Key").plain(message.id_text());
+  std::string room;
+  Line(to, "", "Idempotency-Key").plain(deduplication_id(message, room));
   if (signer_.signs()) write_signature(to, message, unix_time);
   for (const Header& header : message.headers) Line(to, "", header.name).plain(header.value);
   const std::size_t size = to.url.size() + to.text.size();

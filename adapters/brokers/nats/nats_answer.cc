@@ -60,8 +60,11 @@ NatsAnswer meaning_of_body(std::string_view body) {
             known.scope};
   }
   if (json.is_object() && json.contains("stream") && json["stream"].is_string() && json.contains("seq") &&
-      json["seq"].is_number_unsigned() && json["seq"].get<std::uint64_t>() > 0)
-    return {Verdict::accepted, {}};
+      json["seq"].is_number_unsigned() && json["seq"].get<std::uint64_t>() > 0) {
+    NatsAnswer answer{Verdict::accepted, {}};
+    answer.duplicate = json.contains("duplicate") && json["duplicate"] == true;
+    return answer;
+  }
   return {Verdict::retry, "an answer came that is none of JetStream's", true};
 }
 
@@ -76,7 +79,8 @@ NatsAnswer meaning_of_nats_answer(std::string_view status, std::string_view body
   if (!status.empty()) return {Verdict::retry, "the answer has status " + printable(status, 20)};
   // What nearly every answer looks like. A stream that is called "error" is read the long way.
   if (body.starts_with(R"({"stream":")") && body.find(R"("error")") == body.npos &&
-      body.find(R"("seq":)") != body.npos && body.find(R"("seq":0)") == body.npos && body.ends_with('}'))
+      body.find(R"("duplicate")") == body.npos && body.find(R"("seq":)") != body.npos &&
+      body.find(R"("seq":0)") == body.npos && body.ends_with('}'))
     return {Verdict::accepted, {}};
   return meaning_of_body(body);
 }

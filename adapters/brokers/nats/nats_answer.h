@@ -14,6 +14,7 @@ struct NatsAnswer {
   std::string text;         ///< for people; empty when accepted
   bool is_foreign = false;  ///< a service that listens to the subject has replied, not JetStream
   Scope scope = Scope::topic;
+  bool duplicate = false;  ///< of accepted: the stream had the message already
 };
 
 /// `status` is that of an answer without a body ("503": nobody listens to the subject), else empty; `body` a

@@ -136,7 +136,7 @@ void NatsBroker::take_answer(std::uint64_t number, const NatsAnswer& what) {
   if (number == 0) return take_greeting();
   const std::uint64_t index = number - first_number_;
   if (number >= first_number_ && index < in_flight_.size())
-    answer(in_flight_[index], what.verdict, what.text, what.scope);
+    answer(in_flight_[index], what.verdict, what.text, what.scope, what.duplicate);
 }
 
 void NatsBroker::take_error(const std::string& error) {
@@ -155,10 +155,11 @@ void NatsBroker::take_error(const std::string& error) {
   }
 }
 
-void NatsBroker::answer(InFlight& message, Verdict verdict, const std::string& reason, Scope scope) {
+void NatsBroker::answer(InFlight& message, Verdict verdict, const std::string& reason, Scope scope,
+                        bool duplicate) {
   if (std::exchange(message.is_done, true)) return;
   deliver(message.ticket, verdict, verdict == Verdict::accepted ? "" : about(*message.message) + reason,
-          scope);
+          scope, duplicate);
 }
 
 void NatsBroker::drop_done() {

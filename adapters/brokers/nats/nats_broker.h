@@ -49,7 +49,8 @@ class NatsBroker final : public ServerBroker {
   void take_mail();
   void take_answer(std::uint64_t number, const NatsAnswer& what);
   void take_error(const std::string& error);
-  void answer(InFlight& message, Verdict verdict, const std::string& reason, Scope scope = Scope::topic);
+  void answer(InFlight& message, Verdict verdict, const std::string& reason, Scope scope = Scope::topic,
+              bool duplicate = false);
   void drop_done();
   void take_greeting();
 

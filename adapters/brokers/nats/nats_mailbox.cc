@@ -50,7 +50,7 @@ std::shared_ptr<NatsMailbox> NatsMailbox::find(void* name) {
 
 void NatsMailbox::put(std::uint64_t number, NatsAnswer answer) {
   const std::lock_guard lock(mutex_);
-  if (answer.verdict == Verdict::accepted)
+  if (answer.verdict == Verdict::accepted && !answer.duplicate)
     mail_.accepted.push_back(number);
   else
     mail_.others.emplace_back(number, std::move(answer));

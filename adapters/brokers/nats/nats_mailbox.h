@@ -14,7 +14,7 @@
 namespace outbox {
 
 struct NatsMail {
-  std::vector<std::uint64_t> accepted;                       ///< numbers of messages
+  std::vector<std::uint64_t> accepted;                       ///< numbers of messages, stored by this attempt
   std::vector<std::pair<std::uint64_t, NatsAnswer>> others;  ///< the rest of the answers
   std::vector<std::string> errors;                           ///< as the server wrote them
   bool is_leaving = false;                                   ///< the server is in lame duck mode

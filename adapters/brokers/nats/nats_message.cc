@@ -47,7 +47,7 @@ NatsMsg NatsMessageMaker::make(const Message& message, const std::string& reply)
   if (natsMsg_Create(&made, topic_.c_str(), reply.c_str(), message.payload.data(),
                      static_cast<int>(message.payload.size())) != NATS_OK)
     std::abort();  // out of memory
-  set(made, "Nats-Msg-Id", message.id_text());
+  set(made, "Nats-Msg-Id", deduplication_id(message, deduplication_id_));
   for (const Attribute& attribute : events_.beside_payload(message))
     set_encoded(made, attribute.name, attribute.value);
   if (const std::string_view type = content_type_of(message); !type.empty())

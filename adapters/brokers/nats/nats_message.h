@@ -24,7 +24,8 @@ class NatsMessageMaker {
   void set_encoded(natsMsg* to, std::string_view name, std::string_view value);
 
   CloudEvents events_;
-  std::string topic_, name_, value_;  // nats.c takes text that ends in NUL: memory that is used again
+  std::string topic_, name_, value_,
+      deduplication_id_;  // nats.c takes text that ends in NUL: memory that is used again
 };
 
 }  // namespace outbox

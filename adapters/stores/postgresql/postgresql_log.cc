@@ -44,12 +44,14 @@ const sql::Statement lowest_unsettled = {
     with_marks +
         ("SELECT pg_current_snapshot()::text, (SELECT min(p.seq) FROM (" + pending_rows("o.seq + 0 AS seq")) +
         ") p)"};
-// What it looked at, the last of them, how many every route has passed and that are old enough, how many it
-// removed. A mark of another cluster tells nothing of what was sent.
+const sql::Statement positions = {"outbox_log_positions", 0, "SELECT {position} FROM {mark}"};
+// What it looked at, the last of them, how many every route has passed, then and still, how many it removed.
+// A mark of another cluster tells nothing of what was sent.
 const sql::Statement remove_chunk = {
     "outbox_log_remove", 3,
-    "WITH m AS MATERIALIZED (SELECT seen FROM {mark}), looked AS MATERIALIZED (SELECT o.seq, o.created_at < "
-    "{ago $1::bigint} AND EXISTS (SELECT FROM m) AND NOT EXISTS (SELECT FROM m WHERE NOT "
+    "WITH m AS MATERIALIZED (SELECT seen FROM {mark}), looked AS MATERIALIZED (SELECT o.seq, "
+    "pg_visible_in_snapshot(o.tx, $1::pg_snapshot) AND EXISTS (SELECT FROM m) AND NOT EXISTS (SELECT FROM m "
+    "WHERE NOT "
     "pg_visible_in_snapshot(o.tx, m.seen)) AND NOT EXISTS (SELECT FROM {mark} k WHERE k.system_identifier <> "
     "(SELECT system_identifier FROM pg_control_system())) AS past FROM {outbox} o WHERE o.seq > $2::bigint "
     "ORDER BY o.seq LIMIT $3::bigint), gone AS (DELETE FROM {outbox} o USING looked l WHERE o.seq = l.seq "
@@ -186,15 +188,28 @@ Result<Backlog> PostgresqlLog::backlog(const std::string& route) {
   return backlog;
 }
 
-Result<Removed> PostgresqlLog::remove_sent(const Retention& retention, std::int64_t& place) {
+Result<std::optional<sql::Position>> PostgresqlLog::passed_by_all() {
+  std::vector<sql::Position> marks;
+  bool ours = true;
+  auto done = session_->run("retention", {&positions, {}}, [&](const sql::Row& row) {
+    // a range that is half settled is not passed
+    marks.push_back({{SnapshotRange::of(row.string(0)).seen, 0}, row.optional(2)});
+    return ours = ours && marks.back().stamp == system_identifier_;
+  });
+  if (!done) return done.error();
+  if (marks.empty() || !ours) return std::optional<sql::Position>();
+  return std::optional(earliest(marks));
+}
+
+Result<Removed> PostgresqlLog::remove_passed(const sql::Position& passed, std::size_t rows_max,
+                                             std::int64_t& place) {
   auto transaction = sql::Transaction::begin(*session_, "retention");
   if (!transaction) return transaction.error();
   if (auto set = session_->connection().run("retention", "SET LOCAL lock_timeout = '1s'"); !set)
     return set.error();
-  const auto kept = std::chrono::duration_cast<std::chrono::microseconds>(retention.sent).count();
   std::size_t looked = 0, past = 0, gone = 0;
   std::int64_t last = 0;
-  auto done = session_->run("retention", {&remove_chunk, {kept, place, retention.rows_max}},
+  auto done = session_->run("retention", {&remove_chunk, {passed.mark.cursor, place, rows_max}},
                             [&](const sql::Row& row) {
                               looked = static_cast<std::size_t>(row.number(0));
                               last = row.number(1);
@@ -204,8 +219,8 @@ Result<Removed> PostgresqlLog::remove_sent(const Retention& retention, std::int6
                             });
   if (!done) return done.error();
   if (auto committed = transaction->commit(); !committed) return committed.error();
-  // Where a whole chunk is too young or not sent, so is what follows: a backlog is not walked through.
-  const bool more = looked == retention.rows_max && past > 0;
+  // Where a whole chunk is not passed, so is what follows: a backlog is not walked through.
+  const bool more = looked == rows_max && past > 0;
   place = more ? last : 0;
   return Removed{gone, more};
 }

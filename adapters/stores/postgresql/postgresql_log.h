@@ -30,7 +30,9 @@ class PostgresqlLog final : public sql::Log, public sql::AdminLog {
   Result<sql::ReplayPlace> replay_place(const std::string& route, std::int64_t wanted) override;
   Result<void> adopt_rows(const std::optional<std::string>& route) override;
   Result<Backlog> backlog(const std::string& route) override;
-  Result<Removed> remove_sent(const Retention& retention, std::int64_t& place) override;
+  Result<std::optional<sql::Position>> passed_by_all() override;
+  Result<Removed> remove_passed(const sql::Position& passed, std::size_t rows_max,
+                                std::int64_t& place) override;
 
   /// What makes a position one of this server's data, not of a copy of it.
   [[nodiscard]] const std::string& system_identifier() const { return system_identifier_; }

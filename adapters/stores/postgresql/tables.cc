@@ -35,7 +35,13 @@ constexpr Column mark_columns[] = {
     {"seen", "pg_snapshot"},    {"upto", "pg_snapshot"},
     {"seq", "bigint"},          {"system_identifier", "bigint"},
     {"paused", "boolean"},      {"topics", "text[]"},
-    {"held_version", "bigint"}, {"saved_at", "timestamp with time zone"},
+    {"held_version", "bigint"}, {"replays", "integer"},
+    {"replayed_to", "bigint"},  {"saved_at", "timestamp with time zone"},
+};
+constexpr Column progress_columns[] = {
+    {"at", "timestamp with time zone"},
+    {"place", "text"},
+    {"seq", "bigint"},
 };
 constexpr Column held_columns[] = {
     {"route", "text"},
@@ -94,11 +100,12 @@ Result<void> check_columns(Connection& connection, const std::string& table, std
 Result<void> check_grants(Connection& connection, const Tables& tables, const Server& server,
                           std::vector<Finding>& findings) {
   const std::pair<const std::string*, const char*> wanted[] = {
-      {&tables.outbox, "SELECT"}, {&tables.mark, "SELECT"},  {&tables.mark, "INSERT"},
-      {&tables.mark, "UPDATE"},   {&tables.held, "SELECT"},  {&tables.held, "INSERT"},
-      {&tables.held, "UPDATE"},   {&tables.held, "DELETE"},  {&tables.mark, "DELETE"},
-      {&tables.relay, "SELECT"},  {&tables.relay, "INSERT"}, {&tables.relay, "UPDATE"},
-      {&tables.relay, "DELETE"},  {&tables.audit, "INSERT"},
+      {&tables.outbox, "SELECT"},   {&tables.mark, "SELECT"},     {&tables.mark, "INSERT"},
+      {&tables.mark, "UPDATE"},     {&tables.held, "SELECT"},     {&tables.held, "INSERT"},
+      {&tables.held, "UPDATE"},     {&tables.held, "DELETE"},     {&tables.mark, "DELETE"},
+      {&tables.relay, "SELECT"},    {&tables.relay, "INSERT"},    {&tables.relay, "UPDATE"},
+      {&tables.relay, "DELETE"},    {&tables.audit, "INSERT"},    {&tables.progress, "SELECT"},
+      {&tables.progress, "INSERT"}, {&tables.progress, "DELETE"},
   };
   for (const auto& [table, right] : wanted) {
     auto rows =
@@ -116,7 +123,8 @@ Result<void> check_grants(Connection& connection, const Tables& tables, const Se
 /// Hidden rows would be passed as if they were sent.
 Result<void> check_row_security(Connection& connection, const Tables& tables, const Server& server,
                                 std::vector<Finding>& findings) {
-  for (const std::string* table : {&tables.outbox, &tables.mark, &tables.held, &tables.relay}) {
+  for (const std::string* table :
+       {&tables.outbox, &tables.mark, &tables.progress, &tables.held, &tables.relay}) {
     auto rows = connection.run("check",
                                "SELECT row_security_active($1::regclass), (SELECT string_agg(polname, ', ' "
                                "ORDER BY polname) FROM pg_policy WHERE polrelid = $1::regclass)",
@@ -205,7 +213,7 @@ Result<Tables> find_tables(Connection& connection, const TableName& name) {
       "check",
       "SELECT c.oid, n.nspname, (SELECT string_agg(name, ' ' ORDER BY place) FROM "
       "unnest(ARRAY['outbox_mark', "
-      "'outbox_held', 'outbox_relay', 'outbox_audit']) WITH ORDINALITY AS t (name, place) "
+      "'outbox_progress', 'outbox_held', 'outbox_relay', 'outbox_audit']) WITH ORDINALITY AS t (name, place) "
       "WHERE to_regclass(quote_ident(n.nspname) || '.' || name) IS NULL) "
       "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)",
       {wanted.c_str()});
@@ -221,6 +229,7 @@ Result<Tables> find_tables(Connection& connection, const TableName& name) {
   Tables tables;
   tables.outbox = schema + quoted_identifier(name.table);
   tables.mark = schema + "outbox_mark";
+  tables.progress = schema + "outbox_progress";
   tables.held = schema + "outbox_held";
   tables.relay = schema + "outbox_relay";
   tables.audit = schema + "outbox_audit";
@@ -232,11 +241,9 @@ Result<Tables> find_tables(Connection& connection, const TableName& name) {
 Result<std::vector<Finding>> check_tables(Connection& connection, const Tables& tables,
                                           const Server& server) {
   std::vector<Finding> findings;
-  const std::pair<const std::string*, std::span<const Column>> shapes[] = {{&tables.outbox, outbox_columns},
-                                                                           {&tables.mark, mark_columns},
-                                                                           {&tables.held, held_columns},
-                                                                           {&tables.relay, relay_columns},
-                                                                           {&tables.audit, audit_columns}};
+  const std::pair<const std::string*, std::span<const Column>> shapes[] = {
+      {&tables.outbox, outbox_columns}, {&tables.mark, mark_columns},   {&tables.progress, progress_columns},
+      {&tables.held, held_columns},     {&tables.relay, relay_columns}, {&tables.audit, audit_columns}};
   for (const auto& [table, columns] : shapes)
     if (auto done = check_columns(connection, *table, columns, findings); !done) return done.error();
   if (auto done = check_index(connection, tables, findings); !done) return done.error();

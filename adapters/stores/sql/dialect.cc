@@ -87,8 +87,9 @@ std::string Dialect::meaning(std::string_view inner, const Statement* statement)
   const std::vector<std::string_view> words = words_of(inner);
   const std::string_view name = words.front();
   const std::pair<std::string_view, const std::string*> tables[] = {
-      {"outbox", &tables_.outbox}, {"mark", &tables_.mark},   {"held", &tables_.held},
-      {"relay", &tables_.relay},   {"audit", &tables_.audit}, {"status", &tables_.status}};
+      {"outbox", &tables_.outbox}, {"mark", &tables_.mark},   {"progress", &tables_.progress},
+      {"held", &tables_.held},     {"relay", &tables_.relay}, {"audit", &tables_.audit},
+      {"status", &tables_.status}};
   for (const auto& [table, place] : tables)
     if (name == table) return *place;
   if (name == "rows" || name.starts_with("r.")) {

@@ -15,7 +15,7 @@ namespace outbox::sql {
 /// Where the outbox's tables are: qualified and quoted, ready for SQL. `status` may be a query in
 /// parentheses.
 struct Tables {
-  std::string outbox, mark, held, relay, audit, status;
+  std::string outbox, mark, progress, held, relay, audit, status;
 };
 
 class Dialect {

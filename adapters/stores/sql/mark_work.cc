@@ -16,6 +16,11 @@ const Statement put_all = {
     "outbox_mark_put_all", 4,
     "UPDATE {mark} SET {move $2 $3 $4}, owner = '', epoch = epoch + 1, beat = beat + 1, held_version = "
     "held_version + 1 WHERE route = $1"};
+// Behind the last row that is visible now the route has published nothing: its marks are locked.
+const Statement count_replay = {
+    "outbox_mark_replay", 1,
+    "UPDATE {mark} SET replays = replays + 1, replayed_to = coalesce((SELECT max(seq) FROM {outbox}), 0) "
+    "WHERE route = $1"};
 const Statement route_names = {
     "outbox_mark_routes", 1,
     "SELECT DISTINCT route FROM {mark} WHERE $1::text IS NULL OR route = $1 ORDER BY route"};
@@ -120,7 +125,9 @@ Result<void> put_marks(Session& session, const char* what, const std::string& ro
   auto moved =
       session.run(what, {&put_all, {route, position.mark.cursor, position.mark.seq, position.stamp}});
   if (!moved) return moved.error();
+  if (auto done = marks_put_back(session, what); !done) return done;
   if (!first) return {};
+  if (auto counted = session.run(what, {&count_replay, {route}}); !counted) return counted.error();
   auto gone = session.run(what, {&forget_from, {route, *first}});
   if (!gone) return gone.error();
   return order_all_keys(session, what, route);

@@ -15,24 +15,25 @@ constexpr const char* acquire = "acquire";
 
 const Statement load = {
     "outbox_mark_load", 1,
-    "SELECT shard, shards, owner, epoch, beat, {position}, paused, held_version FROM {mark} WHERE route = $1 "
-    "ORDER BY shard"};
+    "SELECT shard, shards, owner, epoch, beat, {position}, paused, held_version, replays, replayed_to FROM "
+    "{mark} WHERE route = $1 ORDER BY shard"};
 const Statement lock_all = {"outbox_mark_lock_all", 0,
                             "SELECT shard FROM {mark} ORDER BY route, shard{lock}"};
 const Statement lock = {"outbox_mark_lock", 1,
                         "SELECT shard FROM {mark} WHERE route = $1 ORDER BY shard{lock}"};
 // all shards at once: they begin at one place
 const Statement make = {
-    "outbox_mark_make", 9,
-    "INSERT INTO {mark} (route, shard, shards, epoch, paused, held_version, topics, {position_names}) SELECT "
-    "$1, {r.shard}, $2::integer, $3::bigint, $4::boolean, $5::bigint, $6::text[], {position_values $7 $8 $9} "
-    "FROM "
-    "{rows} WHERE true ON CONFLICT (route, shard) DO NOTHING",
+    "outbox_mark_make", 11,
+    "INSERT INTO {mark} (route, shard, shards, epoch, paused, held_version, topics, replays, replayed_to, "
+    "{position_names}) SELECT $1, {r.shard}, $2::integer, $3::bigint, $4::boolean, $5::bigint, $6::text[], "
+    "$7::integer, $8::bigint, {position_values $9 $10 $11} FROM {rows} WHERE true ON CONFLICT (route, shard) "
+    "DO NOTHING",
     "shard integer"};
 const Statement forget = {"outbox_mark_forget", 1, "DELETE FROM {mark} WHERE route = $1"};
 const Statement put = {"outbox_mark_put", 5,
                        "UPDATE {mark} SET {move $3 $4 $5}, held_version = held_version + 1 WHERE route = "
                        "$1 AND shard = $2::integer"};
+const Statement forget_passed = {"outbox_progress_forget", 0, "DELETE FROM {progress}"};
 const Statement take = {"outbox_mark_take", 3,
                         "UPDATE {mark} SET owner = $3, epoch = epoch + 1, beat = beat + 1 WHERE route = "
                         "$1 AND shard = $2::integer"};
@@ -115,13 +116,13 @@ class Taking {
   Result<void> make_marks(const MarkRow& like, const Position& position) {
     ValueRows rows;
     for (int shard = 0; shard < request_.shards; ++shard) rows.add({shard});
-    auto made = session_.run(
-        acquire, {&make,
-                  {request_.route, request_.shards, like.holder.epoch, like.paused, like.held_version,
-                   patterns_, position.mark.cursor, position.mark.seq, position.stamp},
-                  &rows});
+    auto made = session_.run(acquire, {&make,
+                                       {request_.route, request_.shards, like.holder.epoch, like.paused,
+                                        like.held_version, patterns_, like.replays.number, like.replays.up_to,
+                                        position.mark.cursor, position.mark.seq, position.stamp},
+                                       &rows});
     if (!made) return made.error();
-    return {};
+    return marks_put_back(session_, acquire);
   }
 
   /// Marks that a database was not saved for, or an older state of it, lie: repeats rather than loss. What is
@@ -147,6 +148,7 @@ class Taking {
         acquire,
         {&put, {request_.route, row.shard, position.mark.cursor, position.mark.seq, position.stamp}});
     if (!done) return done.error();
+    if (auto forgotten = marks_put_back(session_, acquire); !forgotten) return forgotten;
     return {};
   }
 
@@ -176,6 +178,7 @@ class Taking {
       like.holder.epoch = std::max(like.holder.epoch, row.holder.epoch);
       like.held_version = std::max(like.held_version, row.held_version);
       like.paused |= row.paused;
+      like.replays = row.replays;  // of the route, the same in each
       if (row.position) positions.push_back(*row.position);
     }
     ++like.holder.epoch;
@@ -230,8 +233,8 @@ class Taking {
   Result<Acquired> grant(const MarkRow& row) {
     auto taken = session_.run(acquire, {&take, {request_.route, row.shard, request_.owner}});
     if (!taken) return taken.error();
-    return Acquired(
-        Granted{{request_.route, row.shard, row.holder.epoch + 1}, row.position->mark, row.paused});
+    return Acquired(Granted{
+        {request_.route, row.shard, row.holder.epoch + 1}, row.position->mark, row.paused, row.replays});
   }
 
   Session& session_;
@@ -267,6 +270,7 @@ Result<std::vector<MarkRow>> load_marks(Session& session, const char* what, cons
     if (!row.null(6)) mark.position = Position{{row.string(5), row.number(6)}, row.optional(7)};
     mark.paused = row.boolean(8);
     mark.held_version = row.number(9);
+    mark.replays = {static_cast<int>(row.number(10)), row.number(11)};
     return true;
   });
   if (!done) return done.error();
@@ -280,6 +284,12 @@ Result<std::vector<MarkRow>> lock_marks(Session& session, const char* what, cons
 
 Result<void> held_changed(Session& session, const char* what, const std::string& route) {
   auto done = session.run(what, {&move_held_version, {route}});
+  if (!done) return done.error();
+  return {};
+}
+
+Result<void> marks_put_back(Session& session, const char* what) {
+  auto done = session.run(what, {&forget_passed, {}});
   if (!done) return done.error();
   return {};
 }

@@ -49,6 +49,7 @@ struct MarkRow {
   std::optional<Position> position;  ///< nullopt: the route has not begun
   bool paused = false;
   std::int64_t held_version = 0;
+  Replays replays;
 };
 
 /// The rows of a route by shard.
@@ -59,6 +60,9 @@ Result<std::vector<MarkRow>> lock_marks(Session& session, const char* what, cons
 
 /// Running relays look again at what is held of the route.
 Result<void> held_changed(Session& session, const char* what, const std::string& route);
+
+/// Marks stand where they stood before, or at another place in the log: what was passed when is forgotten.
+Result<void> marks_put_back(Session& session, const char* what);
 
 /// As Store::acquire, on a session that is connected.
 Result<Acquired> take_lease(Session& session, Log& log, const LeaseRequest& request);

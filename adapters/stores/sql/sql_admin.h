@@ -38,9 +38,12 @@ class AdminLog {
   virtual Result<void> adopt_rows(const std::optional<std::string>& route) = 0;
 
   virtual Result<Backlog> backlog(const std::string& route) = 0;
-  /// One chunk of the log, from behind `place` on, which it moves; 0: the next call begins anew. In
-  /// transactions of its own.
-  virtual Result<Removed> remove_sent(const Retention& retention, std::int64_t& place) = 0;
+  /// A position that every mark has passed; nullopt: a route has not begun, or has another database's mark.
+  virtual Result<std::optional<Position>> passed_by_all() = 0;
+  /// One chunk of the log, from behind `place` on, which it moves; 0: the next call begins anew. Of it goes
+  /// what `passed` and every mark have passed and nobody holds. In transactions of its own.
+  virtual Result<Removed> remove_passed(const Position& passed, std::size_t rows_max,
+                                        std::int64_t& place) = 0;
 };
 
 /// What a call works on.
@@ -68,9 +71,10 @@ class SqlAdmin : public Admin {
 
   Result<std::vector<RouteShard>> routes() override;
   Result<Backlog> backlog(const std::string& route) override;
-  Result<std::map<HeldState, std::int64_t>> held_counts(const std::string& route) override;
+  Result<std::map<HeldState, HeldCount>> held_counts(const std::string& route) override;
   Result<std::vector<BlockedKey>> blocked_keys(const std::string& route, std::size_t keys_max) override;
   Result<Removed> remove_sent(const Retention& retention) override;
+  Result<Duration> oldest_row_age() override;
   Result<std::vector<std::string>> unrouted_topics() override;
   Result<std::int64_t> adopt(const std::string& route, const std::vector<std::string>& topics) override;
   Result<std::vector<RelayMember>> join(const std::string& owner) override;

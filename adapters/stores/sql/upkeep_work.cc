@@ -12,15 +12,20 @@ namespace outbox::sql {
 namespace {
 
 constexpr std::int64_t adopted_rows_max = 10'000;  // in one transaction, in which the route settles nothing
+constexpr int passed_notes = 8;                    // within the time for which sent rows are kept
 constexpr std::int64_t forgotten_after = std::int64_t{24} * 3600 * 1'000'000;  // microseconds
 
 const Statement all_marks = {
     "outbox_mark_all", 0,
     "SELECT route, shard, owner, epoch, paused, held_version, beat, topics::text FROM {mark} ORDER BY route, "
     "shard"};
+// A service may date a row in the future; it waits since it was held, at least.
 const Statement held_by_state = {
     "outbox_held_by_state", 1,
-    "SELECT state, count(*) FROM {held} h {by outbox_held_state} WHERE route = $1 GROUP BY state"};
+    "SELECT s.state, s.rows, {age f.held_at}, {age o.created_at} FROM (SELECT state, count(*) AS rows, "
+    "min(seq) AS seq FROM {held} h {by outbox_held_state} WHERE route = $1 GROUP BY state) s JOIN {held} f "
+    "ON "
+    "f.route = $1 AND f.seq = s.seq LEFT JOIN {outbox} o ON o.seq = s.seq"};
 const Statement waiting_keys = {
     "outbox_held_waiting", 2,
     "SELECT f.message_key, f.seq, {id o}, f.state, f.attempts, f.last_error, {age f.held_at}, f.waiting FROM "
@@ -64,12 +69,31 @@ const Statement take_over = {
     "{outbox} o ON o.seq = {r.seq} WHERE {passed k o} ON CONFLICT (route, seq) DO NOTHING",
     "seq bigint, message_key text, shard integer"};
 
+// What every mark had passed, and how long ago that was seen; negative: by a clock that was put back since.
+const Statement all_passed = {"outbox_progress_all", 0,
+                              "SELECT -{until at}, place, seq FROM {progress} ORDER BY at"};
+const Statement note_passed = {
+    "outbox_progress_note", 2,
+    "INSERT INTO {progress} (place, seq) VALUES ($1, $2::bigint) ON CONFLICT (at) DO NOTHING"};
+// all but the newest that is as old as that, and what is younger
+const Statement forget_passed = {
+    "outbox_progress_forget_old", 1,
+    "DELETE FROM {progress} WHERE at < (SELECT max(p.at) FROM {progress} p WHERE p.at <= "
+    "{ago $1::bigint}) OR at > {now}"};
+const Statement lock_all_marks = {"outbox_mark_lock_all", 0,
+                                  "SELECT shard FROM {mark} ORDER BY route, shard{lock}"};
+const Statement oldest_row = {
+    "outbox_oldest_row", 0,
+    "SELECT {age o.created_at} FROM {outbox} o WHERE NOT EXISTS (SELECT 1 FROM {mark} k JOIN {held} h "
+    "ON h.route = k.route AND h.seq = o.seq) ORDER BY o.seq LIMIT 1"};
+
 const Statement beat = {"outbox_relay_beat", 1,
                         "INSERT INTO {relay} AS m (owner, beat, seen_at) VALUES ($1, 1, {now}) ON CONFLICT "
                         "(owner) DO UPDATE SET beat = m.beat + 1, seen_at = excluded.seen_at"};
 const Statement forget_members = {"outbox_relay_forget", 1,
                                   "DELETE FROM {relay} WHERE seen_at < {ago $1::bigint}"};
-const Statement members_now = {"outbox_relay_all", 0, "SELECT owner, beat FROM {relay} ORDER BY owner"};
+const Statement members_now = {"outbox_relay_all", 0,
+                               "SELECT owner, beat, {age seen_at} FROM {relay} ORDER BY owner"};
 const Statement leave_now = {"outbox_relay_leave", 1, "DELETE FROM {relay} WHERE owner = $1"};
 
 /// Dead letters that nobody has decided about in time: how many.
@@ -93,6 +117,62 @@ Result<std::size_t> remove_dead(Session& session, const Retention& retention) {
   if (found == 0) return found;  // rolled back: nothing was changed
   if (auto committed = transaction->commit(); !committed) return committed.error();
   return found;
+}
+
+struct Passed {
+  Position position;
+  Duration age{};
+};
+
+/// The oldest first.
+Result<std::vector<Passed>> passed_so_far(Session& session) {
+  std::vector<Passed> all;
+  auto done = session.run("retention", {&all_passed, {}}, [&](const Row& row) {
+    all.push_back({{{row.string(1), row.number(2)}, {}}, std::chrono::microseconds(row.number(0))});
+    return true;
+  });
+  if (!done) return done.error();
+  return all;
+}
+
+/// Writes down what every mark has passed by now, if the last time is not recent. Nobody puts a mark back
+/// meanwhile, and the time is that after the look.
+Result<void> note_what_is_passed(const Books& books, Duration kept) {
+  Session& session = *books.session;
+  auto transaction = Transaction::begin(session, "retention");
+  if (!transaction) return transaction.error();
+  if (auto locked = session.run("retention", {&lock_all_marks, {}}); !locked) return locked.error();
+  auto now = books.log->passed_by_all();
+  if (!now) return now.error();
+  if (!*now) return {};
+  const auto age = std::chrono::duration_cast<std::chrono::microseconds>(kept).count();
+  auto done = session.run("retention", {&forget_passed, {age}});
+  if (!done) return done.error();
+  done = session.run("retention", {&note_passed, {(*now)->mark.cursor, (*now)->mark.seq}});
+  if (!done) return done.error();
+  return transaction->commit();
+}
+
+/// What every mark has passed at least so long ago; nullopt: nothing.
+Result<std::optional<Position>> passed_for(const Books& books, Duration kept) {
+  if (kept <= Duration::zero()) return books.log->passed_by_all();
+  auto all = passed_so_far(*books.session);
+  if (!all) return all.error();
+  const bool is_recent =
+      !all->empty() && all->back().age >= Duration::zero() && all->back().age < kept / passed_notes;
+  if (!is_recent) {
+    auto now = books.log->passed_by_all();
+    if (!now) return now.error();
+    if (*now && (all->empty() || all->back().position.mark != (*now)->mark)) {
+      if (auto noted = note_what_is_passed(books, kept); !noted) return noted.error();
+      all = passed_so_far(*books.session);
+      if (!all) return all.error();
+    }
+  }
+  std::optional<Position> passed;
+  for (const Passed& one : *all)
+    if (one.age >= kept) passed = one.position;
+  return passed;
 }
 
 /// One transaction of at most adopted_rows_max rows: how many.
@@ -155,11 +235,12 @@ Result<Backlog> SqlAdmin::backlog(const std::string& route) {
   return with_books([&](const Books& books) { return books.log->backlog(route); });
 }
 
-Result<std::map<HeldState, std::int64_t>> SqlAdmin::held_counts(const std::string& route) {
-  return with_books([&](const Books& books) -> Result<std::map<HeldState, std::int64_t>> {
-    std::map<HeldState, std::int64_t> counts;
+Result<std::map<HeldState, HeldCount>> SqlAdmin::held_counts(const std::string& route) {
+  return with_books([&](const Books& books) -> Result<std::map<HeldState, HeldCount>> {
+    std::map<HeldState, HeldCount> counts;
     auto done = books.session->run("held", {&held_by_state, {route}}, [&](const Row& row) {
-      counts[held_state(row.text(0))] = row.number(1);
+      counts[held_state(row.text(0))] = {row.number(1),
+                                         std::chrono::microseconds(std::max(row.number(2), row.number(3)))};
       return true;
     });
     if (!done) return done.error();
@@ -189,7 +270,23 @@ Result<Removed> SqlAdmin::remove_sent(const Retention& retention) {
       // the same once more, before the rows themselves
       if (*forgotten >= std::max<std::size_t>(retention.rows_max, 1)) return Removed{0, true};
     }
-    return books.log->remove_sent(retention, removed_up_to_);
+    auto passed = passed_for(books, retention.sent);
+    if (!passed) return passed.error();
+    if (*passed) return books.log->remove_passed(**passed, retention.rows_max, removed_up_to_);
+    removed_up_to_ = 0;
+    return Removed{};
+  });
+}
+
+Result<Duration> SqlAdmin::oldest_row_age() {
+  return with_books([&](const Books& books) -> Result<Duration> {
+    Duration age{};
+    auto done = books.session->run("retention", {&oldest_row, {}}, [&](const Row& row) {
+      age = std::chrono::microseconds(row.number(0));
+      return false;
+    });
+    if (!done) return done.error();
+    return age;
   });
 }
 
@@ -227,7 +324,7 @@ Result<std::vector<RelayMember>> SqlAdmin::join(const std::string& owner) {
         if (auto done = session.run("join", {&forget_members, {forgotten_after}}); !done) return done.error();
         std::vector<RelayMember> members;
         auto done = session.run("join", {&members_now, {}}, [&](const Row& row) {
-          members.push_back({row.string(0), row.number(1)});
+          members.push_back({row.string(0), row.number(1), std::chrono::microseconds(row.number(2))});
           return true;
         });
         if (!done) return done.error();

@@ -159,18 +159,18 @@ Result<Batch> OutboxTable::read(std::int64_t after, const ReadLimit& limit) {
   return batch;
 }
 
-Result<std::vector<AgedRow>> OutboxTable::rows_between(std::int64_t after, std::int64_t before,
-                                                       std::size_t rows_max) {
+Result<std::vector<PassedRow>> OutboxTable::rows_between(std::int64_t after, std::int64_t before,
+                                                         std::size_t rows_max) {
   auto statement =
-      connection_.prepare("SELECT seq, created_at, coalesce(length(payload), length(data), 0) FROM main." +
+      connection_.prepare("SELECT seq, coalesce(length(payload), length(data), 0) FROM main." +
                               quoted_name(table_) + " WHERE seq > ?1 AND seq < ?2 ORDER BY seq LIMIT ?3",
                           "retention");
   if (!statement) return statement.error();
   statement->bind(1, after).bind(2, before).bind(3, static_cast<std::int64_t>(rows_max));
-  std::vector<AgedRow> rows;
+  std::vector<PassedRow> rows;
   int code = SQLITE_ROW;
   while ((code = statement->step()) == SQLITE_ROW)
-    rows.push_back({statement->number(0), parse_timestamp(statement->text(1)), statement->number(2)});
+    rows.push_back({statement->number(0), statement->number(1)});
   if (code != SQLITE_DONE) return connection_.error_of(code, "retention");
   return rows;
 }

@@ -16,10 +16,9 @@
 namespace outbox::sqlite {
 
 /// What retention asks of a row.
-struct AgedRow {
+struct PassedRow {
   std::int64_t seq = 0;
-  std::optional<Timestamp> created_at;  ///< nullopt: it is no date
-  std::int64_t bytes = 0;               ///< of its payload
+  std::int64_t bytes = 0;  ///< of its payload
 };
 
 class OutboxTable {
@@ -38,7 +37,7 @@ class OutboxTable {
   Result<Batch> read(std::int64_t after, const ReadLimit& limit);
 
   /// Rows between two marks, without either.
-  Result<std::vector<AgedRow>> rows_between(std::int64_t after, std::int64_t before, std::size_t rows_max);
+  Result<std::vector<PassedRow>> rows_between(std::int64_t after, std::int64_t before, std::size_t rows_max);
 
   /// A number that changes with every commit of another connection.
   Result<std::int64_t> version();

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "adapters/stores/sqlite/outbox_table.h"
-#include "adapters/stores/sqlite/wall_clock.h"
 
 namespace outbox::sqlite {
 namespace {
@@ -25,9 +24,8 @@ const sql::Statement held_between = {"retention_held", 2,
                                      "FROM t CROSS JOIN {held} h ON h.route "
                                      "= t.route AND h.seq BETWEEN $1 AND $2"};
 
-/// Where the slowest route is; nullopt: a route has not begun, or has another database's mark, and nothing
-/// may go.
-Result<std::optional<std::int64_t>> lowest_mark(SqliteSession& session, OutboxTable& table) {
+/// As lowest_mark() below.
+Result<std::optional<std::int64_t>> lowest_mark_in(SqliteSession& session, OutboxTable& table) {
   std::vector<sql::Position> marks;
   bool all_begun = true;
   auto done = session.run(what, {&all_marks, {}}, [&](const sql::Row& row) {
@@ -95,22 +93,15 @@ Result<bool> remove(const Files& files, const OutboxTable& table, const std::vec
 struct Chunk {
   std::vector<std::int64_t> seqs;
   std::int64_t end = 0;
-  bool old = false;  ///< at least one row is old enough, held or not
-  bool young = false;
 };
 
-Chunk chunk_of(const std::vector<AgedRow>& rows, const std::set<std::int64_t>& held, Duration kept) {
+Chunk chunk_of(const std::vector<PassedRow>& rows, const std::set<std::int64_t>& held) {
   Chunk chunk;
-  const Timestamp now = wall_clock();
   std::int64_t bytes = 0;
-  for (const AgedRow& row : rows) {
+  for (const PassedRow& row : rows) {
     if (bytes >= chunk_bytes_max) break;
     chunk.end = row.seq;
-    // Stamped by a clock that has been put back since: it stays until then, but says nothing of later rows.
-    if (row.created_at > now) continue;
-    const bool old = !row.created_at || between(*row.created_at, now) >= kept;
-    (old ? chunk.old : chunk.young) = true;
-    if (!old || held.contains(row.seq)) continue;
+    if (held.contains(row.seq)) continue;
     chunk.seqs.push_back(row.seq);
     bytes += row.bytes;
   }
@@ -119,21 +110,27 @@ Chunk chunk_of(const std::vector<AgedRow>& rows, const std::set<std::int64_t>& h
 
 }  // namespace
 
-Result<Removed> remove_sent_rows(SqliteSession& session, const Files& files, const Retention& retention,
-                                 std::int64_t& place) {
-  const std::size_t rows_max = std::max<std::size_t>(retention.rows_max, 1);
+Result<std::optional<std::int64_t>> lowest_mark(SqliteSession& session, const Files& files) {
   auto table = OutboxTable::open(files.path(), files.table());
   if (!table) return table.error();
-  std::vector<AgedRow> rows;
+  return lowest_mark_in(session, *table);
+}
+
+Result<Removed> remove_sent_rows(SqliteSession& session, const Files& files, std::int64_t passed,
+                                 std::size_t rows_max, std::int64_t& place) {
+  rows_max = std::max<std::size_t>(rows_max, 1);
+  auto table = OutboxTable::open(files.path(), files.table());
+  if (!table) return table.error();
+  std::vector<PassedRow> rows;
   Chunk chunk;
   {
     // Marks and held rows of one moment: a row that is held meanwhile lies beyond these marks.
     auto reading = sql::Transaction::begin(session, what, false);
     if (!reading) return reading.error();
-    auto lowest = lowest_mark(session, *table);
+    auto lowest = lowest_mark_in(session, *table);
     if (!lowest) return lowest.error();
     if (!*lowest) return Removed{};
-    auto found = table->rows_between(place, **lowest + 1, rows_max);
+    auto found = table->rows_between(place, std::min(**lowest, passed) + 1, rows_max);
     if (!found) return found.error();
     rows = std::move(*found);
     if (rows.empty()) {
@@ -142,7 +139,7 @@ Result<Removed> remove_sent_rows(SqliteSession& session, const Files& files, con
     }
     auto held = held_rows(session, rows.front().seq, rows.back().seq);
     if (!held) return held.error();
-    chunk = chunk_of(rows, *held, retention.sent);
+    chunk = chunk_of(rows, *held);
   }
   if (!chunk.seqs.empty()) {
     auto removed = remove(files, *table, chunk.seqs);
@@ -150,7 +147,7 @@ Result<Removed> remove_sent_rows(SqliteSession& session, const Files& files, con
     if (!*removed) return Removed{0, true};
   }
   const bool whole = chunk.end == rows.back().seq;
-  const bool more = !whole || (rows.size() == rows_max && (chunk.old || !chunk.young));
+  const bool more = !whole || rows.size() == rows_max;
   place = more ? chunk.end : 0;
   return Removed{chunk.seqs.size(), more};
 }

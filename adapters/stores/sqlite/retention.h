@@ -9,8 +9,12 @@
 
 namespace outbox::sqlite {
 
-/// As AdminLog::remove_sent.
-Result<Removed> remove_sent_rows(SqliteSession& session, const Files& files, const Retention& retention,
-                                 std::int64_t& place);
+/// Where the slowest route is; nullopt: a route has not begun, or has another database's mark, and nothing
+/// may go.
+Result<std::optional<std::int64_t>> lowest_mark(SqliteSession& session, const Files& files);
+
+/// As AdminLog::remove_passed.
+Result<Removed> remove_sent_rows(SqliteSession& session, const Files& files, std::int64_t passed,
+                                 std::size_t rows_max, std::int64_t& place);
 
 }  // namespace outbox::sqlite

@@ -79,7 +79,8 @@ sql::Tables books_tables(const std::string& outbox) {
   status.resize(status.rfind(';'));
   replace_all(status, "main.outbox AS", outbox + " AS");
   replace_all(status, "outboxd.", "main.");
-  return {outbox, "outbox_mark", "outbox_held", "outbox_relay", "outbox_audit", status + ")"};
+  return {outbox,         "outbox_mark",  "outbox_progress", "outbox_held",
+          "outbox_relay", "outbox_audit", status + ")"};
 }
 
 std::string SqliteDialect::fragment(std::string_view name, std::span<const std::string> arguments) const {

@@ -10,8 +10,8 @@ namespace {
 const sql::Statement id_at = {"log_id", 1, "SELECT id FROM {outbox} WHERE seq = $1"};
 const sql::Statement drawn = {"log_drawn", 1,
                               "SELECT seq FROM service.sqlite_sequence WHERE name = $1 COLLATE NOCASE"};
-const sql::Statement lowest_mark = {"log_lowest", 1,
-                                    "SELECT min(coalesce(seq, 0)) FROM {mark} WHERE route = $1"};
+const sql::Statement mark_of_route = {"log_lowest", 1,
+                                      "SELECT min(coalesce(seq, 0)) FROM {mark} WHERE route = $1"};
 const std::string unsettled =
     "FROM {outbox} o WHERE o.seq > m.seq AND (m.topics = '[\"*\"]' OR {takes m.topics o.topic})";
 // A route without marks takes everything and has passed nothing. The first row is the oldest: rows are in the
@@ -64,7 +64,7 @@ Result<sql::Position> SqliteAdminLog::before(std::int64_t seq) {
 
 Result<sql::ReplayPlace> SqliteAdminLog::replay_place(const std::string& route, std::int64_t wanted) {
   std::int64_t first = wanted;
-  auto done = session_.run("replay", {&lowest_mark, {route}}, [&](const sql::Row& row) {
+  auto done = session_.run("replay", {&mark_of_route, {route}}, [&](const sql::Row& row) {
     first = std::min(wanted, row.number(0) + 1);
     return false;
   });
@@ -84,8 +84,16 @@ Result<Backlog> SqliteAdminLog::backlog(const std::string& route) {
   return backlog;
 }
 
-Result<Removed> SqliteAdminLog::remove_sent(const Retention& retention, std::int64_t& place) {
-  return remove_sent_rows(session_, files_, retention, place);
+Result<std::optional<sql::Position>> SqliteAdminLog::passed_by_all() {
+  auto lowest = lowest_mark(session_, files_);
+  if (!lowest) return lowest.error();
+  if (!*lowest) return std::optional<sql::Position>();
+  return std::optional(sql::Position{{"", **lowest}, {}});
+}
+
+Result<Removed> SqliteAdminLog::remove_passed(const sql::Position& passed, std::size_t rows_max,
+                                              std::int64_t& place) {
+  return remove_sent_rows(session_, files_, passed.mark.seq, rows_max, place);
 }
 
 }  // namespace outbox::sqlite

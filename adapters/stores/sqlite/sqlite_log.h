@@ -41,7 +41,9 @@ class SqliteAdminLog final : public sql::AdminLog {
   Result<sql::ReplayPlace> replay_place(const std::string& route, std::int64_t wanted) override;
   Result<void> adopt_rows(const std::optional<std::string>&) override { return {}; }
   Result<Backlog> backlog(const std::string& route) override;
-  Result<Removed> remove_sent(const Retention& retention, std::int64_t& place) override;
+  Result<std::optional<sql::Position>> passed_by_all() override;
+  Result<Removed> remove_passed(const sql::Position& passed, std::size_t rows_max,
+                                std::int64_t& place) override;
 
  private:
   SqliteSession& session_;
