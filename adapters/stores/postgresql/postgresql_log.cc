@@ -50,15 +50,14 @@ const sql::Statement positions = {"outbox_log_positions", 0, "SELECT {position} 
 const sql::Statement remove_chunk = {
     "outbox_log_remove", 3,
     "WITH m AS MATERIALIZED (SELECT seen FROM {mark}), looked AS MATERIALIZED (SELECT o.seq, "
-    "pg_visible_in_snapshot(o.tx, $1::pg_snapshot) AND EXISTS (SELECT FROM m) AND NOT EXISTS (SELECT FROM m "
-    "WHERE NOT "
-    "pg_visible_in_snapshot(o.tx, m.seen)) AND NOT EXISTS (SELECT FROM {mark} k WHERE k.system_identifier <> "
-    "(SELECT system_identifier FROM pg_control_system())) AS past FROM {outbox} o WHERE o.seq > $2::bigint "
-    "ORDER BY o.seq LIMIT $3::bigint), gone AS (DELETE FROM {outbox} o USING looked l WHERE o.seq = l.seq "
-    "AND "
-    "l.past AND NOT EXISTS (SELECT FROM {held} h WHERE h.seq = l.seq) RETURNING 1) SELECT count(*), "
-    "max(seq), "
-    "count(*) FILTER (WHERE past), (SELECT count(*) FROM gone) FROM looked"};
+    "pg_visible_in_snapshot(o.tx, $1::pg_snapshot) AND EXISTS (SELECT FROM m) "
+    "AND NOT EXISTS (SELECT FROM m WHERE NOT pg_visible_in_snapshot(o.tx, m.seen)) "
+    "AND NOT EXISTS (SELECT FROM {mark} k WHERE k.system_identifier <> (SELECT system_identifier FROM "
+    "pg_control_system())) AS past FROM {outbox} o WHERE o.seq > $2::bigint ORDER BY o.seq LIMIT "
+    "$3::bigint), "
+    "gone AS (DELETE FROM {outbox} o USING looked l WHERE o.seq = l.seq AND l.past "
+    "AND NOT EXISTS (SELECT FROM {held} h WHERE h.seq = l.seq) RETURNING 1) "
+    "SELECT count(*), max(seq), count(*) FILTER (WHERE past), (SELECT count(*) FROM gone) FROM looked"};
 const sql::Statement foreign_marks = {"outbox_log_foreign", 1,
                                       "SELECT DISTINCT route FROM {mark} WHERE ($1::text IS NULL OR route = "
                                       "$1) AND system_identifier <> (SELECT "
