@@ -181,9 +181,22 @@ TEST_CASE("too many held rows stop the reading, say why, and are still tried") {
   CHECK_FALSE(relay.commands().read);
   CHECK(relay.status().state == RouteState::stopped);
   CHECK(relay.last_reason().find("2 rows are held, and retry.held_max is 2") != std::string::npos);
-  CHECK_FALSE(relay.knows_backlog());  // it does not look
   CHECK(relay.pass(1s).commands().read_held);
   CHECK(relay.reads_held({{1, "k"}}).accepts({1}).settled({"k"}).commands().read);
+}
+
+TEST_CASE("a route that held rows have stopped does not take what it has read for all that there is") {
+  auto options = brief();
+  options.held_max = 1;
+  RelayDriver relay(options);
+  relay.started().reads({{.key = "k", .defect = "bad"}});
+  CHECK(relay.holds() == "1 dead");
+  CHECK(relay.knows_backlog());
+  CHECK(relay.status().pending_exact);
+  relay.settled();
+  CHECK(relay.status().state == RouteState::stopped);
+  CHECK_FALSE(relay.knows_backlog());
+  CHECK_FALSE(relay.status().pending_exact);
 }
 
 TEST_CASE("rows that no route takes never stop one") {
