@@ -135,8 +135,8 @@ Result<std::vector<Passed>> passed_so_far(Session& session) {
   return all;
 }
 
-/// Writes down what every mark has passed by now, if the last time is not recent. Nobody puts a mark back
-/// meanwhile, and the time is that after the look.
+/// Writes down what every mark has passed by now. Nobody puts a mark back meanwhile, and the time is that
+/// after the look.
 Result<void> note_what_is_passed(const Books& books, Duration kept) {
   Session& session = *books.session;
   auto transaction = Transaction::begin(session, "retention");
@@ -158,12 +158,12 @@ Result<std::optional<Position>> passed_for(const Books& books, Duration kept) {
   if (kept <= Duration::zero()) return books.log->passed_by_all();
   auto all = passed_so_far(*books.session);
   if (!all) return all.error();
-  const bool is_recent =
-      !all->empty() && all->back().age >= Duration::zero() && all->back().age < kept / passed_notes;
-  if (!is_recent) {
+  const bool is_of_the_future = !all->empty() && all->back().age < Duration::zero();
+  if (all->empty() || is_of_the_future || all->back().age >= kept / passed_notes) {
     auto now = books.log->passed_by_all();
     if (!now) return now.error();
-    if (*now && (all->empty() || all->back().position.mark != (*now)->mark)) {
+    const bool is_new = *now && (all->empty() || all->back().position.mark != (*now)->mark);
+    if (is_new || is_of_the_future) {
       if (auto noted = note_what_is_passed(books, kept); !noted) return noted.error();
       all = passed_so_far(*books.session);
       if (!all) return all.error();
