@@ -1,5 +1,4 @@
-# python3 with_django.py URL FILE: an object per text of the JSON array in FILE, in a transaction of its own
-import json
+# python3 with_django.py URL FILE: the lines of FILE, in hex: bytes, then texts, an object each, in a transaction of its own
 import sys
 import uuid
 from urllib.parse import urlsplit
@@ -31,6 +30,7 @@ class Message(models.Model):
     id = models.UUIDField(default=uuid.uuid4)
     topic = models.TextField()
     data = models.TextField(null=True)
+    payload = models.BinaryField(null=True)
     content_type = models.TextField(default="application/json")
     headers = models.JSONField(default=dict)
 
@@ -40,7 +40,13 @@ class Message(models.Model):
         db_table = "outbox"
 
 
-for text in json.load(open(sys.argv[2], encoding="utf-8")):
+payload, *texts = (bytes.fromhex(line) for line in open(sys.argv[2]))
+messages = [Message(topic="insert", data=text) for text in map(bytes.decode, texts)]
+for message in [*messages, Message(topic="bytes", payload=payload)]:
     with transaction.atomic():
-        message = Message.objects.create(topic="insert", data=text)
+        message.save()
         assert message.seq > 0
+try:
+    Message.objects.create(topic="nul", data="a\0b")
+except ValueError as error:
+    print("refused:", error)
