@@ -1,5 +1,6 @@
 #include "adapters/common/headers_json.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -50,7 +51,11 @@ bool simple_headers(std::string_view json, HeaderList& found) {
     if (!name || !reader.accept(':')) return false;
     const auto value = reader.plain_string();
     if (!value) return false;
-    found.push_back({*name, *value});
+    const auto same = std::ranges::find(found, *name, &Header::name);
+    if (same != found.end())
+      same->value = *value;
+    else
+      found.push_back({*name, *value});
   } while (reader.accept(','));
   return reader.accept('}') && reader.at_end();
 }

@@ -1,4 +1,5 @@
-// The headers column: a JSON object of string to string. Pure.
+// The headers column: a JSON object of string to string. Of several values of one name the last counts, as in
+// PostgreSQL's jsonb. Pure.
 #pragma once
 
 #include <string>

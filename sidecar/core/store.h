@@ -59,6 +59,7 @@ struct Granted {
   Mark mark;
   bool paused = false;  ///< an operator paused the route; persisted
   Replays replays{};
+  std::string reset = {};  ///< why the mark was put back to the oldest row just now; empty: it was not
 };
 
 using Acquired = std::variant<Granted, LeaseHolder>;

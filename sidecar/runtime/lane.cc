@@ -123,12 +123,22 @@ bool Lane::absorb_events(Relay& relay, Instant now) {
     absorbed_.swap(events_);
   }
   for (Event& event : absorbed_) {
+    if (const auto* acquired = std::get_if<AcquireAnswer>(&event)) log_reset(*acquired);
     const auto* woken = std::get_if<WaitAnswer>(&event);
     const bool notified = woken && woken->result && *woken->result == Woken::notified;
     relay.absorb(now, std::move(event));
     if (notified) hooks_.commit_seen();
   }
   return !absorbed_.empty();
+}
+
+void Lane::log_reset(const AcquireAnswer& answer) {
+  const auto* granted = answer.result ? std::get_if<Granted>(&*answer.result) : nullptr;
+  if (!granted || granted->reset.empty()) return;
+  log_line(Level::warning, "mark.reset",
+           {{"route", options_.route},
+            {"reason", granted->reset},
+            {"next", "starting at its oldest row: what was sent comes again, nothing is passed over"}});
 }
 
 void Lane::carry_out(Commands& commands) {

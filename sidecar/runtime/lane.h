@@ -80,6 +80,7 @@ class Lane {
   void carry_out(Commands& commands);
   void log_counts(const Relay& relay, Instant now, bool is_end);
   void log_topics(const Relay& relay, Instant now);
+  void log_reset(const AcquireAnswer& answer);
   void log_state(const Relay& relay, Instant now);
   void show_status(const Relay& relay, Instant now);
   [[nodiscard]] Duration idle_time(const Commands& commands, Instant now) const;

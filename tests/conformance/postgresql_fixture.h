@@ -62,6 +62,7 @@ class PostgresqlFixture : public StoreFixture {
   std::unique_ptr<Admin> admin() override { return admin_at(url); }
   std::unique_ptr<ServiceWriter> writer() override { return std::make_unique<PostgresqlWriter>(url); }
   void execute(const std::string& sql) override { Sql(url).run(sql); }
+  [[nodiscard]] std::string with_own_seq() const override { return "OVERRIDING SYSTEM VALUE"; }
   std::vector<std::string> audit() override;
 
   static std::unique_ptr<Store> store_at(const std::string& url, const std::string& table = "outbox");

@@ -77,17 +77,6 @@ TEST_CASE(
   CHECK(fix_of(*fixture.admin(), Finding::Level::warning, "that no transaction") == "");
 }
 
-TEST_CASE("PostgreSQL: rows before the first number are read as all others") {
-  PostgresqlFixture fixture;
-  Sql(fixture.url)
-      .run(
-          "INSERT INTO outbox (seq, topic, payload) OVERRIDING SYSTEM VALUE VALUES (-5, 't', 'a'), (0, 't', "
-          "'b')");
-  fixture.writer()->commit_rows({{.payload = "c"}});
-  Holder holder = holder_of(fixture);
-  CHECK(read_all(holder) == std::vector<std::string>{"a", "b", "c"});
-}
-
 TEST_CASE("PostgreSQL: rows that a policy hides are not passed, and the policy is named") {
   PostgresqlFixture fixture;
   const Sql sql(fixture.url);

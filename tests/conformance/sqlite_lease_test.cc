@@ -17,6 +17,7 @@ namespace outbox::test {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
 
 Error refused(Store& store) {
   auto result = store.acquire(request());
@@ -195,6 +196,104 @@ TEST_CASE("a mark beyond a restored database does not hide its new rows") {
     auto store = outbox.store();
     CHECK(granted(*store).mark.seq == 0);
   }
+}
+
+/// Into the file that everybody has open, as `.restore` does.
+void restore_into(const SqliteFixture& outbox, const std::string& backup) {
+  auto from = must(sqlite::Connection::open(backup, sqlite::Access::existing, {}));
+  auto to = outbox.service(5s);
+  sqlite3_backup* copy = sqlite3_backup_init(to.handle(), "main", from.handle(), "main");
+  REQUIRE(copy != nullptr);
+  CHECK(sqlite3_backup_step(copy, -1) == SQLITE_DONE);
+  CHECK(sqlite3_backup_finish(copy) == SQLITE_OK);
+}
+
+TEST_CASE("contents that are exchanged under a running relay are read from their oldest row") {
+  SqliteFixture outbox;
+  outbox.insert(5);
+  outbox.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  fs::copy_file(outbox.path(), outbox.directory() / "backup");
+  outbox.insert(5);
+  auto store = outbox.store();
+  const Granted grant = granted(*store);
+  Batch batch = must(store->read({}, plenty));
+  const auto exchange = [&] {
+    SUBCASE("numbers begin anew, and end before the mark") {
+      outbox.execute("DELETE FROM outbox; DELETE FROM sqlite_sequence");
+      outbox.insert(3);
+    }
+    SUBCASE("numbers begin anew, and grow past the mark") {
+      outbox.execute("DELETE FROM outbox; DELETE FROM sqlite_sequence");
+      outbox.insert(20);
+    }
+    SUBCASE("an older state is restored") {
+      restore_into(outbox, outbox.directory() / "backup");
+    }
+    SUBCASE("an older state is restored and grows past the mark") {
+      restore_into(outbox, outbox.directory() / "backup");
+      outbox.insert(20);
+    }
+  };
+  const auto over = [](const auto& result) {
+    return !result && result.error().fault == Fault::unavailable &&
+           result.error().text.find("replaced or restored") != std::string::npos;
+  };
+  SUBCASE("behind the saved mark") {
+    must(store->settle(grant.lease, batch.end, {}));
+    exchange();
+    CHECK(over(store->read(batch.end, plenty)));
+    const Granted again = granted(*store);
+    CHECK(again.mark.seq == 0);
+    CHECK(again.reset.find("replaced or restored") != std::string::npos);
+    auto state = must(sqlite::Connection::open(outbox.state_path(), sqlite::Access::existing, 5s));
+    CHECK(must(state.number("SELECT count(*) FROM outbox_audit WHERE action = 'mark_reset'", "test")) == 1);
+  }
+  SUBCASE("between a read and its settle") {
+    exchange();
+    CHECK(over(store->settle(grant.lease, batch.end, {})));
+    CHECK(granted(*store).mark.seq == 0);
+  }
+  SUBCASE("while rows are held") {
+    Hold hold = hold_of(batch.messages[1], HeldState::retrying);
+    hold.due_in = Duration::zero();
+    must(store->settle(grant.lease, batch.end, {{hold}, {}, {}}));
+    exchange();
+    CHECK(over(store->read_held(grant.lease, plenty)));
+    CHECK(granted(*store).mark.seq == 0);
+    CHECK(must(outbox.admin()->held({}, {}, 10)).empty());
+  }
+  batch = must(store->read({}, plenty));
+  CHECK(batch.messages.front().seq == 1);
+  CHECK(std::ssize(batch.messages) == must(outbox.service(5s).number("SELECT count(*) FROM outbox", "test")));
+}
+
+TEST_CASE("what changes in the database without an exchange ends no session") {
+  SqliteFixture outbox;
+  outbox.insert(5);
+  auto store = outbox.store();
+  const Granted grant = granted(*store);
+  Batch batch = must(store->read({}, plenty));
+  SUBCASE("rows go, the last one read as well") {
+    outbox.execute("DELETE FROM outbox");
+  }
+  SUBCASE("the sequence is emptied, the rows stay") {
+    outbox.execute("DELETE FROM sqlite_sequence");
+  }
+  SUBCASE("the file is packed") {
+    outbox.execute("DELETE FROM outbox WHERE seq < 4; VACUUM");
+  }
+  SUBCASE("a newer state is restored") {
+    outbox.insert(1);
+    outbox.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    fs::copy_file(outbox.path(), outbox.directory() / "backup");
+    restore_into(outbox, outbox.directory() / "backup");
+    CHECK(seqs_of(must(store->read(batch.end, plenty))) == std::vector<std::int64_t>{6});
+    return;
+  }
+  outbox.insert(2);
+  CHECK(seqs_of(must(store->read(batch.end, plenty))) == std::vector<std::int64_t>{6, 7});
+  must(store->settle(grant.lease, batch.end, {}));
+  CHECK(granted(*store).reset.empty());
 }
 
 TEST_CASE("rows removed behind and at the mark do not move it") {

@@ -47,6 +47,8 @@ class StoreFixture {
   virtual std::unique_ptr<Store> store() = 0;
   virtual std::unique_ptr<Admin> admin() = 0;
   virtual std::unique_ptr<ServiceWriter> writer() = 0;
+  /// What an INSERT that gives seq itself needs behind its columns.
+  [[nodiscard]] virtual std::string with_own_seq() const { return ""; }
   /// SQL that every database understands, on the service's database, as somebody who may do anything there.
   virtual void execute(const std::string& sql) = 0;
   /// outbox_audit, a line each: "<actor> <action> <route>".
@@ -57,7 +59,8 @@ class StoreFixture {
 
 /// Runs every claim as a SUBCASE; call it from a TEST_CASE with a fresh fixture.
 void store_suite(StoreFixture& fixture);
-/// A part of it.
+/// Parts of it.
+void store_rows_suite(StoreFixture& fixture);
 void store_lease_suite(StoreFixture& fixture);
 /// What is held, through the Store port; looks at it through Admin::held().
 void store_held_suite(StoreFixture& fixture);

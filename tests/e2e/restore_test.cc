@@ -1,4 +1,5 @@
-// A database that was dumped and restored on another server: the relay waits for an operator's decision.
+// A database that was dumped and restored on another server, or whose contents are exchanged: what the relay
+// does with marks that say nothing any more.
 #include <doctest/doctest.h>
 #include <signal.h>
 
@@ -62,6 +63,24 @@ TEST_CASE("PostgreSQL: after a restore on another server nothing is sent before 
   CHECK(eventually([&] { return arrivals(path).size() == 16; }));
   for (const auto& [id, times] : arrivals(path)) CHECK_MESSAGE(times == 1, id);
   CHECK(relay.command({"check"}).exit_code == 0);
+  CHECK(relay.stop(SIGTERM) == 0);
+}
+
+TEST_CASE("SQLite: numbers that begin anew under a running relay lose no row, and the log says so") {
+  SqliteShop shop;
+  const TempDir directory;
+  const std::string path = directory / "out.ndjson";
+  Outboxd relay(config_of(shop.url(), "file:" + path));
+  relay.start();
+  shop.order(10);
+  REQUIRE(eventually([&] { return arrivals(path).size() == 10; }));
+  REQUIRE(shop.all_sent(10));
+  shop.execute("DELETE FROM outbox; DELETE FROM sqlite_sequence");
+  shop.order(3);
+  CHECK(eventually([&] { return arrivals(path).size() == 13; }));
+  CHECK(relay.logs("mark.reset"));
+  shop.order(20);
+  CHECK(eventually([&] { return arrivals(path).size() == 33; }));
   CHECK(relay.stop(SIGTERM) == 0);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <limits>
 #include <tuple>
 #include <utility>
 
@@ -208,7 +209,8 @@ Result<Removed> PostgresqlLog::remove_passed(const sql::Position& passed, std::s
     return set.error();
   std::size_t looked = 0, past = 0, gone = 0;
   std::int64_t last = 0;
-  auto done = session_->run("retention", {&remove_chunk, {passed.mark.cursor, place, rows_max}},
+  const std::int64_t after = place == 0 ? std::numeric_limits<std::int64_t>::min() : place;
+  auto done = session_->run("retention", {&remove_chunk, {passed.mark.cursor, after, rows_max}},
                             [&](const sql::Row& row) {
                               looked = static_cast<std::size_t>(row.number(0));
                               last = row.number(1);

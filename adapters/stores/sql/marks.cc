@@ -136,6 +136,7 @@ class Taking {
     auto oldest = log_.beginning(Start::oldest);
     if (!oldest) return oldest.error();
     row.position = *oldest;
+    reset_ = **loss;
     if (auto done = put_mark(row); !done) return done;
     if (auto gone = forget_held(session_, request_.route, row.shard); !gone) return gone;
     return audit(session_, "outboxd", "mark_reset", request_.route,
@@ -233,8 +234,11 @@ class Taking {
   Result<Acquired> grant(const MarkRow& row) {
     auto taken = session_.run(acquire, {&take, {request_.route, row.shard, request_.owner}});
     if (!taken) return taken.error();
-    return Acquired(Granted{
-        {request_.route, row.shard, row.holder.epoch + 1}, row.position->mark, row.paused, row.replays});
+    return Acquired(Granted{{request_.route, row.shard, row.holder.epoch + 1},
+                            row.position->mark,
+                            row.paused,
+                            row.replays,
+                            reset_});
   }
 
   Session& session_;
@@ -243,6 +247,7 @@ class Taking {
   const std::string patterns_;
   std::vector<MarkRow> marks_;
   bool takes_anew_ = false;  // the route begins, or its topics are others than until now
+  std::string reset_;
 };
 
 Error fenced(const Session& session, const char* what, const Lease& lease) {

@@ -35,6 +35,15 @@ Result<void> check_table(Connection& connection, const std::string& table, std::
   if (faults->empty())
     findings.push_back({Level::ok, "table " + sqlite::quoted_name(table) + " has every column", ""});
   findings.insert(findings.end(), faults->begin(), faults->end());
+  if (!faults->empty()) return {};
+  auto rows = connection.number("SELECT count(*) FROM main." + sqlite::quoted_name(table) + " WHERE seq < 1",
+                                "check");
+  if (!rows) return rows.error();
+  if (*rows > 0)
+    findings.push_back({Level::warning,
+                        std::to_string(**rows) + " rows have a seq below 1, which no database draws: only "
+                                                 "routes that begin after they were written read them",
+                        "let the database draw seq; insert such rows again without it"});
   return {};
 }
 

@@ -15,6 +15,7 @@
 #include "adapters/stores/sqlite/shape.h"
 #include "adapters/stores/sqlite/wall_clock.h"
 #include "base/timestamp.h"
+#include "base/uuid.h"
 
 namespace outbox::sqlite {
 namespace {
@@ -97,6 +98,15 @@ class RowReader {
   std::string_view defect_;
 };
 
+/// The same for every spelling of a UUID.
+std::string one_spelling(const std::string& id) {
+  UuidText text;
+  if (id.size() == text.size()) return canonical_uuid(id).value_or(id);
+  if (id.size() != 16) return id;
+  format_uuid(id, text);
+  return {text.data(), text.size()};
+}
+
 Error not_there(const std::string& path) {
   return {Fault::unavailable,
           "sqlite.open: " + path +
@@ -135,10 +145,44 @@ Result<void> OutboxTable::prepare() {
   if (auto done = connection_.prepare_into(row_, columns + " WHERE seq = ?1", "open"); !done) return done;
   if (auto done = connection_.prepare_into(id_of_, "SELECT id" + from + " WHERE seq = ?1", "open"); !done)
     return done;
+  // A sequence that somebody has emptied goes on behind the highest row.
+  if (auto done = connection_.prepare_into(
+          drawn_,
+          "SELECT max(coalesce((SELECT max(seq) FROM main.sqlite_sequence WHERE name = ?1 COLLATE NOCASE), "
+          "0), coalesce((SELECT max(seq)" +
+              from + "), 0))",
+          "open");
+      !done)
+    return done;
   return connection_.prepare_into(version_, "PRAGMA main.data_version", "open");
 }
 
+void OutboxTable::stand_at(std::int64_t seq, std::optional<std::string> id) {
+  last_read_ = seq;
+  last_id_ = std::move(id);
+  known_version_.reset();
+}
+
+/// A moment within which the rows are those that were read. `.restore`, or a service that empties
+/// sqlite_sequence, puts other rows behind the place up to which all was read, under the open handle; only a
+/// file that was changed can have been exchanged so.
+Result<Transaction> OutboxTable::look_again(std::string_view what) {
+  auto moment = Transaction::begin_reading(connection_, what);
+  if (!moment) return moment;
+  auto seen = version();
+  if (!seen) return seen.error();
+  if (known_version_ == *seen) return moment;
+  auto loss = loss_behind(last_read_, last_id_);
+  if (!loss) return loss.error();
+  if (*loss)
+    return Error{Fault::unavailable, "sqlite." + std::string(what) + ": " + **loss + "; looking anew"};
+  known_version_ = *seen;
+  return moment;
+}
+
 Result<Batch> OutboxTable::read(std::int64_t after, const ReadLimit& limit) {
+  auto moment = look_again("read");
+  if (!moment) return moment.error();
   BatchBuilder builder(limit, rows_expected_);
   constexpr std::size_t most = std::numeric_limits<std::int64_t>::max() - 1;
   const auto rows_max = static_cast<std::int64_t>(std::clamp<std::size_t>(limit.messages_max, 1, most));
@@ -154,6 +198,11 @@ Result<Batch> OutboxTable::read(std::int64_t after, const ReadLimit& limit) {
   rows_expected_ = std::max<std::size_t>(builder.size(), 64);
   const std::int64_t last = builder.size() == 0 ? after : builder.last_seq();
   Batch batch = builder.take();
+  if (!batch.messages.empty() && last >= last_read_) {
+    last_read_ = last;
+    last_id_.reset();
+    if (batch.messages.back().defect.empty()) last_id_ = batch.messages.back().id_text();
+  }
   batch.end.seq = last;
   batch.more = code == SQLITE_ROW;
   return batch;
@@ -173,6 +222,17 @@ Result<std::vector<PassedRow>> OutboxTable::rows_between(std::int64_t after, std
     rows.push_back({statement->number(0), statement->number(1)});
   if (code != SQLITE_DONE) return connection_.error_of(code, "retention");
   return rows;
+}
+
+Result<void> OutboxTable::look_up(sql::HeldBatchBuilder& batch) {
+  auto moment = look_again("held");
+  if (!moment) return moment.error();
+  while (!batch.done()) {
+    auto added = add_row(batch);
+    if (!added) return added.error();
+    if (!*added) break;
+  }
+  return {};
 }
 
 Result<bool> OutboxTable::add_row(sql::HeldBatchBuilder& batch) {
@@ -198,10 +258,10 @@ Result<std::optional<std::string>> OutboxTable::loss_behind(std::int64_t mark,
   if (mark <= 0) return std::optional<std::string>();
   auto id = id_of(mark);
   if (!id) return id.error();
-  const std::string place = "the mark is at seq " + std::to_string(mark);
+  const std::string place = "all was read up to seq " + std::to_string(mark);
   const std::string outcome = ": the database was replaced or restored";
-  if (*id && last_id && **id != *last_id)
-    return std::optional(place + ", where another row stands than the one that was sent" + outcome);
+  if (*id && last_id && one_spelling(**id) != one_spelling(*last_id))
+    return std::optional(place + ", where another row stands now" + outcome);
   if (*id) return std::optional<std::string>();
   auto drawn = drawn_seq();
   if (!drawn) return drawn.error();
@@ -213,12 +273,15 @@ Result<std::int64_t> OutboxTable::version() {
   return single(version_, "wait");
 }
 
+Result<std::int64_t> OutboxTable::before_first() {
+  auto lowest = connection_.number("SELECT min(seq) FROM main." + quoted_name(table_), "read");
+  if (!lowest) return lowest.error();
+  return std::min<std::int64_t>(lowest->value_or(1), 1) - 1;
+}
+
 Result<std::int64_t> OutboxTable::drawn_seq() {
-  auto statement =
-      connection_.prepare("SELECT seq FROM main.sqlite_sequence WHERE name = ?1 COLLATE NOCASE", "read");
-  if (!statement) return statement.error();
-  statement->bind(1, table_);
-  return single(*statement, "read");
+  drawn_.bind(1, table_);
+  return single(drawn_, "read");
 }
 
 Result<std::int64_t> OutboxTable::single(Statement& statement, std::string_view what) {
@@ -236,6 +299,12 @@ Result<std::optional<std::string>> OutboxTable::id_of(std::int64_t row_seq) {
   id_of_.reset();
   if (code != SQLITE_ROW && code != SQLITE_DONE) return connection_.error_of(code, "read");
   return found;
+}
+
+Result<std::optional<std::string>> OutboxTable::stamp_of(std::int64_t row_seq) {
+  auto moment = look_again("settle");
+  if (!moment) return moment.error();
+  return id_of(row_seq);
 }
 
 Result<void> OutboxTable::make_durable() {

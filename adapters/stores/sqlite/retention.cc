@@ -1,6 +1,7 @@
 #include "adapters/stores/sqlite/retention.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <set>
 #include <vector>
@@ -130,7 +131,8 @@ Result<Removed> remove_sent_rows(SqliteSession& session, const Files& files, std
     auto lowest = lowest_mark_in(session, *table);
     if (!lowest) return lowest.error();
     if (!*lowest) return Removed{};
-    auto found = table->rows_between(place, std::min(**lowest, passed) + 1, rows_max);
+    auto found = table->rows_between(place == 0 ? std::numeric_limits<std::int64_t>::min() : place,
+                                     std::min(**lowest, passed) + 1, rows_max);
     if (!found) return found.error();
     rows = std::move(*found);
     if (rows.empty()) {

@@ -16,17 +16,21 @@ const std::string unsettled =
     "FROM {outbox} o WHERE o.seq > m.seq AND (m.topics = '[\"*\"]' OR {takes m.topics o.topic})";
 // A route without marks takes everything and has passed nothing. The first row is the oldest: rows are in the
 // order of their commits.
-const sql::Statement pending = {
-    "log_backlog", 1,
-    "WITH m AS (SELECT coalesce(min(coalesce(seq, 0)), 0) AS seq, coalesce(min(topics), '[\"*\"]') AS topics "
-    "FROM {mark} WHERE route = $1) SELECT (SELECT count(*) " +
-        unsettled + "), {age (SELECT o.created_at " + unsettled + " ORDER BY o.seq LIMIT 1)} FROM m"};
+const sql::Statement pending = {"log_backlog", 1,
+                                "WITH m AS (SELECT coalesce(min(coalesce(seq, -9223372036854775807)), "
+                                "-9223372036854775807) AS seq, coalesce(min(topics), '[\"*\"]') AS topics "
+                                "FROM {mark} WHERE route = $1) SELECT (SELECT count(*) " +
+                                    unsettled + "), {age (SELECT o.created_at " + unsettled +
+                                    " ORDER BY o.seq LIMIT 1)} FROM m"};
 
 }  // namespace
 
 Result<sql::Position> SqliteLog::beginning(Start start) {
-  sql::Position position;
-  if (start == Start::oldest) return position;
+  if (start == Start::oldest) {
+    auto before = table_.before_first();
+    if (!before) return before.error();
+    return sql::Position{{"", *before}, {}};
+  }
   auto newest = table_.drawn_seq();
   if (!newest) return newest.error();
   auto id = table_.id_of(*newest);

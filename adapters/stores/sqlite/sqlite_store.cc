@@ -82,7 +82,21 @@ Result<void> SqliteStore::open() {
 Result<Acquired> SqliteStore::acquire(const LeaseRequest& request) {
   if (auto opened = open(); !opened) return opened.error();
   session_->version_read = session_->version_reported = -1;
-  return ending(sql::take_lease(*session_->books, session_->log, request));
+  auto acquired = sql::take_lease(*session_->books, session_->log, request);
+  if (acquired && std::holds_alternative<Granted>(*acquired))
+    if (auto stood = stand_at_mark(std::get<Granted>(*acquired).lease); !stood)
+      return ending<Acquired>(stood.error());
+  return ending(std::move(acquired));
+}
+
+/// What follows is read on the strength of the row at the saved mark.
+Result<void> SqliteStore::stand_at_mark(const Lease& lease) {
+  auto marks = sql::load_marks(*session_->books, "acquire", lease.route);
+  if (!marks) return marks.error();
+  for (const sql::MarkRow& row : *marks)
+    if (row.shard == lease.shard && row.position)
+      session_->table->stand_at(row.position->mark.seq, row.position->stamp);
+  return {};
 }
 
 Result<void> SqliteStore::renew(const Lease& lease) {
@@ -118,7 +132,7 @@ Result<Settled> SqliteStore::settle(const Lease& lease, const Mark& mark, const 
 
 Result<Settled> SqliteStore::save(const Lease& lease, const Mark& mark, const HeldWrites& held) {
   if (auto durable = session_->table->make_durable(); !durable) return durable.error();
-  auto id = session_->table->id_of(mark.seq);
+  auto id = session_->table->stamp_of(mark.seq);
   if (!id) return id.error();
   return sql::settle(*session_->books, lease, {mark, *id}, held);
 }
@@ -141,11 +155,7 @@ Result<HeldBatch> SqliteStore::look_up(const Lease& lease, const ReadLimit& limi
   auto due = sql::due_rows(*session_->books, lease, std::max<std::size_t>(limit.messages_max, 1));
   if (!due) return due.error();
   sql::HeldBatchBuilder batch(limit, *due);
-  while (!batch.done()) {
-    auto added = session_->table->add_row(batch);
-    if (!added) return added.error();
-    if (!*added) break;
-  }
+  if (auto looked = session_->table->look_up(batch); !looked) return looked.error();
   return batch.take();
 }
 

@@ -46,6 +46,7 @@ class SqliteStore final : public Store {
   SqliteStore(sqlite::Target target, sqlite::ChangeWatch watch);
 
   Result<void> open();
+  Result<void> stand_at_mark(const Lease& lease);
   Result<HeldBatch> look_up(const Lease& lease, const ReadLimit& limit);
   Result<void> check_place(std::string_view deed) const;
   Result<Settled> save(const Lease& lease, const Mark& mark, const HeldWrites& held);
