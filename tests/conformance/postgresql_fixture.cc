@@ -86,6 +86,11 @@ PostgresqlFixture::PostgresqlFixture(PostgresqlServer& server, bool migrated) : 
   if (migrated) migrate(*admin());
 }
 
+PostgresqlFixture::PostgresqlFixture(const std::string& more)
+    : url(PostgresqlServer::shared().new_database(more)) {
+  migrate(*admin());
+}
+
 std::unique_ptr<Store> PostgresqlFixture::store_at(const std::string& url, const std::string& table) {
   return opened(postgresql_adapter().open_store({url, table}));
 }

@@ -55,6 +55,8 @@ class PostgresqlWriter : public ServiceWriter {
 
 class PostgresqlFixture : public StoreFixture {
  public:
+  /// In a database that is made so, with the outbox's tables.
+  explicit PostgresqlFixture(const std::string& more);
   /// migrated: with the outbox's tables.
   explicit PostgresqlFixture(PostgresqlServer& server = PostgresqlServer::shared(), bool migrated = true);
 

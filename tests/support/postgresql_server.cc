@@ -30,9 +30,9 @@ std::string PostgresqlServer::url(const std::string& database, const std::string
   return "postgresql://" + user + "@127.0.0.1:" + std::to_string(port()) + "/" + database;
 }
 
-std::string PostgresqlServer::new_database() {
+std::string PostgresqlServer::new_database(const std::string& more) {
   const std::string name = "test_" + std::to_string(++databases_);
-  psql({url(), "-c", "CREATE DATABASE " + name});
+  psql({url(), "-c", "CREATE DATABASE " + name + " " + more});
   return url(name);
 }
 

@@ -27,7 +27,7 @@ class PostgresqlServer : public Server {
                                 const std::string& user = "postgres") const;
 
   /// Makes an empty database with a name of its own; its URL.
-  std::string new_database();
+  std::string new_database(const std::string& more = "");
 
   /// Fast shutdown: sessions are ended, everything is written.
   void stop();

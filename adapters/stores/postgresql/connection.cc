@@ -102,6 +102,11 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectionSettings
                                             " (" + connection->place_ + ")"};
   }
   PQsetNoticeReceiver(connection->connection_.get(), &ignore_notice, nullptr);
+  const char* encoding = PQparameterStatus(connection->connection_.get(), "server_encoding");
+  connection->encoding_ = encoding ? encoding : "UTF8";
+  // What has no encoding is not converted either; asked for UTF-8, the server refuses bytes that are none.
+  if (connection->encoding_ == "SQL_ASCII")
+    if (auto set = connection->run("connect", "SET client_encoding = 'SQL_ASCII'"); !set) return set.error();
   return connection;
 }
 
@@ -202,11 +207,14 @@ bool Connection::notified() {
   return any;
 }
 
-Error Connection::error_of(const char* what, const PGresult* result) const {
+Error Connection::error_of(const char* what, const PGresult* result) {
   const char* state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
   const char* primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : nullptr;
   std::string why = one_line(primary ? primary : PQerrorMessage(connection_.get()));
   if (why.empty()) why = "the server did not answer in time";
+  // character_not_in_repertoire, untranslatable_character
+  const std::string_view code = state ? state : "";
+  conversion_fault_ = code == "22021" || code == "22P05" ? why : "";
   const Fault fault = state && !lost() ? fault_of(state) : Fault::unavailable;
   return {fault, std::string("postgresql.") + what + ": " + why + " (" + place_ + ")"};
 }

@@ -87,12 +87,17 @@ class Connection {
   [[nodiscard]] int socket() const { return PQsocket(connection_.get()); }
   [[nodiscard]] bool lost() const { return PQstatus(connection_.get()) != CONNECTION_OK; }
   [[nodiscard]] int server_version() const { return PQserverVersion(connection_.get()); }
+  /// Of the database; texts of SQL_ASCII come and go as the bytes that they are, others as UTF-8.
+  [[nodiscard]] const std::string& encoding() const { return encoding_; }
+  /// Why the last answer was an error, if a text that the database cannot write or we cannot read was the
+  /// reason; else empty.
+  [[nodiscard]] const std::string& conversion_fault() const { return conversion_fault_; }
   /// A pooler is between us and the server, and keeps one session for us.
   [[nodiscard]] bool pooled() const { return pooled_; }
   [[nodiscard]] const std::string& place() const { return place_; }
 
   /// "postgresql.<what>: <why> (<place>)", with the fault that the server's code means.
-  Error error_of(const char* what, const PGresult* result) const;
+  Error error_of(const char* what, const PGresult* result);
 
  private:
   Connection(PGconn* connection, std::string place, std::chrono::milliseconds answer_deadline)
@@ -108,6 +113,7 @@ class Connection {
   std::string place_;
   std::chrono::milliseconds answer_deadline_;
   bool pooled_ = false;
+  std::string encoding_ = {}, conversion_fault_ = {};
 };
 
 /// What a failure means, by the server's code; by its words where there is no code, when connecting.

@@ -5,6 +5,7 @@
 
 #include "adapters/common/batch_builder.h"
 #include "adapters/stores/postgresql/array_text.h"
+#include "adapters/stores/postgresql/broken_row.h"
 #include "adapters/stores/postgresql/row_decoder.h"
 
 namespace outbox::postgresql {
@@ -12,6 +13,14 @@ namespace {
 
 constexpr const char* statement = "outbox_held_rows";
 constexpr int id_column = 1;
+
+/// The row that is next, as far as it can be read.
+Result<void> add_broken_row(PostgresqlSession& session, sql::HeldBatchBuilder& batch) {
+  auto broken = BrokenRow::read(session.connection(), session.dialect().tables().outbox, batch.next().seq);
+  if (!broken) return broken.error();
+  if (*broken) batch.add((*broken)->view());
+  return {};
+}
 
 /// The row as the decoder has it, or that it is gone.
 RowView held_row(const PGresult* result, std::int64_t clock) {
@@ -54,7 +63,13 @@ Result<HeldBatch> read_held(PostgresqlSession& session, const Lease& lease, cons
     return begun.error();
   for (std::int64_t clock = 0;;) {
     auto row = connection.next("held");
-    if (!row) return row.error();
+    if (!row) {
+      if (connection.conversion_fault().empty()) return row.error();
+      // Those before it have come, and those behind it will another time.
+      if (!batch.empty()) break;
+      if (auto added = add_broken_row(session, batch); !added) return added.error();
+      break;
+    }
     if (!row->get() || row->count() == 0) break;
     if (is_leading(row->get())) {
       clock = decode_leading(row->get()).clock;

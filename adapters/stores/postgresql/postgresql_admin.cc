@@ -96,6 +96,13 @@ Result<void> add_warnings(Connection& connection, const Tables& tables, const Se
        "a poll of up to 100 ms",
        "if no service of this database prepares any: ALTER DATABASE " + quoted_identifier(server.database) +
            " SET outbox.two_phase = 'off'");
+  const std::string& encoding = connection.encoding();
+  warn(encoding != "UTF8",
+       "the database's encoding is " + encoding +
+           (encoding == "SQL_ASCII" ? ", under which texts may be any bytes: a row with one that is no UTF-8"
+                                    : ": a row with a text that cannot be converted to UTF-8") +
+           " becomes a dead letter",
+       "move to a database made with ENCODING 'UTF8' TEMPLATE template0");
   warn(server.superuser, "role " + server.user + " is a superuser, which the relay does not need",
        "use a role of its own with the rights in schema/postgresql/grants.sql");
   warn(connection.pooled(), "there is a connection pooler in between: new rows are found by polling",

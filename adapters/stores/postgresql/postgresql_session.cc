@@ -1,5 +1,6 @@
 #include "adapters/stores/postgresql/postgresql_session.h"
 
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -25,13 +26,47 @@ class ResultRow final : public sql::Row {
   int row_;
 };
 
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+/// With a question mark for each character beyond ASCII.
+std::string without_others(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80)
+      result += c;
+    else if (byte >= 0xc0)
+      result += '?';
+  }
+  return result;
+}
+
+/// As encode(..., 'escape') has it.
+std::string spelling_of(std::string_view bytes) {
+  std::string result;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\\')
+      result += "\\\\";
+    else if (byte < 0x80)
+      result += c;
+    else
+      result += {'\\', static_cast<char>('0' + (byte >> 6)), static_cast<char>('0' + (byte >> 3 & 7)),
+                 static_cast<char>('0' + (byte & 7))};
+  }
+  return result;
+}
+
 /// Values as libpq takes them, in text format; row columns as arrays.
 class Texts {
  public:
-  explicit Texts(std::span<const sql::Value> values) {
+  /// writes_all: the database can write every character; else prose is given without those beyond ASCII.
+  Texts(std::span<const sql::Value> values, bool writes_all) : writes_all_(writes_all) {
     for (const sql::Value& value : values) add(value);
   }
-  explicit Texts(const sql::Call& call) : Texts(call.values) {
+  Texts(const sql::Call& call, bool writes_all) : Texts(call.values, writes_all) {
     if (!call.rows) return;
     for (std::size_t column = 0; column < call.rows->width(); ++column) {
       ArrayText array;
@@ -42,16 +77,23 @@ class Texts {
   }
 
   [[nodiscard]] const std::vector<const char*>& pointers() const { return pointers_; }
+  [[nodiscard]] bool is_ascii() const {
+    return std::ranges::all_of(texts_,
+                               [](const std::string& text) { return outbox::postgresql::is_ascii(text); });
+  }
 
  private:
   void add(const sql::Value& value) {
     using enum sql::Value::Kind;
     if (value.kind() == null) return pointers_.push_back(nullptr);
     if (value.kind() == boolean) return pointers_.push_back(value.number() != 0 ? "t" : "f");
-    texts_.push_back(value.kind() == number ? std::to_string(value.number()) : std::string(value.text()));
+    texts_.push_back(value.kind() == number ? std::to_string(value.number()) : written(value));
     pointers_.push_back(texts_.back().c_str());
   }
-  static void add(ArrayText& array, const sql::Value& value) {
+  [[nodiscard]] std::string written(const sql::Value& value) const {
+    return value.is_prose() && !writes_all_ ? without_others(value.text()) : std::string(value.text());
+  }
+  void add(ArrayText& array, const sql::Value& value) const {
     using enum sql::Value::Kind;
     switch (value.kind()) {
       case null:
@@ -61,10 +103,11 @@ class Texts {
       case number:
         return array.add(value.number());
       case text:
-        return array.add(value.text());
+        return array.add(written(value));
     }
   }
 
+  bool writes_all_;
   std::deque<std::string> texts_;
   std::vector<const char*> pointers_;
 };
@@ -110,14 +153,20 @@ Result<std::int64_t> PostgresqlSession::run(const char* what, const sql::Call& c
                                             const sql::OnRow& on_row) {
   if (is_idle(call)) return 0;
   if (auto done = prepare(*call.statement); !done) return done.error();
-  auto rows = connection_.run_prepared(what, call.statement->name, Texts(call).pointers());
+  const Texts texts(call, writes_all());
+  const auto ask = [&] { return connection_.run_prepared(what, call.statement->name, texts.pointers()); };
+  auto rows = ask();
+  if (!rows && texts.is_ascii()) rows = spelt(rows.error(), ask);
   if (!rows) return rows.error();
   return show(*rows, on_row);
 }
 
 Result<std::int64_t> PostgresqlSession::run(const char* what, const std::string& text,
                                             std::span<const sql::Value> values, const sql::OnRow& on_row) {
-  auto rows = connection_.run(what, dialect_.text_of(text), Texts(values).pointers());
+  const Texts texts(values, writes_all());
+  const auto ask = [&] { return connection_.run(what, dialect_.text_of(text), texts.pointers()); };
+  auto rows = ask();
+  if (!rows && texts.is_ascii()) rows = spelt(rows.error(), ask);
   if (!rows) return rows.error();
   return show(*rows, on_row);
 }
@@ -129,13 +178,29 @@ Result<bool> PostgresqlSession::run_together(const char* what, std::span<const s
   for (const sql::Call& call : calls) {
     if (is_idle(call)) continue;
     if (auto done = prepare(*call.statement); !done) return done.error();
-    steps.push_back({call.statement->name, texts.emplace_back(call).pointers()});
+    steps.push_back({call.statement->name, texts.emplace_back(call, writes_all()).pointers()});
   }
   auto results = connection_.run_together(what, steps);
   if (!results) return results.error();
   if (results->front().changed() == 0) return false;
   if (!is_idle(calls.back())) show(results->back(), on_row);
   return true;
+}
+
+/// One text that cannot be converted need not hide all the others: the rows once more, as the database has
+/// them. A transaction that was open is over. What is given to the server must not be written so.
+Result<Rows> PostgresqlSession::spelt(Error failed, const std::function<Result<Rows>()>& again) {
+  if (connection_.conversion_fault().empty()) return failed;
+  if (!connection_.run("read", "SET client_encoding = 'SQL_ASCII'")) return failed;
+  auto rows = again();
+  if (auto set = connection_.run("read", "SET client_encoding = 'UTF8'"); !set) return set.error();
+  for (int row = 0; rows && row < rows->count(); ++row)
+    for (int column = 0; column < PQnfields(rows->get()); ++column) {
+      if (rows->null(row, column) || is_ascii(rows->text(row, column))) continue;
+      std::string text = spelling_of(rows->text(row, column));
+      PQsetvalue(rows->get(), row, column, text.data(), static_cast<int>(text.size()));
+    }
+  return rows;
 }
 
 Error PostgresqlSession::error(Fault fault, std::string_view what, const std::string& text) const {

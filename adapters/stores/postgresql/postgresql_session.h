@@ -1,6 +1,7 @@
 // The books' session on a libpq connection: stores/sql/session.h. Owned by the connection's thread.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <span>
 #include <string>
@@ -35,6 +36,10 @@ class PostgresqlSession final : public sql::Session {
 
  private:
   Result<void> prepare(const sql::Statement& statement);
+  Result<Rows> spelt(Error failed, const std::function<Result<Rows>()>& again);
+  [[nodiscard]] bool writes_all() const {
+    return connection_.encoding() == "UTF8" || connection_.encoding() == "SQL_ASCII";
+  }
 
   Connection& connection_;
   PostgresqlDialect dialect_;

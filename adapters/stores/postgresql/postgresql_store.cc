@@ -24,6 +24,23 @@ constexpr const char* session_settings =
     "SET max_parallel_workers_per_gather = 0; SET statement_timeout = '30s'; SET lock_timeout = '10s';"
     "SET idle_in_transaction_session_timeout = '30s'";
 
+/// What the database cannot write is in none of its rows, and would fail again and again where it is
+/// compared.
+Result<void> check_topics(Connection& connection, const LeaseRequest& request) {
+  for (const std::string& topic : request.topics) {
+    auto asked = connection.run("acquire", "SELECT $1::text", {topic.c_str()});
+    if (asked) continue;
+    if (connection.conversion_fault().empty()) return asked.error();
+    return Error{Fault::misconfigured,
+                 "postgresql.acquire: topic \"" + topic + "\" of route " + request.route +
+                     " cannot be written in the database's encoding, " + connection.encoding() + " (" +
+                     connection.place() +
+                     "), so no row can have it; take it out of the route, or move to a database with "
+                     "ENCODING 'UTF8'"};
+  }
+  return {};
+}
+
 }  // namespace
 
 PostgresqlStore::PostgresqlStore(ConnectionSettings settings, TableName table)
@@ -39,6 +56,9 @@ Result<Acquired> PostgresqlStore::acquire(const LeaseRequest& request) {
   auto session = connect();
   if (!session) return session.error();
   session_.emplace(std::move(*session));
+  if (session_->connection->encoding() != "UTF8")
+    if (auto checked = check_topics(*session_->connection, request); !checked)
+      return guarded<Acquired>(checked.error());
   return guarded(sql::take_lease(*session_->books, session_->log, request));
 }
 

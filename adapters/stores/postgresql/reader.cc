@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "adapters/common/batch_builder.h"
+#include "adapters/stores/postgresql/broken_row.h"
 #include "adapters/stores/postgresql/row_decoder.h"
 #include "base/text.h"
 
@@ -78,7 +79,7 @@ Result<Reader> Reader::prepare(Connection& connection, const Tables& tables) {
   };
   for (const auto& [name, sql] : statements)
     if (auto done = connection.prepare(name, sql); !done) return done.error();
-  return Reader(connection);
+  return Reader(connection, tables.outbox);
 }
 
 Result<Batch> Reader::read(const Mark& after, const ReadLimit& limit) {
@@ -117,10 +118,14 @@ Result<Batch> Reader::open(const SnapshotRange& range, const ReadLimit& limit) {
 
   BatchBuilder builder({wanted, limit.bytes_max}, rows_expected_);
   LeadingRow lead;
-  bool more = false;
+  bool more = false, broken = false;
   for (;;) {
     auto row = connection_->next("read");
-    if (!row) return row.error();
+    if (!row) {
+      if (connection_->conversion_fault().empty()) return row.error();
+      more = broken = true;
+      break;
+    }
     if (!row->get() || row->count() == 0) break;
     if (is_leading(row->get())) {
       lead = decode_leading(row->get());
@@ -135,7 +140,7 @@ Result<Batch> Reader::open(const SnapshotRange& range, const ReadLimit& limit) {
     builder.add(decode_row(row->get(), lead.clock));
   }
   const SnapshotRange opened{range.seen, lead.snapshot};
-  if (builder.size() == 0 && static_cast<std::size_t>(lead.rows) > wanted * sort_pages_max) {
+  if (builder.size() == 0 && (broken || static_cast<std::size_t>(lead.rows) > wanted * sort_pages_max)) {
     auto lowest = one_text("read", "outbox_lowest", {range.seen.c_str(), lowest_rows_max});
     if (!lowest) return lowest.error();
     constexpr std::int64_t first = std::numeric_limits<std::int64_t>::min();
@@ -162,18 +167,22 @@ Result<Batch> Reader::page(const SnapshotRange& range, std::int64_t after, const
 
   BatchBuilder builder({wanted, limit.bytes_max}, rows_expected_);
   std::int64_t clock = 0;
-  bool ended = false;
-  while (!ended && !builder.full()) {
+  bool ended = false, broken = false;
+  while (!ended && !broken && !builder.full()) {
     auto row = connection_->next("read");
-    if (!row) return row.error();
-    if (!row->get() || row->count() == 0)
+    if (!row) {
+      if (connection_->conversion_fault().empty()) return row.error();
+      // The rows before it have come; it is the first of the next page.
+      if (builder.size() == 0) return page_of_broken_row(range, after);
+      broken = true;
+    } else if (!row->get() || row->count() == 0)
       ended = true;
     else if (is_leading(row->get()))
       clock = decode_leading(row->get()).clock;
     else
       builder.add(decode_row(row->get(), clock));
   }
-  if (!ended) {
+  if (!ended && !broken) {
     // full by rows: only the end is still to come; full by bytes: much may be
     if (builder.size() < wanted) {
       if (auto done = connection_->abandon("read"); !done) return done.error();
@@ -187,6 +196,33 @@ Result<Batch> Reader::page(const SnapshotRange& range, std::int64_t after, const
   batch.more = true;  // in this range or in the next, which nobody has looked at yet
   batch.end = ended ? Mark{range.upto, 0} : Mark{range.text(), last_seq};
   learn(batch);
+  return batch;
+}
+
+/// The row behind `after`, as far as it can be read.
+Result<Batch> Reader::page_of_broken_row(const SnapshotRange& range, std::int64_t after) {
+  const std::string from = std::to_string(after);
+  auto next = connection_->run("read",
+                               "SELECT seq FROM " + outbox_ +
+                                   " WHERE seq > $3::bigint AND NOT pg_visible_in_snapshot(tx, "
+                                   "$1::pg_snapshot) AND pg_visible_in_snapshot(tx, $2::pg_snapshot) ORDER "
+                                   "BY seq LIMIT 1",
+                               {range.seen.c_str(), range.upto.c_str(), from.c_str()});
+  if (!next) return next.error();
+  Batch batch;
+  if (next->count() > 0) {
+    auto broken = BrokenRow::read(*connection_, outbox_, next->integer(0, 0));
+    if (!broken) return broken.error();
+    if (*broken) {
+      BatchBuilder builder({1, 1});
+      builder.add((*broken)->view());
+      after = builder.last_seq();
+      batch = builder.take();
+    }
+  }
+  batch.cursor = range.text();
+  batch.more = true;
+  batch.end = {range.text(), after};
   return batch;
 }
 

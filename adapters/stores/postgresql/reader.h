@@ -8,6 +8,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "adapters/stores/postgresql/connection.h"
 #include "adapters/stores/postgresql/tables.h"
@@ -41,16 +42,18 @@ class Reader {
   [[nodiscard]] const std::string& caught_up() const { return caught_up_; }
 
  private:
-  explicit Reader(Connection& connection) : connection_(&connection) {}
+  Reader(Connection& connection, std::string outbox) : connection_(&connection), outbox_(std::move(outbox)) {}
 
   struct Clock;
   Result<Batch> open(const SnapshotRange& range, const ReadLimit& limit);
   Result<Batch> page(const SnapshotRange& range, std::int64_t after, const ReadLimit& limit);
+  Result<Batch> page_of_broken_row(const SnapshotRange& range, std::int64_t after);
   Result<std::string> one_text(const char* what, const char* statement, const Parameters& parameters);
   std::size_t rows_for(const ReadLimit& limit) const;
   void learn(const Batch& batch);
 
   Connection* connection_;
+  std::string outbox_;
   std::string caught_up_;
   std::size_t row_bytes_ = 1024;    ///< what a row was worth lately
   std::size_t rows_expected_ = 64;  ///< how many came lately

@@ -45,7 +45,7 @@ Details& Details::add(std::string_view name, std::span<const std::int64_t> numbe
 Result<void> audit(Session& session, const std::string& actor, std::string_view action,
                    const std::optional<std::string>& route, const Details& details) {
   const std::string text = details.text();
-  auto done = session.run("audit", {&line, {actor, action, route, text}});
+  auto done = session.run("audit", {&line, {Value::prose(actor), action, route, Value::prose(text)}});
   if (!done) return done.error();
   return {};
 }

@@ -163,7 +163,7 @@ ValueRows rows_of(const std::vector<Hold>& holds) {
     const bool timed = hold.state != HeldState::dead;  // one that waits for nothing has no time
     const Value error = hold.last_error.empty()
                             ? Value()
-                            : Value(rows.keep(storable(hold.last_error, reason_characters_max)));
+                            : Value::prose(rows.keep(storable(hold.last_error, reason_characters_max)));
     rows.add({hold.seq, hold.key, name_of(hold.state), hold.blocks, hold.attempts,
               microseconds_of(timed ? hold.due_in : std::nullopt), error,
               hold.topic.empty() ? Value() : Value(hold.topic)});

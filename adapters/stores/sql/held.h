@@ -90,6 +90,7 @@ class HeldBatchBuilder {
   /// The row that is next among those due.
   [[nodiscard]] const DueRow& next() const { return due_.rows[added_]; }
   [[nodiscard]] bool done() const { return added_ == due_.rows.size(); }
+  [[nodiscard]] bool empty() const { return added_ == 0; }
   /// False: the batch is full, the row was not taken.
   bool add(const RowView& row);
   [[nodiscard]] HeldBatch take();

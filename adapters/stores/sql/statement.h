@@ -41,12 +41,21 @@ class Value {
   template <class T>
   Value(const std::optional<T>& value) : Value(value ? Value(*value) : Value()) {}
 
+  /// A text for people: what the database cannot write of it may be written otherwise.
+  static Value prose(std::string_view text) {
+    Value value(text);
+    value.prose_ = true;
+    return value;
+  }
+
   [[nodiscard]] Kind kind() const { return kind_; }
+  [[nodiscard]] bool is_prose() const { return prose_; }
   [[nodiscard]] std::int64_t number() const { return number_; }
   [[nodiscard]] std::string_view text() const { return text_; }
 
  private:
   Kind kind_ = Kind::null;
+  bool prose_ = false;
   std::int64_t number_ = 0;
   std::string_view text_;
 };
