@@ -247,8 +247,8 @@ class Admin {
                                  const std::string& actor) = 0;
 
   /// Forgets where the route stands and what is held of it, unrouted rows excepted. Rows that it alone was
-  /// still to come across are unrouted from now on. `idle`: shards whose owner the caller has seen do nothing for a lease.
-  /// How many held rows there were. Errors: refused (no such route, a relay holds its lease).
+  /// still to come across are unrouted from now on. `idle`: shards whose owner the caller has seen do nothing
+  /// for a lease. How many held rows there were. Errors: refused (no such route, a relay holds its lease).
   virtual Result<Matched> drop_route(const std::string& route, const std::vector<RouteShard>& idle,
                                      bool dry_run, const std::string& actor) = 0;
 

@@ -72,8 +72,8 @@ int main(int count, char** arguments) {
     const auto store = fixture.store();
     auto acquired = store->acquire(request_of("bench-" + std::to_string(round)));
     if (!acquired) return failed(acquired.error());
-    const auto& [lease, start, paused] = std::get<Granted>(*acquired);
-    Mark mark = start;
+    const Lease lease = std::get<Granted>(*acquired).lease;
+    Mark mark = std::get<Granted>(*acquired).mark;
     const std::string backend = sql.run(
         "SELECT pid FROM pg_stat_activity WHERE application_name = 'outboxd' AND state = 'idle' ORDER BY "
         "backend_start DESC LIMIT 1");

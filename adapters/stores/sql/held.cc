@@ -94,9 +94,8 @@ const Statement keys_with_rows = {
     "SELECT DISTINCT message_key FROM {held} h {by outbox_held_queue} WHERE route = $1 AND {blocks h} AND "
     "message_key IS NOT NULL"};
 
-const Statement forget_shard = {
-    "outbox_held_forget", 2,
-    "DELETE FROM {held} WHERE route = $1 AND shard = $2::integer AND state <> 'unrouted'"};
+const Statement forget_shard = {"outbox_held_forget", 2,
+                                "DELETE FROM {held} WHERE route = $1 AND shard = $2::integer"};
 const Statement page = {
     "outbox_held_page", 3,
     "SELECT seq, message_key, shard FROM {held} WHERE route = $1 AND seq > $2::bigint ORDER BY seq LIMIT "

@@ -44,7 +44,7 @@ Result<void> order_keys(Session& session, const char* what, const std::string& r
 /// The same for every key that a row of the route blocks.
 Result<void> order_all_keys(Session& session, const char* what, const std::string& route);
 
-/// What is held of a shard, unrouted rows excepted, is forgotten.
+/// What is held of a shard is forgotten.
 Result<void> forget_held(Session& session, const std::string& route, int shard);
 /// What is held although the position has not passed it: it is read again.
 Result<void> forget_unread(Session& session, const Log& log, const std::string& route,

@@ -145,12 +145,8 @@ Result<Matched> change_matching(Session& session, const char* what, HeldAction a
 
 /// Those that the filter may speak of, so that nobody settles or changes what is held meanwhile.
 Result<void> lock_routes(Session& session, const char* what, const std::optional<std::string>& route) {
-  const Value values[] = {route};
-  auto locked = session.run(what,
-                            "SELECT shard FROM {mark} WHERE $1::text IS NULL OR route = $1 ORDER BY route, "
-                            "shard{lock}",
-                            values);
-  if (!locked) return locked.error();
+  if (!route) return lock_all_marks(session, what);
+  if (auto locked = lock_marks(session, what, *route); !locked) return locked.error();
   return {};
 }
 

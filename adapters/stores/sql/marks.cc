@@ -77,7 +77,7 @@ class Taking {
   Result<Acquired> run() {
     if (auto told = find_new_topics(); !told) return told.error();
     if (takes_anew_)
-      if (auto locked = session_.run(acquire, {&lock_all, {}}); !locked) return locked.error();
+      if (auto locked = lock_all_marks(session_, acquire); !locked) return locked.error();
     if (auto loaded = reload(); !loaded) return loaded.error();
     if (marks_.empty())
       if (auto made = make_first(); !made) return made.error();
@@ -126,8 +126,7 @@ class Taking {
   }
 
   /// Marks that a database was not saved for, or an older state of it, lie: repeats rather than loss. What is
-  /// held goes too: it is read again, and its numbers may be other rows' now. Only unrouted rows may have
-  /// been another route's to find.
+  /// held goes too: it is read again, and its numbers may be other rows' now.
   Result<void> check(MarkRow& row) {
     if (!row.position) return {};
     auto loss = log_.loss_behind(request_.route, *row.position);
@@ -285,6 +284,11 @@ Result<std::vector<MarkRow>> load_marks(Session& session, const char* what, cons
 Result<std::vector<MarkRow>> lock_marks(Session& session, const char* what, const std::string& route) {
   if (auto locked = session.run(what, {&lock, {route}}); !locked) return locked.error();
   return load_marks(session, what, route);
+}
+
+Result<void> lock_all_marks(Session& session, const char* what) {
+  if (auto locked = session.run(what, {&lock_all, {}}); !locked) return locked.error();
+  return {};
 }
 
 Result<void> held_changed(Session& session, const char* what, const std::string& route) {

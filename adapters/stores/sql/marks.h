@@ -58,6 +58,9 @@ Result<std::vector<MarkRow>> load_marks(Session& session, const char* what, cons
 /// is held of it. In the order in which everybody locks them.
 Result<std::vector<MarkRow>> lock_marks(Session& session, const char* what, const std::string& route);
 
+/// Those of every route.
+Result<void> lock_all_marks(Session& session, const char* what);
+
 /// Running relays look again at what is held of the route.
 Result<void> held_changed(Session& session, const char* what, const std::string& route);
 

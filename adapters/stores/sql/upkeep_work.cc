@@ -80,8 +80,6 @@ const Statement forget_passed = {
     "outbox_progress_forget_old", 1,
     "DELETE FROM {progress} WHERE at < (SELECT max(p.at) FROM {progress} p WHERE p.at <= "
     "{ago $1::bigint}) OR at > {now}"};
-const Statement lock_all_marks = {"outbox_mark_lock_all", 0,
-                                  "SELECT shard FROM {mark} ORDER BY route, shard{lock}"};
 const Statement oldest_row = {
     "outbox_oldest_row", 0,
     "SELECT {age o.created_at} FROM {outbox} o WHERE NOT EXISTS (SELECT 1 FROM {mark} k JOIN {held} h "
@@ -141,7 +139,7 @@ Result<void> note_what_is_passed(const Books& books, Duration kept) {
   Session& session = *books.session;
   auto transaction = Transaction::begin(session, "retention");
   if (!transaction) return transaction.error();
-  if (auto locked = session.run("retention", {&lock_all_marks, {}}); !locked) return locked.error();
+  if (auto locked = lock_all_marks(session, "retention"); !locked) return locked.error();
   auto now = books.log->passed_by_all();
   if (!now) return now.error();
   if (!*now) return {};
