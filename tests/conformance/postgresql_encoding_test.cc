@@ -160,11 +160,7 @@ TEST_CASE("PostgreSQL: operators see rows that cannot be converted, and all othe
   REQUIRE(listed->size() == 3);
   CHECK((*listed)[0].topic == "k\\201");
   CHECK((*listed)[2].last_error == "no ? route: caf?");
-  CHECK(listed->at(1).topic == "caf\\351");
-  const auto second = admin->held({}, ListPlace{"orders", 1}, 10);
-  REQUIRE_MESSAGE(second, second.error().text);
-  REQUIRE(second->size() == 2);
-  CHECK(second->front().topic == "caf\u00e9");
+  CHECK(listed->at(1).topic == "caf\u00e9");
   const auto topics = admin->unrouted_topics();
   REQUIRE_MESSAGE(topics, topics.error().text);
   CHECK(topics->size() == 2);

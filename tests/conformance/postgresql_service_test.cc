@@ -55,26 +55,76 @@ TEST_CASE("PostgreSQL: tx is the database's word, whoever inserts and by what me
 }
 
 TEST_CASE(
-    "PostgreSQL: a row whose tx was written by hand is not published for ever, and check has the way out") {
+    "PostgreSQL: a row whose tx cannot be is held with its reason, and goes out at an operator's word") {
   PostgresqlFixture fixture;
   const Sql sql(fixture.url);
-  Holder holder = holder_of(fixture);
-  fixture.writer()->commit_rows({{.payload = "1"}, {.payload = "2"}});
+  grant_roles(fixture.url, "test_service", "test_relay");
+  fixture.writer()->commit_rows({{.key = "a", .payload = "1"}, {.payload = "2"}});
   sql.run("UPDATE outbox SET tx = '900000000' WHERE payload = '1'");
-  CHECK(read_all(holder) == std::vector<std::string>{"2"});
+  Holder holder = holder_of(fixture);
+  CHECK(read_all(holder, {1, 1000}) == std::vector<std::string>{"2", ""});
   for (int i = 0; i < 3; ++i) CHECK(read_all(holder).empty());
-  fixture.writer()->commit_rows({{.payload = "3"}});
-  CHECK(read_all(holder) == std::vector<std::string>{"3"});
-  CHECK(sql.run("SELECT state FROM outbox_status WHERE seq = 1") == "pending");
-  const auto backlog = fixture.admin()->backlog("orders");
-  REQUIRE(backlog);
-  CHECK(backlog->pending >= 1);
-
+  holder = holder_of(fixture);
+  auto batch = holder.store->read(holder.mark, {10, 1000});
+  REQUIRE(batch);
+  REQUIRE(batch->messages.size() == 1);
+  CHECK(batch->messages[0].defect == "");
+  batch = holder.store->read(batch->end, {10, 1000});
+  while (batch && batch->messages.empty() && batch->more) batch = holder.store->read(batch->end, {10, 1000});
+  REQUIRE(batch);
+  REQUIRE(batch->messages.size() == 1);
+  const Message& message = batch->messages[0];
+  CHECK(message.seq == 1);
+  CHECK(message.key == "a");
+  CHECK(message.defect.find("tx is 900000000") == 0);
+  Hold dead = hold_of(message, HeldState::dead);
+  dead.last_error = message.defect;
+  REQUIRE(holder.store->settle(holder.lease, {batch->cursor, message.seq}, {{dead}, {}, {}}));
+  holder.mark = batch->end;
+  CHECK(sql.run("SELECT state FROM outbox_status WHERE seq = 1") == "dead");
+  CHECK(sql.run("SELECT state FROM outbox_status WHERE seq = 2") == "sent");
+  CHECK(fixture.admin()->backlog("orders")->pending == 0);
   const std::string fix = fix_of(*fixture.admin(), Finding::Level::warning, "1 rows");
-  REQUIRE(fix.find("UPDATE") != std::string::npos);
-  sql.run(fix.substr(fix.find("UPDATE")));
+  CHECK(fix.find("held requeue") != std::string::npos);
+
+  HeldFilter filter;
+  filter.seqs = {1};
+  SUBCASE("to requeue it") {
+    const auto requeued = fixture.admin()->change_held(HeldAction::requeue, filter, 10, false, "tester");
+    REQUIRE_MESSAGE(requeued, requeued.error().text);
+    CHECK(requeued->changed == 1);
+  }
+  SUBCASE("by the owner, where the role may not") {
+    const auto admin = PostgresqlFixture::admin_at(as_role(fixture.url, "test_relay"));
+    const auto refused = admin->change_held(HeldAction::requeue, filter, 10, false, "tester");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().fault == Fault::refused);
+    const std::string text = refused.error().text;
+    const auto begin = text.find("WITH dated");
+    REQUIRE(begin != std::string::npos);
+    sql.run(text.substr(begin, text.rfind(" (") - begin));
+  }
+  SUBCASE("by what check says") {
+    sql.run(fix.substr(fix.find("WITH dated")));
+  }
+  // by the session that has seen it before, and by the next one
   CHECK(read_all(holder) == std::vector<std::string>{"1"});
+  REQUIRE(holder.store->settle(holder.lease, holder.mark, {}));
+  CHECK(fixture.admin()->held({}, {}, 10)->empty());
+  CHECK(sql.run("SELECT state FROM outbox_status WHERE seq = 1") == "sent");
   CHECK(fix_of(*fixture.admin(), Finding::Level::warning, "that no transaction") == "");
+  holder = holder_of(fixture);
+  CHECK(read_all(holder).empty());
+}
+
+TEST_CASE("PostgreSQL: more rows whose tx cannot be than are looked at in one go are all held, each once") {
+  PostgresqlFixture fixture;
+  const Sql sql(fixture.url);
+  sql.run("INSERT INTO outbox (topic, payload) SELECT 't', 'p' FROM generate_series(1, 250)");
+  sql.run("UPDATE outbox SET tx = (900000000 + seq % 3)::text::xid8");
+  Holder holder = holder_of(fixture);
+  CHECK(read_all(holder).size() == 250);
+  CHECK(read_all(holder).empty());
 }
 
 TEST_CASE("PostgreSQL: rows that a policy hides are not passed, and the policy is named") {

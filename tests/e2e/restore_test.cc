@@ -66,6 +66,34 @@ TEST_CASE("PostgreSQL: after a restore on another server nothing is sent before 
   CHECK(relay.stop(SIGTERM) == 0);
 }
 
+TEST_CASE("PostgreSQL: rows restored without their triggers are dead letters, and a requeue sends them") {
+  PostgresqlShop shop;
+  const TempDir directory;
+  const std::string path = directory / "out.ndjson";
+  Outboxd relay(config_of(shop.url(), "file:" + path));
+  shop.order(3);
+  shop.execute("UPDATE outbox SET tx = '900000000' WHERE seq IN (1, 2)");
+  relay.start();
+  CHECK(relay.logs("rows.dead"));
+  CHECK(relay.logs("a transaction that this server has not had"));
+  CHECK(eventually([&] {
+    return shop.states("main") == std::map<std::string, long>{{"dead", 2}, {"sent", 1}};
+  }));
+  const Json held = relay.status_when([](const Json& status) {
+    return route_of(status).is_object() && route_of(status)["held"]["dead"] == 2;
+  });
+  CHECK_FALSE(held.is_null());
+  const Finished requeued = relay.command({"held", "requeue", "--route", "main", "--all"});
+  CHECK_MESSAGE(requeued.exit_code == 0, requeued.output);
+  CHECK(shop.all_sent(3));
+  CHECK(relay.stop(SIGTERM) == 0);
+  relay.start();
+  shop.order(1);
+  CHECK(shop.all_sent(4));
+  for (const auto& [id, times] : arrivals(path)) CHECK_MESSAGE(times == 1, id);
+  CHECK(relay.stop(SIGTERM) == 0);
+}
+
 TEST_CASE("SQLite: numbers that begin anew under a running relay lose no row, and the log says so") {
   SqliteShop shop;
   const TempDir directory;

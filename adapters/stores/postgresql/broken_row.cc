@@ -56,8 +56,11 @@ Result<Found> ask(Connection& connection, std::int64_t seq, const Spelt& spelt) 
 Result<std::optional<BrokenRow>> BrokenRow::read(Connection& connection, const std::string& outbox,
                                                  std::int64_t seq) {
   if (auto done = connection.prepare(unnamed, statement_of(outbox)); !done) return done.error();
-  BrokenRow broken;
   Spelt guilty{};
+  auto whole = ask(connection, seq, guilty);
+  if (whole) return BrokenRow::of(std::move(whole->row), whole->clock, {});
+  if (connection.conversion_fault().empty()) return whole.error();
+  std::string defect;
   for (std::size_t column = 0; column < columns.size(); ++column) {
     Spelt others;
     others.fill(true);
@@ -66,15 +69,21 @@ Result<std::optional<BrokenRow>> BrokenRow::read(Connection& connection, const s
     if (found) continue;
     if (connection.conversion_fault().empty()) return found.error();
     guilty[column] = true;
-    broken.defect_ += (broken.defect_.empty() ? "column " : "; column ") + std::string(columns[column]) +
-                      " cannot be converted to UTF-8: " + connection.conversion_fault();
+    defect += (defect.empty() ? "column " : "; column ") + std::string(columns[column]) +
+              " cannot be converted to UTF-8: " + connection.conversion_fault();
   }
   auto found = ask(connection, seq, guilty);
   if (!found) return found.error();
-  if (!found->row.get()) return std::optional<BrokenRow>();
-  broken.row_ = std::move(found->row);
-  broken.clock_ = found->clock;
-  return std::optional(std::move(broken));
+  return BrokenRow::of(std::move(found->row), found->clock, std::move(defect));
+}
+
+std::optional<BrokenRow> BrokenRow::of(Rows row, std::int64_t clock, std::string defect) {
+  if (!row.get()) return std::nullopt;
+  BrokenRow broken;
+  broken.row_ = std::move(row);
+  broken.clock_ = clock;
+  broken.defect_ = std::move(defect);
+  return broken;
 }
 
 RowView BrokenRow::view() const {

@@ -13,7 +13,8 @@ namespace outbox::postgresql {
 
 class BrokenRow {
  public:
-  /// Asks for its columns one by one. nullopt: the row is gone. Errors: unavailable.
+  /// All but its payload; asks for its columns one by one where it must. nullopt: the row is gone. Errors:
+  /// unavailable.
   static Result<std::optional<BrokenRow>> read(Connection& connection, const std::string& outbox,
                                                std::int64_t seq);
 
@@ -23,6 +24,8 @@ class BrokenRow {
   [[nodiscard]] RowView view() const;
 
  private:
+  static std::optional<BrokenRow> of(Rows row, std::int64_t clock, std::string defect);
+
   Rows row_;
   std::int64_t clock_ = 0;
   std::string defect_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "adapters/stores/postgresql/admin_session.h"
+#include "adapters/stores/postgresql/undated_rows.h"
 #include "base/encoding.h"
 
 namespace outbox::postgresql {
@@ -42,9 +43,6 @@ constexpr const char* session_settings =
     "SET statement_timeout = '60s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = "
     "'60s'";
 constexpr std::chrono::seconds answer_deadline{75};
-
-// Numbers of another cluster, or written by hand: no snapshot shows them before their time.
-constexpr const char* not_begun = "tx >= pg_snapshot_xmax(pg_current_snapshot())";
 
 // $1 the outbox, $2 to $4 mark, held rows and view, which need not be there. What follows has a column each.
 constexpr const char* questions =
@@ -113,16 +111,16 @@ Result<void> add_warnings(Connection& connection, const Tables& tables, const Se
 /// Rows that no snapshot shows before its time.
 Result<void> add_undated(Connection& connection, const Tables& tables, std::vector<Finding>& findings) {
   auto undated = connection.run(
-      "check", "SELECT count(*), min(seq) FROM " + tables.outbox + " WHERE " + std::string(not_begun));
+      "check", "SELECT count(*), min(seq) FROM " + tables.outbox + " WHERE " + std::string(is_undated));
   if (!undated) return undated.error();
   if (undated->integer(0, 0) == 0) return {};
-  findings.push_back({Finding::Level::warning,
-                      undated->string(0, 0) + " rows of " + shown(tables.outbox) +
-                          " have a tx that no transaction of this server has had, the "
-                          "first is seq " +
-                          undated->string(0, 1) + ": they are not sent",
-                      "as the table's owner, so that they go out: UPDATE " + tables.outbox +
-                          " SET tx = pg_current_xact_id() WHERE " + not_begun});
+  findings.push_back(
+      {Finding::Level::warning,
+       undated->string(0, 0) + " rows of " + shown(tables.outbox) +
+           " have a tx that no transaction of this server has had, the "
+           "first is seq " +
+           undated->string(0, 1) + ": they are held as dead and not sent",
+       "outboxd held requeue --seq N; or, as the table's owner, for all of them: " + dating_of(tables)});
   return {};
 }
 

@@ -9,6 +9,7 @@
 
 #include "adapters/stores/postgresql/reader.h"
 #include "adapters/stores/postgresql/tables.h"
+#include "adapters/stores/postgresql/undated_rows.h"
 
 namespace outbox::postgresql {
 namespace {
@@ -37,8 +38,10 @@ std::string pending_rows(const std::string& columns) {
 const sql::Statement current_snapshot = {"outbox_log_snapshot", 0, "SELECT pg_current_snapshot()::text"};
 const sql::Statement count_pending = {
     "outbox_log_backlog", 1,
-    with_marks + ("SELECT count(*), {age min(o.created_at)} FROM (" + pending_rows("o.created_at, o.topic")) +
-        ") o WHERE EXISTS (SELECT FROM m WHERE {takes m.topics o.topic})"};
+    with_marks +
+        ("SELECT count(*), {age min(o.created_at)} FROM (" + pending_rows("o.created_at, o.topic, o.tx")) +
+        ") o WHERE o.tx < pg_snapshot_xmax(pg_current_snapshot()) AND EXISTS (SELECT FROM m WHERE {takes "
+        "m.topics o.topic})"};
 // In one statement, or a row that is committed in between would be passed unsent.
 const sql::Statement lowest_unsettled = {
     "outbox_log_lowest", 1,
@@ -176,6 +179,32 @@ Result<void> PostgresqlLog::adopt_rows(const std::optional<std::string>& route) 
   auto dated = session_->connection().run("rebase", "UPDATE " + outbox + " SET tx = '3'" + future);
   if (!dated) return dated.error();
   return {};
+}
+
+Result<std::vector<std::int64_t>> PostgresqlLog::put_behind_all(const std::vector<std::int64_t>& seqs) {
+  const sql::Tables& tables = session_->dialect().tables();
+  const std::string where = " WHERE seq = ANY ($1::bigint[]) AND " + std::string(is_undated);
+  const std::string numbers = session_->dialect().numbers(seqs);
+  auto found =
+      session_->connection().run("requeue", "SELECT seq FROM " + tables.outbox + where, {numbers.c_str()});
+  if (!found) return found.error();
+  std::vector<std::int64_t> undated;
+  for (int row = 0; row < found->count(); ++row) undated.push_back(found->integer(row, 0));
+  if (undated.empty()) return undated;
+  auto may = session_->connection().run("requeue", "SELECT has_column_privilege($1, 'tx', 'UPDATE')",
+                                        {tables.outbox.c_str()});
+  if (!may) return may.error();
+  if (!may->boolean(0, 0))
+    return session_->error(Fault::refused, "requeue",
+                           "seq " + std::to_string(undated.front()) +
+                               " has a tx that no transaction of this server has had; it must get another, "
+                               "and this role may not: grant UPDATE (tx) on " +
+                               shown(tables.outbox) +
+                               ", or run as the table's owner, for all such rows: " + dating_of(tables));
+  auto dated = session_->connection().run(
+      "requeue", "UPDATE " + tables.outbox + " SET tx = pg_current_xact_id()" + where, {numbers.c_str()});
+  if (!dated) return dated.error();
+  return undated;
 }
 
 Result<Backlog> PostgresqlLog::backlog(const std::string& route) {

@@ -187,6 +187,15 @@ Result<bool> PostgresqlSession::run_together(const char* what, std::span<const s
   return true;
 }
 
+/// What can be converted is, all else is spelt.
+std::string PostgresqlSession::converted(const std::string& bytes) {
+  std::string hex;
+  append_hex(hex, bytes);
+  auto text =
+      connection_.run("read", "SELECT convert_from(decode($1, 'hex'), getdatabaseencoding())", {hex.c_str()});
+  return text ? text->string(0, 0) : spelling_of(bytes);
+}
+
 /// One text that cannot be converted need not hide all the others: the rows once more, as the database has
 /// them. A transaction that was open is over. What is given to the server must not be written so.
 Result<Rows> PostgresqlSession::spelt(Error failed, const std::function<Result<Rows>()>& again) {
@@ -197,7 +206,7 @@ Result<Rows> PostgresqlSession::spelt(Error failed, const std::function<Result<R
   for (int row = 0; rows && row < rows->count(); ++row)
     for (int column = 0; column < PQnfields(rows->get()); ++column) {
       if (rows->null(row, column) || is_ascii(rows->text(row, column))) continue;
-      std::string text = spelling_of(rows->text(row, column));
+      std::string text = converted(rows->string(row, column));
       PQsetvalue(rows->get(), row, column, text.data(), static_cast<int>(text.size()));
     }
   return rows;

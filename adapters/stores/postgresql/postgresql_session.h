@@ -36,6 +36,7 @@ class PostgresqlSession final : public sql::Session {
 
  private:
   Result<void> prepare(const sql::Statement& statement);
+  std::string converted(const std::string& bytes);
   Result<Rows> spelt(Error failed, const std::function<Result<Rows>()>& again);
   [[nodiscard]] bool writes_all() const {
     return connection_.encoding() == "UTF8" || connection_.encoding() == "SQL_ASCII";

@@ -53,7 +53,7 @@ Result<Acquired> PostgresqlStore::acquire(const LeaseRequest& request) {
     // The connection may have died long ago without anybody asking; a new one tells whether the server is
     // there.
   }
-  auto session = connect();
+  auto session = connect(request);
   if (!session) return session.error();
   session_.emplace(std::move(*session));
   if (session_->connection->encoding() != "UTF8")
@@ -75,6 +75,8 @@ Result<void> PostgresqlStore::release(const Lease& lease) {
 Result<Batch> PostgresqlStore::read(const Mark& after, const ReadLimit& limit) {
   if (!session_) return session_over();
   auto batch = guarded(session_->reader.read(after, limit));
+  if (batch && batch->messages.empty() && !batch->more)
+    batch = guarded(session_->undated.look(std::chrono::steady_clock::now(), batch->end));
   if (batch && !batch->messages.empty())
     session_->waiter.active(std::chrono::steady_clock::now(), batch->messages.size());
   return batch;
@@ -100,7 +102,7 @@ Result<Woken> PostgresqlStore::wait(Duration timeout) {
   return guarded(session_->waiter.wait(session_->reader, wakeup_, timeout));
 }
 
-Result<PostgresqlStore::Session> PostgresqlStore::connect() const {
+Result<PostgresqlStore::Session> PostgresqlStore::connect(const LeaseRequest& request) const {
   auto opened = Connection::open(settings_);
   if (!opened) return opened.error();
   Connection& connection = **opened;
@@ -119,12 +121,13 @@ Result<PostgresqlStore::Session> PostgresqlStore::connect() const {
   if (!reader) return reader.error();
   auto waiter = Waiter::prepare(connection, *tables, !connection.pooled());
   if (!waiter) return waiter.error();
+  UndatedRows undated(connection, *tables, request.route);
   auto books = std::make_unique<PostgresqlSession>(connection, std::move(*tables));
   auto log = PostgresqlLog::create(*books);
   if (!log) return log.error();
   if (auto done = prepare_read_held(*books); !done) return done.error();
-  return Session{std::move(*opened), std::move(books), std::move(*log), std::move(*reader),
-                 std::move(*waiter)};
+  return Session{std::move(*opened), std::move(books),   std::move(*log),
+                 std::move(*reader), std::move(*waiter), std::move(undated)};
 }
 
 /// Every error but a fenced write ends the session, so that nobody goes on from a position that it does not

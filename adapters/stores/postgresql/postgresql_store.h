@@ -11,6 +11,7 @@
 #include "adapters/stores/postgresql/postgresql_session.h"
 #include "adapters/stores/postgresql/reader.h"
 #include "adapters/stores/postgresql/tables.h"
+#include "adapters/stores/postgresql/undated_rows.h"
 #include "adapters/stores/postgresql/waiter.h"
 #include "base/wakeup.h"
 #include "core/store.h"
@@ -40,9 +41,10 @@ class PostgresqlStore final : public Store {
     PostgresqlLog log;
     Reader reader;
     Waiter waiter;
+    UndatedRows undated;
   };
 
-  Result<Session> connect() const;
+  Result<Session> connect(const LeaseRequest& request) const;
   template <class T>
   Result<T> guarded(Result<T> result);
   Error session_over() const;

@@ -1,4 +1,5 @@
 // SqlAdmin: held rows and messages, listed and changed.
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -97,7 +98,9 @@ MessageDetails details_of(const Row& row) {
 
 /// Rows of one route, and the keys that they belong to.
 struct Touched {
-  ValueRows rows, unrouted;
+  ValueRows rows;      ///< to be discarded or requeued
+  ValueRows unrouted;  ///< of them
+  ValueRows anew;      ///< come again through the log
   KeySet keys;
 };
 
@@ -106,11 +109,12 @@ Result<void> change_rows(Session& session, const char* what, HeldAction action, 
   const Statement& statement = action == HeldAction::discard ? discard_rows : requeue_rows;
   if (auto done = session.run(what, {&statement, {route}, &touched.rows}); !done) return done.error();
   if (auto done = session.run(what, {&remove_discarded, {}, &touched.unrouted}); !done) return done.error();
+  if (auto done = session.run(what, {&discard_rows, {route}, &touched.anew}); !done) return done.error();
   if (auto ordered = order_keys(session, what, route, touched.keys); !ordered) return ordered;
   return held_changed(session, what, route);
 }
 
-Result<Matched> change_matching(Session& session, const char* what, HeldAction action,
+Result<Matched> change_matching(Session& session, AdminLog& log, const char* what, HeldAction action,
                                 const HeldFilter& filter, std::int64_t rows_max, bool dry_run) {
   Selection query(session, filter);
   // No route takes an unrouted row: there is nobody to try it again.
@@ -123,21 +127,40 @@ Result<Matched> change_matching(Session& session, const char* what, HeldAction a
       });
   if (!counted) return counted.error();
   if (dry_run) return done;
-  std::map<std::string, Touched> by_route;
+  struct Picked {
+    std::string route;
+    std::optional<std::string> key;
+    bool unrouted = false;
+  };
+  std::map<std::int64_t, std::vector<Picked>> picked_rows;
+  std::vector<std::int64_t> seqs;
   const std::string limit = query.place_of(rows_max);
-  auto picked = session.run(what,
-                            "SELECT h.route, h.seq, h.message_key, h.state" + query.from_where() +
-                                " ORDER BY h.seq, h.route LIMIT " + limit + "::bigint",
-                            query.values(), [&](const Row& row) {
-                              Touched& touched = by_route[row.string(0)];
-                              touched.rows.add({row.number(1)});
-                              if (held_state(row.text(3)) == HeldState::unrouted)
-                                touched.unrouted.add({row.number(1)});
-                              if (!row.null(2)) touched.keys.insert(row.string(2));
-                              ++done.changed;
-                              return true;
-                            });
+  auto picked = session.run(
+      what,
+      "SELECT h.route, h.seq, h.message_key, h.state" + query.from_where() +
+          " ORDER BY h.seq, h.route LIMIT " + limit + "::bigint",
+      query.values(), [&](const Row& row) {
+        auto& same = picked_rows[row.number(1)];
+        if (same.empty()) seqs.push_back(row.number(1));
+        same.push_back({row.string(0), row.optional(2), held_state(row.text(3)) == HeldState::unrouted});
+        ++done.changed;
+        return true;
+      });
   if (!picked) return picked.error();
+  std::vector<std::int64_t> anew;
+  if (action == HeldAction::requeue) {
+    auto found = log.put_behind_all(seqs);
+    if (!found) return found.error();
+    anew = std::move(*found);
+  }
+  std::map<std::string, Touched> by_route;
+  for (const auto& [seq, rows] : picked_rows)
+    for (const Picked& row : rows) {
+      Touched& touched = by_route[row.route];
+      (std::ranges::find(anew, seq) == anew.end() ? touched.rows : touched.anew).add({seq});
+      if (row.unrouted) touched.unrouted.add({seq});
+      if (row.key) touched.keys.insert(*row.key);
+    }
   for (const auto& [route, touched] : by_route)
     if (auto changed = change_rows(session, what, action, route, touched); !changed) return changed.error();
   return done;
@@ -215,7 +238,7 @@ Result<Matched> SqlAdmin::change_held(HeldAction action, const HeldFilter& filte
     if (!transaction) return transaction.error();
     if (!dry_run)
       if (auto locked = lock_routes(session, what, filter.route); !locked) return locked.error();
-    auto done = change_matching(session, what, action, filter, rows_max, dry_run);
+    auto done = change_matching(session, *books.log, what, action, filter, rows_max, dry_run);
     if (!done || dry_run) return done;
     Details details;
     details.add("seqs", filter.seqs).add("key", filter.key).add("topic", filter.topic);

@@ -36,6 +36,9 @@ class AdminLog {
   virtual Result<ReplayPlace> replay_place(const std::string& route, std::int64_t wanted) = 0;
   /// Before a rebase, in its transaction: rows that another database has dated must not stay unseen.
   virtual Result<void> adopt_rows(const std::optional<std::string>& route) = 0;
+  /// In a transaction: rows of which the log cannot tell when they were committed count as committed now; all
+  /// routes read them again. Which of `seqs` they are. Errors: refused, where only their owner may do this.
+  virtual Result<std::vector<std::int64_t>> put_behind_all(const std::vector<std::int64_t>& seqs) = 0;
 
   virtual Result<Backlog> backlog(const std::string& route) = 0;
   /// A position that every mark has passed; nullopt: a route has not begun, or has another database's mark.

@@ -40,6 +40,9 @@ class SqliteAdminLog final : public sql::AdminLog {
   Result<sql::Position> before(std::int64_t seq) override;
   Result<sql::ReplayPlace> replay_place(const std::string& route, std::int64_t wanted) override;
   Result<void> adopt_rows(const std::optional<std::string>&) override { return {}; }
+  Result<std::vector<std::int64_t>> put_behind_all(const std::vector<std::int64_t>&) override {
+    return std::vector<std::int64_t>();
+  }
   Result<Backlog> backlog(const std::string& route) override;
   Result<std::optional<sql::Position>> passed_by_all() override;
   Result<Removed> remove_passed(const sql::Position& passed, std::size_t rows_max,
