@@ -1,7 +1,9 @@
 // SqlAdmin: held rows and messages, listed and changed.
-#include <algorithm>
+#include <iterator>
 #include <map>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "adapters/stores/sql/audit.h"
 #include "adapters/stores/sql/held.h"
@@ -96,6 +98,30 @@ MessageDetails details_of(const Row& row) {
   return details;
 }
 
+struct Picked {
+  std::string route;
+  std::int64_t seq = 0;
+  std::optional<std::string> key;
+  bool unrouted = false;
+};
+
+/// By seq, and the routes that hold it.
+Result<std::vector<Picked>> pick_rows(Session& session, const char* what, Selection& query,
+                                      std::int64_t rows_max) {
+  std::vector<Picked> picked;
+  const std::string limit = query.place_of(rows_max);
+  auto done = session.run(what,
+                          "SELECT h.route, h.seq, h.message_key, h.state" + query.from_where() +
+                              " ORDER BY h.seq, h.route LIMIT " + limit + "::bigint",
+                          query.values(), [&](const Row& row) {
+                            picked.push_back({row.string(0), row.number(1), row.optional(2),
+                                              held_state(row.text(3)) == HeldState::unrouted});
+                            return true;
+                          });
+  if (!done) return done.error();
+  return picked;
+}
+
 /// Rows of one route, and the keys that they belong to.
 struct Touched {
   ValueRows rows;      ///< to be discarded or requeued
@@ -114,6 +140,28 @@ Result<void> change_rows(Session& session, const char* what, HeldAction action, 
   return held_changed(session, what, route);
 }
 
+Result<void> change_picked(Session& session, AdminLog& log, const char* what, HeldAction action,
+                           const std::vector<Picked>& picked) {
+  std::set<std::int64_t> anew;
+  if (action == HeldAction::requeue) {
+    std::vector<std::int64_t> seqs;
+    for (const Picked& row : picked) seqs.push_back(row.seq);
+    auto found = log.put_behind_all(seqs);
+    if (!found) return found.error();
+    anew.insert(found->begin(), found->end());
+  }
+  std::map<std::string, Touched> by_route;
+  for (const Picked& row : picked) {
+    Touched& touched = by_route[row.route];
+    (anew.contains(row.seq) ? touched.anew : touched.rows).add({row.seq});
+    if (row.unrouted) touched.unrouted.add({row.seq});
+    if (row.key) touched.keys.insert(*row.key);
+  }
+  for (const auto& [route, touched] : by_route)
+    if (auto changed = change_rows(session, what, action, route, touched); !changed) return changed;
+  return {};
+}
+
 Result<Matched> change_matching(Session& session, AdminLog& log, const char* what, HeldAction action,
                                 const HeldFilter& filter, std::int64_t rows_max, bool dry_run) {
   Selection query(session, filter);
@@ -127,42 +175,10 @@ Result<Matched> change_matching(Session& session, AdminLog& log, const char* wha
       });
   if (!counted) return counted.error();
   if (dry_run) return done;
-  struct Picked {
-    std::string route;
-    std::optional<std::string> key;
-    bool unrouted = false;
-  };
-  std::map<std::int64_t, std::vector<Picked>> picked_rows;
-  std::vector<std::int64_t> seqs;
-  const std::string limit = query.place_of(rows_max);
-  auto picked = session.run(
-      what,
-      "SELECT h.route, h.seq, h.message_key, h.state" + query.from_where() +
-          " ORDER BY h.seq, h.route LIMIT " + limit + "::bigint",
-      query.values(), [&](const Row& row) {
-        auto& same = picked_rows[row.number(1)];
-        if (same.empty()) seqs.push_back(row.number(1));
-        same.push_back({row.string(0), row.optional(2), held_state(row.text(3)) == HeldState::unrouted});
-        ++done.changed;
-        return true;
-      });
+  auto picked = pick_rows(session, what, query, rows_max);
   if (!picked) return picked.error();
-  std::vector<std::int64_t> anew;
-  if (action == HeldAction::requeue) {
-    auto found = log.put_behind_all(seqs);
-    if (!found) return found.error();
-    anew = std::move(*found);
-  }
-  std::map<std::string, Touched> by_route;
-  for (const auto& [seq, rows] : picked_rows)
-    for (const Picked& row : rows) {
-      Touched& touched = by_route[row.route];
-      (std::ranges::find(anew, seq) == anew.end() ? touched.rows : touched.anew).add({seq});
-      if (row.unrouted) touched.unrouted.add({seq});
-      if (row.key) touched.keys.insert(*row.key);
-    }
-  for (const auto& [route, touched] : by_route)
-    if (auto changed = change_rows(session, what, action, route, touched); !changed) return changed.error();
+  done.changed = std::ssize(*picked);
+  if (auto changed = change_picked(session, log, what, action, *picked); !changed) return changed.error();
   return done;
 }
 

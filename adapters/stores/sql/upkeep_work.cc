@@ -177,7 +177,8 @@ Result<std::optional<Position>> passed_for(const Books& books, Duration kept) {
 Result<std::int64_t> adopt_some(Session& session, const std::string& route, const std::string& patterns) {
   auto transaction = Transaction::begin(session, "adopt");
   if (!transaction) return transaction.error();
-  auto marks = lock_marks(session, "adopt", route);
+  if (auto locked = lock_all_marks(session, "adopt"); !locked) return locked.error();  // holders may be any
+  auto marks = load_marks(session, "adopt", route);
   if (!marks) return marks.error();
   const bool begun = !marks->empty() && std::ranges::all_of(*marks, [](const MarkRow& mark) {
     return mark.position.has_value();
