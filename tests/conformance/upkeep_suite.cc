@@ -206,6 +206,35 @@ void check_members(StoreFixture& fixture) {
   CHECK(owners(*first->join("relay-1")) == std::set<std::string>{"relay-1"});
 }
 
+/// What a later release may bring: a column more, while a relay runs.
+void check_later_migration(StoreFixture& fixture) {
+  const Migration later = {2, "tenants", "0000", "ALTER TABLE outbox ADD COLUMN tenant text",
+                           "ALTER TABLE outbox DROP COLUMN tenant"};
+  const auto admin = fixture.admin();
+  Shelf shelf(fixture);
+  shelf.hold({{}, {.key = "a", .state = dead}});
+  fixture.writer()->commit_rows({{.key = "a", .payload = "before"}});
+  const auto applied = admin->apply(later);
+  REQUIRE_MESSAGE(applied, applied.error().text);
+  CHECK(*applied);
+  CHECK_FALSE(*fixture.admin()->apply(later));
+  fixture.writer()->commit_rows({{.key = "a", .payload = "after"}});
+  CHECK(read_all(shelf.holder) == std::vector<std::string>{"before", "after"});
+  REQUIRE(shelf.holder.store->settle(shelf.holder.lease, shelf.holder.mark, {}));
+  CHECK(shelf.held() == "2 dead");
+  const auto record = admin->migrations();
+  REQUIRE_MESSAGE(record, record.error().text);
+  REQUIRE(record->size() == 2);
+  CHECK(record->back().name == "tenants");
+  CHECK(record->back().checksum == "0000");
+  // it drops no row: those that are not sent are no obstacle
+  fixture.writer()->commit_rows({{.payload = "later"}});
+  const auto reverted = admin->revert(later, false);
+  REQUIRE_MESSAGE(reverted, reverted.error().text);
+  CHECK(admin->migrations()->size() == 1);
+  CHECK(read_all(shelf.holder) == std::vector<std::string>{"later"});
+}
+
 }  // namespace
 
 void upkeep_suite(StoreFixture& fixture) {
@@ -234,6 +263,9 @@ void upkeep_suite(StoreFixture& fixture) {
     check_blocked_keys(fixture);
   }
   retention_suite(fixture);
+  SUBCASE("a later migration comes and goes under a running relay") {
+    check_later_migration(fixture);
+  }
   SUBCASE("relays see each other, and each moves its own beat") {
     check_members(fixture);
   }
