@@ -25,9 +25,11 @@ class RabbitmqServer : public Server {
   /// rabbitmqctl: a second or two each. Throws with its output when it fails.
   std::string control(std::vector<std::string> arguments);
   /// That a quorum queue exists reaches the disk minutes after it was declared
-  /// (https://github.com/rabbitmq/ra keeps it in a file of dets), unless this is called: kill() would take a
-  /// young one along, with all its messages.
-  void write_down_queues() { control({"eval", "[dets:sync(Table) || Table <- dets:all()]."}); }
+  /// (https://github.com/rabbitmq/ra keeps it in a file of dets), and a durable classic one was seen gone
+  /// after a kill, unless this is called: kill() would take a young one along, with all its messages.
+  void write_down_queues() {
+    control({"eval", "mnesia:dump_log(), [dets:sync(Table) || Table <- dets:all()]."});
+  }
 
  private:
   const int tls_port_;

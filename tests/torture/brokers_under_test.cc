@@ -31,9 +31,18 @@ constexpr MakeBroker nats = nullptr;
 #endif
 
 #if HAS_AMQP
+class RabbitmqUnderTest : public ServerUnderTest<RabbitmqServer, AmqpConsumer> {
+ public:
+  RabbitmqUnderTest() : ServerUnderTest("amqp", {.bytes_max = 1000, .step = 10}) {}
+  [[nodiscard]] std::unique_ptr<Consumer> consumer(int relay_port) override {
+    auto consumer = ServerUnderTest::consumer(relay_port);
+    server_.write_down_queues();
+    return consumer;
+  }
+};
+
 std::unique_ptr<BrokerUnderTest> rabbitmq() {
-  return std::make_unique<ServerUnderTest<RabbitmqServer, AmqpConsumer>>("amqp",
-                                                                         Cuts{.bytes_max = 1000, .step = 10});
+  return std::make_unique<RabbitmqUnderTest>();
 }
 #else
 constexpr MakeBroker rabbitmq = nullptr;

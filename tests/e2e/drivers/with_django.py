@@ -22,7 +22,7 @@ settings.configure(
 )
 django.setup()
 
-from django.db import models, transaction  # noqa: E402: once it is set up
+from django.db import DataError, models, transaction  # noqa: E402: once it is set up
 
 
 class Message(models.Model):
@@ -48,5 +48,5 @@ for message in [*messages, Message(topic="bytes", payload=payload)]:
         assert message.seq > 0
 try:
     Message.objects.create(topic="nul", data="a\0b")
-except ValueError as error:
+except (ValueError, DataError) as error:  # psycopg2, psycopg 3
     print("refused:", error)
