@@ -162,6 +162,11 @@ void check_hears(Shop& shop) {
       carts(only_route(shop, "carts", directory / "carts"));
   orders.start();
   orders.status_when([](const Json& status) { return is_in_state(status, "running", "orders"); });
+  // What it looks at when it is new is behind it then.
+  CHECK(orders.command({"pause", "--route", "orders"}).exit_code == 0);
+  orders.status_when([](const Json& status) { return is_in_state(status, "paused", "orders"); });
+  CHECK(orders.command({"resume", "--route", "orders"}).exit_code == 0);
+  orders.status_when([](const Json& status) { return is_in_state(status, "running", "orders"); });
   carts.start();
   carts.status_when([](const Json& status) { return is_in_state(status, "running", "carts"); });
   int sent = 0;
