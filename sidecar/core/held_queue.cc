@@ -12,6 +12,7 @@ Hold hold_of(const Message& message, HeldState state, bool blocks) {
   if (message.key) hold.key.emplace(*message.key);
   hold.state = state;
   hold.blocks = blocks && message.key;
+  if (state == HeldState::unrouted) hold.topic = message.topic;
   return hold;
 }
 

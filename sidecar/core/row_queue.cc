@@ -57,7 +57,6 @@ void RowQueue::add_unrouted(const Message& message) {
   const Ordinal ordinal = first_ + entries_.size();
   entries_.emplace_back().message = &message;
   set_apart(ordinal, HeldState::unrouted, {});
-  held_[ordinal].hold.topic = message.topic;
 }
 
 /// Held, and of no key's order.

@@ -31,7 +31,6 @@ void Shelf::take(const std::vector<Wanted>& rows) {
       hold.due_in = row.due_in;
       hold.blocks = row.blocks.value_or(hold.blocks);
       hold.last_error = row.last_error;
-      if (hold.state == HeldState::unrouted) hold.topic = message.topic;
       writes.holds.push_back(std::move(hold));
     }
     holder.mark = batch->end;

@@ -144,10 +144,8 @@ TEST_CASE("PostgreSQL: operators see rows that cannot be converted, and all othe
   fixture.insert("topic", "'tea'");
   HeldWrites held;
   const auto batches = read_batches(holder);
-  for (const Message& message : messages_of(batches)) {
+  for (const Message& message : messages_of(batches))
     held.holds.push_back(hold_of(message, HeldState::unrouted));
-    held.holds.back().topic = message.topic;
-  }
   REQUIRE(held.holds.size() == 3);
   held.holds[2].state = HeldState::dead;
   held.holds[2].last_error = "no \u2192 route: caf\u00e9";

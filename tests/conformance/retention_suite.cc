@@ -134,11 +134,7 @@ void check_retention_routes(StoreFixture& fixture) {
 }
 
 void check_retention_shards(StoreFixture& fixture) {
-  LeaseRequest request = request_of("relay-1");
-  request.shards = 2;
-  Holder first = holder_of(fixture, request);
-  request.shard = 1;
-  Holder second = holder_of(fixture, request);
+  auto [first, second] = holders_of_two_shards(fixture);
   fixture.writer()->commit_rows(service_rows(4));
   settle_all(first);
   CHECK(removed(*fixture.admin(), kept_for(Duration::zero())) == 0);

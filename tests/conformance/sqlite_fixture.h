@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -49,6 +50,19 @@ class SqliteFixture {
   }
 
   void execute(const std::string& sql) const { must(service(std::chrono::seconds(5)).execute(sql, "test")); }
+
+  /// A copy of the database as it is, and its path.
+  std::string back_up() const {
+    execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    const std::string copy = directory_ / "backup";
+    std::filesystem::copy_file(path(), copy);
+    return copy;
+  }
+  /// The copy takes the database's place, while nobody has that open.
+  void put_back(const std::string& copy) const {
+    for (const char* suffix : {"-wal", "-shm"}) std::filesystem::remove(path() + suffix);
+    std::filesystem::copy_file(copy, path(), std::filesystem::copy_options::overwrite_existing);
+  }
 
   /// n rows 'payload <i>' with topic t and key k<i % 3>
   void insert(int count) const {

@@ -174,19 +174,14 @@ TEST_CASE("the relay's file removed while it runs ends the session instead of ta
 TEST_CASE("a mark beyond a restored database does not hide its new rows") {
   SqliteFixture outbox;
   outbox.insert(5);
-  outbox.execute("PRAGMA wal_checkpoint(TRUNCATE)");
-  fs::copy_file(outbox.path(), outbox.directory() / "backup");
+  const std::string backup = outbox.back_up();
   outbox.insert(5);
   {
     auto store = outbox.store();
     must(store->settle(granted(*store).lease, {"", 10}, {}));
     CHECK(granted(*store).mark.seq == 10);
   }
-  const auto restore = [&] {
-    for (const char* suffix : {"-wal", "-shm"}) fs::remove(outbox.path() + suffix);
-    fs::copy_file(outbox.directory() / "backup", outbox.path(), fs::copy_options::overwrite_existing);
-  };
-  restore();
+  outbox.put_back(backup);
   SUBCASE("while it is shorter than the mark") {
     auto store = outbox.store();
     CHECK(granted(*store).mark.seq == 0);
@@ -211,8 +206,7 @@ void restore_into(const SqliteFixture& outbox, const std::string& backup) {
 TEST_CASE("contents that are exchanged under a running relay are read from their oldest row") {
   SqliteFixture outbox;
   outbox.insert(5);
-  outbox.execute("PRAGMA wal_checkpoint(TRUNCATE)");
-  fs::copy_file(outbox.path(), outbox.directory() / "backup");
+  const std::string backup = outbox.back_up();
   outbox.insert(5);
   auto store = outbox.store();
   const Granted grant = granted(*store);
@@ -227,10 +221,10 @@ TEST_CASE("contents that are exchanged under a running relay are read from their
       outbox.insert(20);
     }
     SUBCASE("an older state is restored") {
-      restore_into(outbox, outbox.directory() / "backup");
+      restore_into(outbox, backup);
     }
     SUBCASE("an older state is restored and grows past the mark") {
-      restore_into(outbox, outbox.directory() / "backup");
+      restore_into(outbox, backup);
       outbox.insert(20);
     }
   };
@@ -284,9 +278,8 @@ TEST_CASE("what changes in the database without an exchange ends no session") {
   }
   SUBCASE("a newer state is restored") {
     outbox.insert(1);
-    outbox.execute("PRAGMA wal_checkpoint(TRUNCATE)");
-    fs::copy_file(outbox.path(), outbox.directory() / "backup");
-    restore_into(outbox, outbox.directory() / "backup");
+    const std::string backup = outbox.back_up();
+    restore_into(outbox, backup);
     CHECK(seqs_of(must(store->read(batch.end, plenty))) == std::vector<std::int64_t>{6});
     return;
   }

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <thread>
@@ -15,7 +14,6 @@
 namespace outbox::test {
 namespace {
 
-namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 std::int64_t count(const SqliteFixture& outbox) {
@@ -138,27 +136,22 @@ TEST_CASE("a mark that somebody has put back by hand keeps its rows") {
 TEST_CASE("nothing is removed from a database that the marks were not saved for") {
   SqliteFixture outbox;
   outbox.insert(5);
-  outbox.execute("PRAGMA wal_checkpoint(TRUNCATE)");
-  fs::copy_file(outbox.path(), outbox.directory() / "backup");
+  const std::string backup = outbox.back_up();
   outbox.insert(5);
   {
     auto store = outbox.store();
     settle_all(*store);
   }
-  const auto restore = [&] {
-    for (const char* suffix : {"-wal", "-shm"}) fs::remove(outbox.path() + suffix);
-    fs::copy_file(outbox.directory() / "backup", outbox.path(), fs::copy_options::overwrite_existing);
-  };
   SUBCASE("while it is shorter than the mark") {
-    restore();
+    outbox.put_back(backup);
   }
   SUBCASE("when it has grown past the mark") {
-    restore();
+    outbox.put_back(backup);
     outbox.insert(20);
   }
   SUBCASE("when it has grown past the mark, whose row had been removed") {
     CHECK(remove_all(*outbox.admin()) == 10);
-    restore();
+    outbox.put_back(backup);
     outbox.insert(20);
   }
   const std::int64_t rows = count(outbox);
@@ -171,8 +164,7 @@ TEST_CASE("nothing is removed from a database that the marks were not saved for"
 TEST_CASE("the mark outlives its row, also when it is saved again") {
   SqliteFixture outbox;
   outbox.insert(5);
-  outbox.execute("PRAGMA wal_checkpoint(TRUNCATE)");
-  fs::copy_file(outbox.path(), outbox.directory() / "backup");
+  const std::string backup = outbox.back_up();
   outbox.insert(5);
   {
     auto store = outbox.store();
@@ -181,8 +173,7 @@ TEST_CASE("the mark outlives its row, also when it is saved again") {
     must(store->settle(grant.lease, {"", 10}, {}));
     CHECK(granted(*store).mark.seq == 10);
   }
-  for (const char* suffix : {"-wal", "-shm"}) fs::remove(outbox.path() + suffix);
-  fs::copy_file(outbox.directory() / "backup", outbox.path(), fs::copy_options::overwrite_existing);
+  outbox.put_back(backup);
   outbox.insert(20);  // other rows have the numbers now
   auto store = outbox.store();
   CHECK(granted(*store).mark.seq == 0);

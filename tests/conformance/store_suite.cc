@@ -272,12 +272,20 @@ Holder holder_of(StoreFixture& fixture, const std::string& owner, Start start) {
   return holder_of(fixture, request);
 }
 
+std::array<Holder, 2> holders_of_two_shards(StoreFixture& fixture) {
+  LeaseRequest first = request_of("relay-1"), second = first;
+  first.shards = second.shards = 2;
+  second.shard = 1;
+  return {holder_of(fixture, first), holder_of(fixture, second)};
+}
+
 Hold hold_of(const Message& message, HeldState state) {
   Hold hold;
   hold.seq = message.seq;
   if (message.key) hold.key = std::string(*message.key);
   hold.state = state;
   hold.blocks = state == HeldState::retrying || state == HeldState::blocked;
+  if (state == HeldState::unrouted) hold.topic = message.topic;
   return hold;
 }
 

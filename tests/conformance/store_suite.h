@@ -2,6 +2,7 @@
 // fixture of its own against the real thing.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -88,6 +89,8 @@ Granted grant_of(Store& store, const LeaseRequest& request);
 LeaseHolder refusal_of(Store& store, const LeaseRequest& request);
 /// The same with a store of its own.
 Holder holder_of(StoreFixture& fixture, const LeaseRequest& request);
+/// Of both shards of the route "orders".
+std::array<Holder, 2> holders_of_two_shards(StoreFixture& fixture);
 Hold hold_of(const Message& message, HeldState state);
 
 /// By relay-1.

@@ -94,11 +94,7 @@ void check_backlog(StoreFixture& fixture) {
 }
 
 void check_backlog_shards(StoreFixture& fixture) {
-  LeaseRequest request = request_of("relay-1");
-  request.shards = 2;
-  Holder first = holder_of(fixture, request);
-  request.shard = 1;
-  Holder second = holder_of(fixture, request);
+  auto [first, second] = holders_of_two_shards(fixture);
   fixture.writer()->commit_rows(service_rows(5));
   settle_all(first);
   CHECK(fixture.admin()->backlog("orders")->pending == 5);  // as far as the slowest of them tells

@@ -310,6 +310,10 @@ Result<void> forget_unread(Session& session, const Log& log, const std::string& 
   return order_all_keys(session, "acquire", route);
 }
 
+Result<void> forget_notes(Session& session, const char* what, const ValueRows& seqs) {
+  return run(session, what, {&drop_notes, {}, &seqs});
+}
+
 /// A note's own shard says nothing: its route may have another number of them.
 Result<void> forget_unread_notes(Session& session, const Log& log, const std::string& route,
                                  const std::string& patterns) {
@@ -329,7 +333,7 @@ Result<void> forget_unread_notes(Session& session, const Log& log, const std::st
     if (!found) return found.error();
   }
   for (const ValueRows& page : pages)
-    if (auto gone = run(session, "acquire", {&drop_notes, {}, &page}); !gone) return gone;
+    if (auto gone = forget_notes(session, "acquire", page); !gone) return gone;
   return {};
 }
 

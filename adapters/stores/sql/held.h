@@ -49,6 +49,8 @@ Result<void> forget_held(Session& session, const std::string& route, int shard);
 /// What is held although the position has not passed it: it is read again.
 Result<void> forget_unread(Session& session, const Log& log, const std::string& route,
                            const Position& position);
+/// Whoever notes these rows as unrouted, one column seq, no longer does.
+Result<void> forget_notes(Session& session, const char* what, const ValueRows& seqs);
 /// The route takes these topics from now on: unrouted rows of them that it will come across are nobody's to
 /// adopt. Precondition: all shards have begun, and every mark of the database is locked.
 Result<void> forget_unread_notes(Session& session, const Log& log, const std::string& route,

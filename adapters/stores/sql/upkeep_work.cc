@@ -54,9 +54,6 @@ const Statement rows_unrouted = {
 const Statement holders_unrouted = {
     "outbox_unrouted_holders", 0,
     "SELECT DISTINCT route FROM {held} h {by outbox_held_state} WHERE state = 'unrouted'"};
-const Statement let_go = {
-    "outbox_unrouted_let_go", 0,
-    "DELETE FROM {held} WHERE state = 'unrouted' AND seq {in_rows SELECT {r.seq} FROM {rows}}", "seq bigint"};
 // what the mark of its shard has passed; nobody would come across it again. What the route holds already is
 // left as it is.
 const Statement take_over = {
@@ -203,7 +200,7 @@ Result<std::int64_t> adopt_some(Session& session, const std::string& route, cons
     return true;
   });
   if (!done) return done.error();
-  if (done = session.run("adopt", {&let_go, {}, &seqs}); !done) return done.error();
+  if (auto gone = forget_notes(session, "adopt", seqs); !gone) return gone.error();
   if (done = session.run("adopt", {&take_over, {route}, &rows}); !done) return done.error();
   if (auto ordered = order_keys(session, "adopt", route, keys); !ordered) return ordered.error();
   for (const std::string& holder : holders)
