@@ -1,5 +1,6 @@
 #include "base/background.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <iostream>
@@ -11,6 +12,11 @@
 #include "base/thread.h"
 
 namespace outbox {
+namespace {
+
+std::atomic<bool> has_library_threads = false;
+
+}  // namespace
 
 struct BackgroundThread::Work {
   bool is_over = false;
@@ -73,8 +79,12 @@ bool is_background_idle() {
   return registry.works.empty();
 }
 
+void leave_library_threads() {
+  has_library_threads = true;
+}
+
 void end_process(int code) {
-  if (is_background_idle()) std::exit(code);
+  if (is_background_idle() && !has_library_threads) std::exit(code);
   std::cout.flush();
   std::_Exit(code);
 }

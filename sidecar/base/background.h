@@ -28,6 +28,9 @@ class BackgroundThread {
 /// Whether all that was left to itself is over.
 bool is_background_idle();
 
+/// A library that has begun to be used has threads of its own, and no way to wait for their end.
+void leave_library_threads();
+
 /// For the end of main(). exit() makes libraries free what a thread that was left to itself still uses: while
 /// there is one, nothing is cleaned up.
 [[noreturn]] void end_process(int code);

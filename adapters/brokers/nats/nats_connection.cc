@@ -4,13 +4,12 @@
 #include <sys/socket.h>
 
 #include <charconv>
-#include <cstdint>
-#include <cstdlib>
 #include <string_view>
 #include <utility>
 
 #include "adapters/brokers/nats/nats_options.h"
 #include "adapters/common/tcp_connector.h"
+#include "base/background.h"
 #include "base/text.h"
 
 namespace outbox {
@@ -45,13 +44,6 @@ void on_lame_duck(natsConnection*, void* name) {
   if (const auto mailbox = NatsMailbox::find(name)) mailbox->put_leaving();
 }
 
-/// Threads of nats.c end some time after their connection. libcrypto takes itself down when the process ends,
-/// and did so under their feet. To be called once both are in use: what is registered last is run first.
-void close_library_at_exit() {
-  constexpr std::int64_t milliseconds = 500;  // a server that does not answer may keep one of them
-  [[maybe_unused]] static const int registered = std::atexit([] { nats_CloseAndWait(milliseconds); });
-}
-
 }  // namespace
 
 Result<std::unique_ptr<NatsConnection>> NatsConnection::open(const NatsSettings& settings,
@@ -75,9 +67,11 @@ Result<std::unique_ptr<NatsConnection>> NatsConnection::open(const NatsSettings&
   natsOptions_SetLameDuckModeCB(raw, on_lame_duck, mailbox->name());
 
   natsConnection* connection = nullptr;
-  const auto status = natsConnection_Connect(&connection, raw);
-  close_library_at_exit();
-  if (status != NATS_OK) return failed(nats_connect_error(status));
+  // Some of its threads end after their connection, and nats_Close() frees what libcrypto frees again at
+  // exit.
+  leave_library_threads();
+  if (const auto status = natsConnection_Connect(&connection, raw); status != NATS_OK)
+    return failed(nats_connect_error(status));
   made->handle_.reset(connection);
   if (auto done = made->subscribe(settings, mailbox); !done) return failed(done.error());
   return made;
