@@ -4,12 +4,16 @@
 
 #include "adapters/common/owner.h"
 #include "cli/subcommand.h"
+#include "cli/text.h"
 #include "config/value.h"
+#include "core/status.h"
 #include "core/topics.h"
 #include "core/url.h"
 
 namespace outbox::cli {
 namespace {
+
+constexpr std::size_t waiting_topics_max = 100;
 
 struct CheckOptions : CommonOptions {
   bool defaults = false;
@@ -71,6 +75,21 @@ void check_unattended(Admin& admin, const Config& config, const std::string& sub
                   "if it is given up: outboxd route drop " + mark.route});
 }
 
+/// Rows wait, and the broker may be fine but for their topics.
+void check_waiting_topics(Admin& admin, const Config& config, const std::string& subject, Report& report) {
+  for (const RouteConfig& route : config.routes) {
+    const auto topics = admin.waiting_topics(route.name, waiting_topics_max);
+    if (!topics) return;  // check() has said why
+    for (const WaitingTopic& topic : *topics)
+      report.add(subject, {Finding::Level::warning,
+                           "route " + route.name + ": " + reason_of(topic_status(topic)) +
+                               ", the first one for " + age_text(in_seconds(topic.age)),
+                           "mend it at the broker: they go out by themselves; or give them up: outboxd held "
+                           "discard --route " +
+                               route.name + " --topic TOPIC"});
+  }
+}
+
 void check_database(const Context& context, const Config& config, Report& report) {
   const std::string subject = "database (" + redacted(config.database_url) + ")";
   const auto admin = open_admin(context, config);
@@ -81,6 +100,7 @@ void check_database(const Context& context, const Config& config, Report& report
                         "start the database, or correct database.url");
   for (const Finding& finding : *findings) report.add(subject, finding);
   check_unattended(**admin, config, subject, report);
+  check_waiting_topics(**admin, config, subject, report);
 }
 
 /// The session's first state, or `down` when the time is up.

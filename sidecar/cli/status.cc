@@ -16,6 +16,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t blocked_keys_max = 20;
+constexpr std::size_t waiting_topics_max = 10;
 
 /// Where a relay that listens there is reached from this machine.
 std::string reachable(const std::string& host) {
@@ -50,8 +51,11 @@ Result<Json> route_of_database(Admin& admin, const std::string& name, const std:
   if (!known) return known.error();
   const auto keys = admin.blocked_keys(name, blocked_keys_max);
   if (!keys) return keys.error();
+  const auto topics = admin.waiting_topics(name, waiting_topics_max);
+  if (!topics) return topics.error();
   Json reasons = Json::array(), leases = Json::array(), held = Json::object(), blocked = Json::array();
   if (!known->is_leased()) reasons.push_back("no relay holds its lease");
+  for (const WaitingTopic& topic : *topics) reasons.push_back(reason_of(topic_status(topic)));
   for (const RouteShard& mark : known->marks)
     leases.push_back({{"shard", mark.shard}, {"owner", mark.owner}, {"epoch", mark.epoch}, {"mine", false}});
   for (const auto& [state, count] : known->held) held[std::string(name_of(state))] = count.rows;

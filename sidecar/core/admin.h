@@ -169,6 +169,14 @@ struct BlockedKey {
   std::int64_t rows = 0;  ///< that wait, itself included
 };
 
+/// A topic that the broker did not take, when it was last tried.
+struct WaitingTopic {
+  std::string topic;
+  std::string reason;
+  Duration age{};         ///< since the first of its rows was held, by the database's clock
+  std::int64_t rows = 0;  ///< that wait for it, without those behind them
+};
+
 /// How long rows are kept that nobody waits for.
 struct Retention {
   Duration sent{};               ///< since every mark has passed them, by the database's clock
@@ -270,6 +278,10 @@ class Admin {
 
   /// Keys that wait, those that have waited longest first.
   virtual Result<std::vector<BlockedKey>> blocked_keys(const std::string& route, std::size_t keys_max) = 0;
+
+  /// Topics that rows wait for, those with most rows first.
+  virtual Result<std::vector<WaitingTopic>> waiting_topics(const std::string& route,
+                                                           std::size_t topics_max) = 0;
 
   /// One chunk: rows that every mark has passed, long enough ago, and that nobody holds. When that was is
   /// kept in the database, with the precision of an eighth of the retention; where marks were put back it

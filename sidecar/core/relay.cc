@@ -334,7 +334,6 @@ bool Relay::waits_for_topic(Instant now, Ticket ticket, const Message& message) 
 }
 
 void Relay::hold_for_topic(Instant now, Ticket ticket, const std::string& topic, TopicTrouble& trouble) {
-  if (!HeldQueue::owns(ticket)) ++trouble.waiting;
   hold(ticket, HeldState::retrying, attempts_of(ticket), trouble.reason,
        due_for_topic(now, trouble, seq_of(ticket)), topic);
 }

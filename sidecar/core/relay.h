@@ -171,7 +171,6 @@ class Relay {
     bool probing = false;                   ///< that one is with the broker
     std::optional<std::int64_t> candidate;  ///< seq of the held row that is due at probe_at; all others later
     std::string reason;
-    std::int64_t waiting = 0;  ///< rows held for it
   };
 
   void on_delivery(Instant now, const Delivery& delivery, bool alone, std::optional<Error>& error);

@@ -7,11 +7,7 @@
 #include "core/relay.h"
 
 namespace outbox {
-namespace {
-
-constexpr std::size_t reasons_max = 10;
-
-}  // namespace
+namespace {}  // namespace
 
 void Relay::plan(Instant now, Commands& commands) {
   plan_acquire(now, commands);
@@ -366,13 +362,8 @@ RouteStatus Relay::status(Instant now) const {
         ": the route reads no further until they are delivered, or requeued or discarded with "
         "`outboxd held`");
   if (paused_) status.reasons.push_back("paused by an operator");
-  for (const auto& [topic, trouble] : topics_) {
-    if (status.reasons.size() >= reasons_max) break;
-    status.reasons.push_back("topic " + printable(topic, 60) + ": " + trouble.reason + "; " +
-                             std::to_string(trouble.waiting) + " rows wait for it");
-  }
   for (const auto& [topic, trouble] : topics_)
-    status.topics.push_back({topic, trouble.reason, in_seconds(now - trouble.since), trouble.waiting});
+    status.topics.push_back({topic, trouble.reason, in_seconds(now - trouble.since)});
   status.connected = connected();
   status.pending_exact = status.pending_exact && reads_on();
   status.inflight = static_cast<std::int64_t>(in_flight());

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
+#include "core/admin.h"
 #include "core/message.h"
 #include "core/store.h"
 #include "core/verdict.h"
@@ -89,8 +91,19 @@ struct TopicTroubleStatus {
   std::string topic;
   std::string reason;
   double since_seconds = 0;  ///< ago
-  std::int64_t waiting = 0;  ///< rows that were held for it since, as far as this relay knows
+  std::int64_t waiting = 0;  ///< rows that are held for it, as last counted; 0: not yet
 };
+
+/// `ago`: when the database said so.
+inline TopicTroubleStatus topic_status(const WaitingTopic& topic, Duration ago = {}) {
+  return {topic.topic, topic.reason, in_seconds(topic.age + ago), topic.rows};
+}
+
+/// For one line.
+inline std::string reason_of(const TopicTroubleStatus& trouble) {
+  return "topic " + printable(trouble.topic, 60) + ": " + trouble.reason +
+         (trouble.waiting > 0 ? "; " + std::to_string(trouble.waiting) + " rows wait for it" : "");
+}
 
 struct RouteStatus {
   std::string name;

@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration round_missing_max = 30s;
 constexpr Duration status_wait_max = 250ms;
+constexpr std::size_t topic_reasons_max = 10;
 /// Of a route's held rows, and how many of them one line names.
 constexpr std::size_t unsent_looked_at_max = 1'000;
 constexpr std::size_t unsent_shown_max = 5;
@@ -119,6 +120,22 @@ void add_held(RouteStatus& route, const Watcher::Seen& seen) {
   for (const BlockedKey& key : seen.blocked_keys)
     route.blocked_keys.push_back({key.key, key.seq, key.id, key.state, key.attempts, key.last_error,
                                   in_seconds(key.age + since), key.rows});
+}
+
+/// Each shard knows of those that it has tried, the database of those that rows wait for.
+void add_topics(RouteStatus& route, const Watcher::Seen& seen) {
+  std::map<std::string, TopicTroubleStatus> topics;
+  for (TopicTroubleStatus& trouble : route.topics) topics.try_emplace(trouble.topic, trouble);
+  for (const WaitingTopic& waiting : seen.topics) {
+    const auto [known, is_new] = topics.try_emplace(waiting.topic);
+    if (is_new) known->second = topic_status(waiting, now() - seen.held_at);
+    known->second.waiting = waiting.rows;
+  }
+  route.topics.clear();
+  for (const auto& [name, trouble] : topics) {
+    if (route.topics.size() < topic_reasons_max) route.reasons.push_back(reason_of(trouble));
+    route.topics.push_back(trouble);
+  }
 }
 
 }  // namespace
@@ -279,6 +296,7 @@ RouteStatus RelayProcess::status_of(std::size_t route, std::vector<RouteStatus> 
   const Watcher::Seen seen = watcher_->seen(route);
   add_backlog(status, seen);
   add_held(status, seen);
+  add_topics(status, seen);
   return status;
 }
 

@@ -20,6 +20,7 @@ constexpr Duration first_look = 2 * watch_interval;
 /// A route changes hands within a lease, and a pod within a few.
 constexpr int patience_of_leases = 3;
 constexpr std::size_t blocked_keys_max = 20;
+constexpr std::size_t waiting_topics_max = 100;
 /// Retention may go on for so long before the watcher looks after the rest again.
 constexpr Duration removal_time_max = 500ms;
 
@@ -242,14 +243,18 @@ void Watcher::count_held(Admin& admin, std::size_t index) {
   if (!memory.held.is_due(begun)) return;
   auto held = admin.held_counts(routes_[index].name);
   Result<std::vector<BlockedKey>> keys = std::vector<BlockedKey>();
+  Result<std::vector<WaitingTopic>> topics = std::vector<WaitingTopic>();
   if (held && !held->empty()) keys = admin.blocked_keys(routes_[index].name, blocked_keys_max);
+  if (held && held->contains(HeldState::retrying))
+    topics = admin.waiting_topics(routes_[index].name, waiting_topics_max);
   const Instant ended = now();
   memory.held.done(begun, ended);
-  if (!held || !keys) return;
+  if (!held || !keys || !topics) return;
   memory.held_any = !held->empty();
   const std::lock_guard lock(mutex_);
   seen_[index].held = std::move(*held);
   seen_[index].blocked_keys = std::move(*keys);
+  seen_[index].topics = std::move(*topics);
   seen_[index].held_at = ended;
 }
 

@@ -51,6 +51,7 @@ class Watcher {
     bool known = false;
     std::map<HeldState, HeldCount> held;
     std::vector<BlockedKey> blocked_keys;
+    std::vector<WaitingTopic> topics;
     Instant held_at{};  ///< when these were counted
   };
 
@@ -116,7 +117,7 @@ class Watcher {
   TroubleTelling removal_trouble_;
   UnattendedRoutes unattended_routes_;
   std::map<std::string, std::string> topics_;  ///< of each route of the database, as it keeps them
-  std::unique_ptr<Admin> admin_;  ///< of the watcher's thread once that runs
+  std::unique_ptr<Admin> admin_;               ///< of the watcher's thread once that runs
 
   mutable std::mutex mutex_;
   std::condition_variable ended_;

@@ -31,6 +31,7 @@ void Shelf::take(const std::vector<Wanted>& rows) {
       hold.due_in = row.due_in;
       hold.blocks = row.blocks.value_or(hold.blocks);
       hold.last_error = row.last_error;
+      if (row.for_topic) hold.topic = row.topic;
       writes.holds.push_back(std::move(hold));
     }
     holder.mark = batch->end;

@@ -19,6 +19,7 @@ struct Wanted {
   int attempts = 1;
   std::optional<bool> blocks = {};  ///< as hold_of() has it
   std::string last_error = "turned away";
+  bool for_topic = false;  ///< it waits for its topic
 };
 
 /// A relay that holds the lease of a route, with what it holds.

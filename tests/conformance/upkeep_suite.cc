@@ -175,6 +175,31 @@ void check_blocked_keys(StoreFixture& fixture) {
   CHECK(admin->blocked_keys("orders", 1)->size() == 1);
 }
 
+void check_waiting_topics(StoreFixture& fixture) {
+  Shelf shelf(fixture);
+  shelf.hold({{.state = retrying, .topic = "bad", .last_error = "no such topic", .for_topic = true},
+              {.state = retrying, .topic = "worse", .last_error = "full", .for_topic = true},
+              {.state = retrying, .topic = "worse", .last_error = "still full", .for_topic = true},
+              {.state = retrying},
+              {.state = dead, .last_error = "too large"},
+              {.state = unrouted}});
+  fixture.execute("UPDATE outbox SET created_at = '2020-01-01T00:00:00.000Z'");
+  const auto admin = fixture.admin();
+  const auto topics = admin->waiting_topics("orders", 10);
+  REQUIRE_MESSAGE(topics, topics.error().text);
+  REQUIRE(topics->size() == 2);
+  const WaitingTopic &first = (*topics)[0], &second = (*topics)[1];
+  CHECK(first.topic == "worse");
+  CHECK(first.reason == "full");
+  CHECK(first.rows == 2);
+  CHECK(first.age >= Duration::zero());
+  CHECK(first.age < hours(1));  // it was no trouble when the row was made
+  CHECK(second.topic == "bad");
+  CHECK(second.rows == 1);
+  CHECK(admin->waiting_topics("orders", 1)->size() == 1);
+  CHECK(admin->waiting_topics("others", 10)->empty());
+}
+
 void check_members(StoreFixture& fixture) {
   const auto first = fixture.admin(), second = fixture.admin();
   const auto owners = [](const std::vector<RelayMember>& members) {
@@ -257,6 +282,9 @@ void upkeep_suite(StoreFixture& fixture) {
   }
   SUBCASE("keys that wait are told with the row that they wait for") {
     check_blocked_keys(fixture);
+  }
+  SUBCASE("topics that rows wait for are told with how many do") {
+    check_waiting_topics(fixture);
   }
   retention_suite(fixture);
   SUBCASE("a later migration comes and goes under a running relay") {

@@ -43,7 +43,12 @@ void check_bad_topic(Shop& shop, const RelayConfig& config, const std::string& r
   REQUIRE(topics_of(status).size() == 1);
   CHECK(topics_of(status)[0].at("topic") == "bad");
   CHECK(topics_of(status)[0].at("reason").get<std::string>().find(reason) != std::string::npos);
-  CHECK(reasons_of(status).find(reason) != std::string::npos);
+  const Json counted = relay.status_when(
+      [](const Json& seen) { return !topics_of(seen).empty() && topics_of(seen)[0].at("waiting") == 3; });
+  CHECK(topics_of(counted)[0].at("waiting") == 3);
+  CHECK(reasons_of(counted).find(reason) != std::string::npos);
+  CHECK(reasons_of(counted).find("; 3 rows wait for it") != std::string::npos);
+  CHECK(relay.command({"check"}).output.find("topic bad: ") != std::string::npos);
   CHECK(status.at("state") == "degraded");
   CHECK(is_in_state(status, "running"));
   CHECK(relay.logs("topic.trouble"));

@@ -268,6 +268,21 @@ TEST_CASE("check asks a broker about the topics that its route names in full") {
   CHECK(!holds(outboxd({"check", "--db", "fake:x", "--to", "fakes:down"}, {.database = &fake}).out, "topic"));
 }
 
+TEST_CASE("check and status name the topics that rows wait for, also where no relay runs") {
+  FakeDatabase fake;
+  fake.marks = {{"orders", 0, "", 1}};
+  fake.waiting_topics["orders"] = {{"bad", "no such topic", std::chrono::seconds(90), 3}};
+  const Ran ran = check_of_topics(fake, "'*'");
+  CHECK(ran.code == 0);
+  CHECK(holds(
+      ran.out,
+      "warning  database (fake:x): route orders: topic bad: no such topic; 3 rows wait for it, the first "
+      "one for 1 min 30 s; fix: mend it at the broker: they go out by themselves; or give them up: outboxd "
+      "held discard --route orders --topic TOPIC\n"));
+  CHECK(holds(outboxd({"status", "--db", "fake:x"}, {.database = &fake}).out,
+              "orders: topic bad: no such topic; 3 rows wait for it\n"));
+}
+
 TEST_CASE("check warns of patterns that mean something elsewhere") {
   FakeDatabase fake;
   const Ran ran = check_of_topics(fake, "'order.>', 'cart.*'");

@@ -21,6 +21,7 @@ struct FakeDatabase {
   std::vector<HeldEntry> held;
   std::vector<MessageDetails> messages;
   std::vector<RouteShard> marks;
+  std::map<std::string, std::vector<WaitingTopic>> waiting_topics;
   std::vector<std::string> audit;  ///< "actor action what"
   std::optional<Error> error;
   std::function<void()> before;  ///< called at the begin of everything that operators do, without the lock
@@ -172,6 +173,10 @@ class FakeAdmin : public Admin {
         keys.push_back({*entry.key, entry.seq, entry.id, entry.state, entry.attempts, entry.last_error,
                         std::chrono::seconds(200), 1});
     return keys;
+  }
+  Result<std::vector<WaitingTopic>> waiting_topics(const std::string& route, std::size_t) override {
+    const auto found = rows_.waiting_topics.find(route);
+    return or_error(found == rows_.waiting_topics.end() ? std::vector<WaitingTopic>{} : found->second);
   }
   Result<Removed> remove_sent(const Retention&) override { return Removed{}; }
   Result<Duration> oldest_row_age() override { return Duration::zero(); }

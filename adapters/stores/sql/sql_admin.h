@@ -76,6 +76,7 @@ class SqlAdmin : public Admin {
   Result<Backlog> backlog(const std::string& route) override;
   Result<std::map<HeldState, HeldCount>> held_counts(const std::string& route) override;
   Result<std::vector<BlockedKey>> blocked_keys(const std::string& route, std::size_t keys_max) override;
+  Result<std::vector<WaitingTopic>> waiting_topics(const std::string& route, std::size_t topics_max) override;
   Result<Removed> remove_sent(const Retention& retention) override;
   Result<Duration> oldest_row_age() override;
   Result<std::vector<std::string>> unrouted_topics() override;

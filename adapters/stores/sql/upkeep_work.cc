@@ -34,6 +34,12 @@ const Statement waiting_keys = {
     "AND {blocks b} AND message_key IS NOT NULL GROUP BY message_key) k JOIN {held} h ON h.route = $1 AND "
     "h.seq = k.seq ORDER BY h.held_at, h.seq LIMIT $2::bigint) f LEFT JOIN {outbox} o ON o.seq = f.seq ORDER "
     "BY f.held_at, f.seq"};
+const Statement topics_waiting = {
+    "outbox_held_topics", 2,
+    "SELECT t.topic, f.last_error, {age f.held_at}, t.waiting FROM (SELECT topic, min(seq) AS seq, count(*) "
+    "AS waiting FROM {held} h {by outbox_held_topic} WHERE route = $1 AND topic IS NOT NULL AND state = "
+    "'retrying' GROUP BY topic ORDER BY 3 DESC, 2 LIMIT $2::bigint) t JOIN {held} f ON f.route = $1 AND "
+    "f.seq = t.seq ORDER BY t.waiting DESC, t.seq"};
 
 // those that stop a key stay
 const Statement old_dead = {
@@ -255,6 +261,19 @@ Result<std::vector<BlockedKey>> SqlAdmin::blocked_keys(const std::string& route,
     });
     if (!done) return done.error();
     return keys;
+  });
+}
+
+Result<std::vector<WaitingTopic>> SqlAdmin::waiting_topics(const std::string& route, std::size_t topics_max) {
+  return with_books([&](const Books& books) -> Result<std::vector<WaitingTopic>> {
+    std::vector<WaitingTopic> topics;
+    auto done = books.session->run("held", {&topics_waiting, {route, topics_max}}, [&](const Row& row) {
+      topics.push_back(
+          {row.string(0), row.string(1), std::chrono::microseconds(row.number(2)), row.number(3)});
+      return true;
+    });
+    if (!done) return done.error();
+    return topics;
   });
 }
 
