@@ -23,16 +23,21 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_tx_seq ON outbox (tx, seq);
 
 -- So tx is the database's own word, whoever inserts and by what means: replication and COPY bring numbers of another
--- cluster. Such rows are new here. Called only where there is something to correct.
+-- cluster. Such rows are new here. A later change leaves tx as it is, unless
+-- it makes the row new again, or dates one that came without triggers. Called only where there is something to correct.
 CREATE FUNCTION outbox_stamp() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  NEW.tx := pg_catalog.pg_current_xact_id();
+  NEW.tx := CASE TG_OP WHEN 'INSERT' THEN pg_catalog.pg_current_xact_id() ELSE OLD.tx END;
   RETURN NEW;
 END
 $$;
 CREATE TRIGGER outbox_stamp BEFORE INSERT ON outbox FOR EACH ROW
   WHEN (NEW.tx IS DISTINCT FROM pg_current_xact_id()) EXECUTE FUNCTION outbox_stamp();
-ALTER TABLE outbox ENABLE ALWAYS TRIGGER outbox_stamp;
+CREATE TRIGGER outbox_keep BEFORE UPDATE OF tx ON outbox FOR EACH ROW
+  WHEN (NEW.tx IS DISTINCT FROM OLD.tx AND NEW.tx IS DISTINCT FROM pg_current_xact_id()
+        AND (OLD.tx = pg_current_xact_id() OR pg_visible_in_snapshot(OLD.tx, pg_current_snapshot())))
+  EXECUTE FUNCTION outbox_stamp();
+ALTER TABLE outbox ENABLE ALWAYS TRIGGER outbox_stamp, ENABLE ALWAYS TRIGGER outbox_keep;
 
 -- One row per route and shard: how far it has got, and who may move it. Rows of the log that are visible in the snapshot
 -- `seen` are settled; while a larger window is worked off, so are those visible in `upto` with a seq up to `seq`.

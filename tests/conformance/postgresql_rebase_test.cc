@@ -48,9 +48,9 @@ void restore_by_hand(PostgresqlFixture& fixture) {
   fixture.execute("ALTER TABLE outbox ALTER COLUMN seq RESTART");
   fixture.writer()->commit_rows(numbered(1, 8));
   fixture.execute(
-      "UPDATE outbox_mark SET system_identifier = 1, seen = '3000000000:3000000000:', owner = ''; "
-      "UPDATE outbox SET tx = (4000000000 - seq * 1000)::text::xid8 WHERE seq > 3; "
-      "UPDATE outbox SET tx = '100' WHERE seq = 3");
+      "UPDATE outbox_mark SET system_identifier = 1, seen = '3000000000:3000000000:', owner = ''; " +
+      untriggered("UPDATE outbox SET tx = (4000000000 - seq * 1000)::text::xid8 WHERE seq > 3; "
+                  "UPDATE outbox SET tx = '100' WHERE seq = 3"));
 }
 
 TEST_CASE("PostgreSQL: after a restore a route goes on only when an operator has said from where") {

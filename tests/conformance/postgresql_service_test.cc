@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "tests/conformance/held_rows.h"
 #include "tests/conformance/postgresql_fixture.h"
 #include "tests/support/eventually.h"
 
@@ -50,7 +51,34 @@ TEST_CASE("PostgreSQL: tx is the database's word, whoever inserts and by what me
     arrives_once();
   }
   CHECK(fix_of(*fixture.admin(), Finding::Level::warning, "outbox_stamp") == "");
-  sql.run("ALTER TABLE outbox DISABLE TRIGGER outbox_stamp");
+  const char* trigger = "outbox_stamp";
+  SUBCASE("a change to a number of the future") {
+    fixture.writer()->commit_rows({{}});
+    sql.run("UPDATE outbox SET tx = '900000000'");
+    arrives_once();
+    sql.run("UPDATE outbox SET tx = '900000000', topic = 'u'");
+    CHECK(read_all(holder).empty());
+    trigger = "outbox_keep";
+  }
+  SUBCASE("a change to a number of the past") {
+    fixture.writer()->commit_rows({{}});
+    sql.run("UPDATE outbox SET tx = '3'");
+    arrives_once();
+  }
+  SUBCASE("a change by the transaction that wrote it") {
+    sql.run(
+        "BEGIN; INSERT INTO outbox (topic, payload) VALUES ('t', '{}'); UPDATE outbox SET tx = '900000000'; "
+        "COMMIT");
+    arrives_once();
+  }
+  SUBCASE("a change that makes it new, as an operator has it") {
+    fixture.writer()->commit_rows({{}});
+    arrives_once();
+    sql.run("UPDATE outbox SET tx = pg_current_xact_id()");
+    arrives_once();
+  }
+  CHECK(fix_of(*fixture.admin(), Finding::Level::warning, "outbox_stamp") == "");
+  sql.run(std::string("ALTER TABLE outbox DISABLE TRIGGER ") + trigger);
   CHECK(fix_of(*fixture.admin(), Finding::Level::warning, "outbox_stamp") != "");
 }
 
@@ -60,7 +88,7 @@ TEST_CASE(
   const Sql sql(fixture.url);
   grant_roles(fixture.url, "test_service", "test_relay");
   fixture.writer()->commit_rows({{.key = "a", .payload = "1"}, {.payload = "2"}});
-  sql.run("UPDATE outbox SET tx = '900000000' WHERE payload = '1'");
+  sql.run(untriggered("UPDATE outbox SET tx = '900000000' WHERE payload = '1'"));
   Holder holder = holder_of(fixture);
   CHECK(read_all(holder, {1, 1000}) == std::vector<std::string>{"2", ""});
   for (int i = 0; i < 3; ++i) CHECK(read_all(holder).empty());
@@ -121,10 +149,50 @@ TEST_CASE("PostgreSQL: more rows whose tx cannot be than are looked at in one go
   PostgresqlFixture fixture;
   const Sql sql(fixture.url);
   sql.run("INSERT INTO outbox (topic, payload) SELECT 't', 'p' FROM generate_series(1, 250)");
-  sql.run("UPDATE outbox SET tx = (900000000 + seq % 3)::text::xid8");
+  sql.run(untriggered("UPDATE outbox SET tx = (900000000 + seq % 3)::text::xid8"));
   Holder holder = holder_of(fixture);
   CHECK(read_all(holder).size() == 250);
   CHECK(read_all(holder).empty());
+}
+
+TEST_CASE("PostgreSQL: a row whose tx cannot be is discarded for good, by all routes at once") {
+  PostgresqlFixture fixture;
+  const Sql sql(fixture.url);
+  fixture.writer()->commit_rows({{.key = "a", .payload = "1"}, {.payload = "2"}});
+  sql.run(untriggered("UPDATE outbox SET tx = '900000000' WHERE payload = '1'"));
+  const auto held_by = [&](const LeaseRequest& request) {
+    Shelf shelf(fixture, request);
+    shelf.take({{}, {.state = HeldState::dead}});
+  };
+  const auto discard = [&](const char* route) {
+    HeldFilter filter;
+    filter.seqs = {1};
+    if (route) filter.route = route;
+    return fixture.admin()->change_held(HeldAction::discard, filter, 10, false, "tester");
+  };
+  LeaseRequest other = request_of("relay-1");
+  other.route = "others";
+  held_by(request_of("relay-1"));
+  SUBCASE("when there is one") {
+    CHECK(discard("orders"));
+  }
+  SUBCASE("when there are two") {
+    const Holder holder = holder_of(fixture, other);
+    for (const char* route : {"orders", static_cast<const char*>(nullptr)}) {
+      const auto refused = discard(route);
+      REQUIRE_FALSE(refused);
+      CHECK(refused.error().fault == Fault::refused);
+      CHECK(refused.error().text.find("route others takes seq 1 as well") != std::string::npos);
+    }
+    held_by(other);
+    CHECK_FALSE(discard("others"));
+    CHECK(fixture.admin()->held({}, {}, 10)->size() == 2);
+    CHECK(discard(nullptr));
+  }
+  CHECK(fixture.admin()->held({}, {}, 10)->empty());
+  Holder holder = holder_of(fixture);
+  CHECK(read_all(holder).empty());
+  CHECK(sql.run("SELECT string_agg(seq::text, ',') FROM outbox") == "2");
 }
 
 TEST_CASE("PostgreSQL: rows that a policy hides are not passed, and the policy is named") {

@@ -46,4 +46,12 @@ class PostgresqlServer : public Server {
   int databases_ = 0;
 };
 
+/// Statements that change what the outbox's triggers keep, as a restore with --disable-triggers does.
+inline std::string untriggered(const std::string& statements) {
+  return "ALTER TABLE outbox DISABLE TRIGGER USER; " + statements +
+         "; ALTER TABLE outbox ENABLE TRIGGER USER, ENABLE ALWAYS TRIGGER outbox_stamp, ENABLE ALWAYS "
+         "TRIGGER "
+         "outbox_keep";
+}
+
 }  // namespace outbox::test

@@ -48,7 +48,7 @@ constexpr std::chrono::seconds answer_deadline{75};
 constexpr const char* questions =
     "SELECT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = "
     "$1::regclass AND p.proname = 'outbox_notify' AND t.tgenabled <> 'D'), "
-    "EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = "
+    "2 = (SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = "
     "$1::regclass AND p.proname = 'outbox_stamp' AND t.tgenabled = 'A'), "
     "has_table_privilege($1::regclass, 'DELETE'), "
     "coalesce(has_table_privilege(to_regclass($4), 'SELECT'), false), "
@@ -75,9 +75,10 @@ Result<void> add_warnings(Connection& connection, const Tables& tables, const Se
            " FOR EACH STATEMENT EXECUTE FUNCTION outbox_notify()");
   warn(!rows->boolean(0, 1),
        "table " + outbox +
-           " has no trigger outbox_stamp that is always enabled: rows that come by replication "
-           "or bring a tx of their own are sent late, twice or never",
-       "outboxd migrate print has it; ALTER TABLE " + tables.outbox + " ENABLE ALWAYS TRIGGER outbox_stamp");
+           " has no triggers outbox_stamp and outbox_keep that are always enabled: rows that come by "
+           "replication or get a tx of their own are sent late, twice or never",
+       "outboxd migrate print has them; ALTER TABLE " + tables.outbox +
+           " ENABLE ALWAYS TRIGGER outbox_stamp, ENABLE ALWAYS TRIGGER outbox_keep");
   warn(!rows->boolean(0, 2),
        "role " + server.user + " may not DELETE from " + outbox + ": retention cannot remove sent rows",
        "GRANT DELETE ON " + tables.outbox + " TO " + role);

@@ -48,6 +48,20 @@ const sql::Statement lowest_unsettled = {
     with_marks +
         ("SELECT pg_current_snapshot()::text, (SELECT min(p.seq) FROM (" + pending_rows("o.seq + 0 AS seq")) +
         ") p)"};
+// A route that does not hold it, or still does, has the say as well.
+const sql::Statement undated_elsewhere = {
+    "outbox_log_undated_elsewhere", 0,
+    "SELECT o.seq, k.route FROM {outbox} o JOIN {mark} k ON {takes k.topics o.topic} WHERE o.seq {in_rows "
+    "SELECT "
+    "{r.seq} FROM {rows}} AND o." +
+        std::string(is_undated) +
+        " AND NOT EXISTS (SELECT 1 FROM {rows} WHERE {r.route} = k.route AND {r.seq} = o.seq) LIMIT 1",
+    "route text, seq bigint"};
+const sql::Statement forget_undated = {
+    "outbox_log_forget_undated", 0,
+    "DELETE FROM {outbox} o WHERE o.seq {in_rows SELECT {r.seq} FROM {rows}} AND o." +
+        std::string(is_undated),
+    "route text, seq bigint"};
 const sql::Statement positions = {"outbox_log_positions", 0, "SELECT {position} FROM {mark}"};
 // What it looked at, the last of them, how many every route has passed, then and still, how many it removed.
 // A mark of another cluster tells nothing of what was sent.
@@ -205,6 +219,24 @@ Result<std::vector<std::int64_t>> PostgresqlLog::put_behind_all(const std::vecto
       "requeue", "UPDATE " + tables.outbox + " SET tx = pg_current_xact_id()" + where, {numbers.c_str()});
   if (!dated) return dated.error();
   return undated;
+}
+
+Result<void> PostgresqlLog::forget(const sql::ValueRows& discarded) {
+  std::optional<std::string> taken;
+  auto found = session_->run("discard", {&undated_elsewhere, {}, &discarded}, [&](const sql::Row& row) {
+    taken = "route " + row.string(1) + " takes seq " + row.string(0);
+    return false;
+  });
+  if (!found) return found.error();
+  if (taken)
+    return session_->error(
+        Fault::refused, "discard",
+        *taken +
+            " as well, which has a tx that no transaction of this server has had, and so can "
+            "only be given up for all routes at once: leave --route out, once each holds it");
+  if (auto forgotten = session_->run("discard", {&forget_undated, {}, &discarded}); !forgotten)
+    return forgotten.error();
+  return {};
 }
 
 Result<Backlog> PostgresqlLog::backlog(const std::string& route) {

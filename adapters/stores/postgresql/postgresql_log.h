@@ -30,6 +30,7 @@ class PostgresqlLog final : public sql::Log, public sql::AdminLog {
   Result<sql::ReplayPlace> replay_place(const std::string& route, std::int64_t wanted) override;
   Result<void> adopt_rows(const std::optional<std::string>& route) override;
   Result<std::vector<std::int64_t>> put_behind_all(const std::vector<std::int64_t>& seqs) override;
+  Result<void> forget(const sql::ValueRows& discarded) override;
   Result<Backlog> backlog(const std::string& route) override;
   Result<std::optional<sql::Position>> passed_by_all() override;
   Result<Removed> remove_passed(const sql::Position& passed, std::size_t rows_max,

@@ -159,7 +159,10 @@ Result<void> change_picked(Session& session, AdminLog& log, const char* what, He
   }
   for (const auto& [route, touched] : by_route)
     if (auto changed = change_rows(session, what, action, route, touched); !changed) return changed;
-  return {};
+  if (action != HeldAction::discard) return {};
+  ValueRows discarded;
+  for (const Picked& row : picked) discarded.add({row.route, row.seq});
+  return log.forget(discarded);
 }
 
 Result<Matched> change_matching(Session& session, AdminLog& log, const char* what, HeldAction action,

@@ -39,6 +39,9 @@ class AdminLog {
   /// In a transaction: rows of which the log cannot tell when they were committed count as committed now; all
   /// routes read them again. Which of `seqs` they are. Errors: refused, where only their owner may do this.
   virtual Result<std::vector<std::int64_t>> put_behind_all(const std::vector<std::int64_t>& seqs) = 0;
+  /// In a transaction, of rows (route, seq) that an operator has discarded: such as no mark ever passes would
+  /// be found again, so they go. Errors: refused, while another route takes one of them.
+  virtual Result<void> forget(const ValueRows& discarded) = 0;
 
   virtual Result<Backlog> backlog(const std::string& route) = 0;
   /// A position that every mark has passed; nullopt: a route has not begun, or has another database's mark.

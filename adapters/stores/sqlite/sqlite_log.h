@@ -43,6 +43,7 @@ class SqliteAdminLog final : public sql::AdminLog {
   Result<std::vector<std::int64_t>> put_behind_all(const std::vector<std::int64_t>&) override {
     return std::vector<std::int64_t>();
   }
+  Result<void> forget(const sql::ValueRows&) override { return {}; }
   Result<Backlog> backlog(const std::string& route) override;
   Result<std::optional<sql::Position>> passed_by_all() override;
   Result<Removed> remove_passed(const sql::Position& passed, std::size_t rows_max,
