@@ -33,11 +33,11 @@ END
 $$;
 CREATE TRIGGER outbox_stamp BEFORE INSERT ON outbox FOR EACH ROW
   WHEN (NEW.tx IS DISTINCT FROM pg_current_xact_id()) EXECUTE FUNCTION outbox_stamp();
-CREATE TRIGGER outbox_keep BEFORE UPDATE OF tx ON outbox FOR EACH ROW
+CREATE TRIGGER outbox_keep_tx BEFORE UPDATE OF tx ON outbox FOR EACH ROW
   WHEN (NEW.tx IS DISTINCT FROM OLD.tx AND NEW.tx IS DISTINCT FROM pg_current_xact_id()
         AND (OLD.tx = pg_current_xact_id() OR pg_visible_in_snapshot(OLD.tx, pg_current_snapshot())))
   EXECUTE FUNCTION outbox_stamp();
-ALTER TABLE outbox ENABLE ALWAYS TRIGGER outbox_stamp, ENABLE ALWAYS TRIGGER outbox_keep;
+ALTER TABLE outbox ENABLE ALWAYS TRIGGER outbox_stamp, ENABLE ALWAYS TRIGGER outbox_keep_tx;
 
 -- One row per route and shard: how far it has got, and who may move it. Rows of the log that are visible in the snapshot
 -- `seen` are settled; while a larger window is worked off, so are those visible in `upto` with a seq up to `seq`.
@@ -162,7 +162,7 @@ CREATE TRIGGER outbox_wakeup AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE F
 -- rights, and in the schema in which it was created. RETURNING would need SELECT, hence the id is drawn first.
 CREATE FUNCTION outbox_send(topic text, payload bytea, message_key text DEFAULT NULL, type text DEFAULT NULL,
                             headers jsonb DEFAULT '{}', deliver_at timestamptz DEFAULT NULL)
-RETURNS uuid LANGUAGE plpgsql SECURITY INVOKER SET search_path FROM CURRENT AS $$
+RETURNS uuid LANGUAGE plpgsql SECURITY INVOKER AS $$
 DECLARE
   new_id uuid := gen_random_uuid();
 BEGIN
@@ -174,7 +174,7 @@ $$;
 
 CREATE FUNCTION outbox_send(topic text, payload jsonb, message_key text DEFAULT NULL, type text DEFAULT NULL,
                             headers jsonb DEFAULT '{}', deliver_at timestamptz DEFAULT NULL)
-RETURNS uuid LANGUAGE plpgsql SECURITY INVOKER SET search_path FROM CURRENT AS $$
+RETURNS uuid LANGUAGE plpgsql SECURITY INVOKER AS $$
 DECLARE
   new_id uuid := gen_random_uuid();
 BEGIN
@@ -187,7 +187,7 @@ $$;
 -- Also taken for a literal without a type, so it decides by the first character: { and [ begin JSON, all else is text.
 CREATE FUNCTION outbox_send(topic text, payload text, message_key text DEFAULT NULL, type text DEFAULT NULL,
                             headers jsonb DEFAULT '{}', deliver_at timestamptz DEFAULT NULL)
-RETURNS uuid LANGUAGE plpgsql SECURITY INVOKER SET search_path FROM CURRENT AS $$
+RETURNS uuid LANGUAGE plpgsql SECURITY INVOKER AS $$
 DECLARE
   new_id uuid := gen_random_uuid();
 BEGIN
@@ -196,5 +196,16 @@ BEGIN
           CASE WHEN $2 ~ '^\s*[{[]' THEN 'application/json' ELSE 'text/plain;charset=utf-8' END,
           $3, $4, coalesce($5, '{}'), $6);
   RETURN new_id;
+END
+$$;
+
+-- Their outbox is this one, and no temporary table of a caller's.
+DO $$
+DECLARE
+  found regprocedure;
+BEGIN
+  FOR found IN SELECT oid FROM pg_proc WHERE proname = 'outbox_send' AND pronamespace = current_schema()::regnamespace LOOP
+    EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', found, current_schema());
+  END LOOP;
 END
 $$;

@@ -2,9 +2,11 @@
 --   psql -v service=orders -v relay=outboxd -f grants.sql
 -- In a schema other than public both roles need USAGE on it as well.
 
--- A service writes messages, no more: it can neither read what is in them nor change them. SELECT on the other columns
--- is for ORMs (SQLAlchemy, Django, Hibernate, TypeORM, GORM), which insert with RETURNING; without one leave it out.
-GRANT INSERT ON outbox TO :"service";
+-- A service writes messages, no more: it can neither read what is in them nor change them, nor choose their place. SELECT
+-- on the other columns is for ORMs (SQLAlchemy, Django, Hibernate, TypeORM, GORM), which insert with RETURNING; without
+-- one leave it out.
+GRANT INSERT (id, topic, message_key, type, payload, data, content_type, headers, deliver_at) ON outbox
+  TO :"service";
 GRANT SELECT (seq, id, topic, message_key, type, content_type, headers, deliver_at, created_at, tx) ON outbox
   TO :"service";
 

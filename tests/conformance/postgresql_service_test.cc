@@ -60,7 +60,7 @@ TEST_CASE("PostgreSQL: tx is the database's word, whoever inserts and by what me
     arrives_once();
     sql.run("UPDATE outbox SET tx = '900000000', topic = 'u'");
     CHECK(read_all(holder).empty());
-    trigger = "outbox_keep";
+    trigger = "outbox_keep_tx";
   }
   SUBCASE("a change to a number of the past") {
     fixture.writer()->commit_rows({{.payload = "p"}});
@@ -293,8 +293,26 @@ TEST_CASE("PostgreSQL: a service's role may insert as ORMs do, and read no paylo
   CHECK(service.run("SELECT topic FROM outbox WHERE seq = 1") == "t");
   for (const char* statement : {"SELECT payload FROM outbox",
                                 "INSERT INTO outbox (topic, payload) VALUES ('t', '{}') RETURNING payload",
-                                "UPDATE outbox SET topic = 'x'", "DELETE FROM outbox"})
+                                "UPDATE outbox SET topic = 'x'", "DELETE FROM outbox",
+                                "INSERT INTO outbox (topic, tx) VALUES ('t', '3')",
+                                "INSERT INTO outbox (topic, seq) OVERRIDING SYSTEM VALUE VALUES ('t', 1000)",
+                                "INSERT INTO outbox (topic, created_at) VALUES ('t', '1970-01-01')"})
     CHECK(service.refused(statement).find("permission denied") != std::string::npos);
+}
+
+TEST_CASE("PostgreSQL: outbox_send writes to the outbox, whatever a session calls so") {
+  PostgresqlFixture fixture;
+  grant_roles(fixture.url, "test_service", "test_relay");
+  const Sql service(as_role(fixture.url, "test_service"));
+  service.run(
+      "CREATE TEMPORARY TABLE outbox (id uuid, topic text, message_key text, type text, payload bytea, data "
+      "text, "
+      "content_type text, headers jsonb, deliver_at timestamptz); SET search_path = pg_temp, public");
+  for (const char* payload : {"'text'::text", "'{}'::jsonb", "'\\x00'::bytea"})
+    service.run(std::string("SELECT public.outbox_send('t', ") + payload + ")");
+  CHECK(service.run("SELECT count(*) FROM outbox") == "0");
+  Holder holder = holder_of(fixture);
+  CHECK(read_all(holder).size() == 3);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ inline std::string untriggered(const std::string& statements) {
   return "ALTER TABLE outbox DISABLE TRIGGER USER; " + statements +
          "; ALTER TABLE outbox ENABLE TRIGGER USER, ENABLE ALWAYS TRIGGER outbox_stamp, ENABLE ALWAYS "
          "TRIGGER "
-         "outbox_keep";
+         "outbox_keep_tx";
 }
 
 }  // namespace outbox::test

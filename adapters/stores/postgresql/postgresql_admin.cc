@@ -75,10 +75,10 @@ Result<void> add_warnings(Connection& connection, const Tables& tables, const Se
            " FOR EACH STATEMENT EXECUTE FUNCTION outbox_notify()");
   warn(!rows->boolean(0, 1),
        "table " + outbox +
-           " has no triggers outbox_stamp and outbox_keep that are always enabled: rows that come by "
+           " has no triggers outbox_stamp and outbox_keep_tx that are always enabled: rows that come by "
            "replication or get a tx of their own are sent late, twice or never",
        "outboxd migrate print has them; ALTER TABLE " + tables.outbox +
-           " ENABLE ALWAYS TRIGGER outbox_stamp, ENABLE ALWAYS TRIGGER outbox_keep");
+           " ENABLE ALWAYS TRIGGER outbox_stamp, ENABLE ALWAYS TRIGGER outbox_keep_tx");
   warn(!rows->boolean(0, 2),
        "role " + server.user + " may not DELETE from " + outbox + ": retention cannot remove sent rows",
        "GRANT DELETE ON " + tables.outbox + " TO " + role);
