@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""What outboxd publishes to real brokers, read by the CloudEvents SDKs of Python and Java: sdk_test.py OUTBOXD"""
+"""What outboxd publishes to real brokers, read by the CloudEvents SDKs of Python, Java and JavaScript: sdk_test.py OUTBOXD"""
+import asyncio
 import base64
 import contextlib
 import glob
@@ -9,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -16,6 +18,8 @@ SCRIPTS = HERE + "/../../scripts"
 SDKS = subprocess.run([SCRIPTS + "/sdks"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 sys.path[:0] = [SCRIPTS, SDKS + "/python"]
 
+import nats  # noqa: E402
+import paho.mqtt.client as paho  # noqa: E402
 import pika  # noqa: E402
 from cloudevents.core.bindings import amqp, http, kafka, rabbitmq  # noqa: E402
 from cloudevents.core.formats.json import JSONFormat  # noqa: E402
@@ -35,20 +39,32 @@ ROWS = [
     (None, None, json.dumps(dict(OWN, data={"order": 1})).encode(), "application/cloudevents+json", {}),
     ("", "", b"none", " no media type", {}),
 ]
+# To MQTT alone, where each header is an attribute.
+MQTT_TOPIC = "order.named"
+MQTT_ROW = ("42", "named", b"{}", "application/json", {"tenant": "größe \U0001F6D2", "empty": "", "Größe": "100% 'a b'"})
 
 
-def expected(number, row, is_line):
+def rows_of(reader):
+    return [*ROWS, MQTT_ROW] if "mqtt" in reader else ROWS
+
+
+def expected(number, row, reader):
     """Attributes and data of an event, as every reader must find them."""
     key, kind, payload, content_type, headers = row
+    is_line = "lines" in reader
+    beside = {**headers, "Nats-Msg-Id": id_of(number)} if reader == "python nats" else {}
     if content_type.startswith("application/cloudevents") and not is_line:
-        return OWN, {"order": 1}
-    attributes = {"id": id_of(number), "source": "/sdks", "specversion": "1.0", "type": TOPIC}
+        return {**OWN, **beside}, {"order": 1}
+    attributes = {"id": id_of(number), "source": "/sdks", "specversion": "1.0", "type": TOPIC, **beside}
     if kind and kind.isprintable():
         attributes["type"] = kind
     if key and key.isprintable():
         attributes.update(subject=key, partitionkey=key)
     if not content_type.startswith(" "):
         attributes["datacontenttype"] = content_type
+    if "mqtt" in reader:
+        attributes.update(headers)
+        attributes.update(("refused", f'invalid attribute name: "{name}"') for name in headers if not name.islower())
     if is_line:
         attributes["topic"] = TOPIC
         attributes.update((name, value) for name, value in headers.items() if name.islower())
@@ -64,16 +80,16 @@ def id_of(number):
 def make_database(outboxd, url):
     subprocess.run([outboxd, "migrate", "up", "--db", url], stdout=subprocess.DEVNULL, check=True)
     with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:"))) as database, database:
-        for number, (key, kind, payload, content_type, headers) in enumerate(ROWS, 1):
+        for number, row in enumerate([*ROWS, MQTT_ROW], 1):
             database.execute("INSERT INTO outbox (id, topic, message_key, type, payload, content_type, headers)"
                              " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                             (id_of(number), TOPIC, key, kind, payload, content_type, json.dumps(headers)))
+                             (id_of(number), MQTT_TOPIC if row is MQTT_ROW else TOPIC, *row[:-1], json.dumps(row[-1])))
 
 
 def publish(outboxd, directory, routes):
     """One route each, in one run."""
     settings = {"database": {"url": f"sqlite:{directory}/shop.db"}, "relay": {"source": "/sdks"}, "http": {"listen": ""},
-                "route": [dict(route, name=name) for name, route in routes.items()]}
+                "route": [{"name": name, "topics": [TOPIC], **route} for name, route in routes.items()]}
     with open(directory + "/outboxd.json", "w", encoding="utf-8") as file:
         json.dump(settings, file)
     done = subprocess.run([outboxd, "run", "--once", "--config", directory + "/outboxd.json"], stdout=subprocess.PIPE,
@@ -106,12 +122,14 @@ def by_rabbitmq(properties, body):
                                   JSONFormat())
 
 
+# Messages of HTTP, NATS and MQTT: their headers, content type and body.
+
 def requests_of(record):
     with open(record, encoding="utf-8") as lines:
         for request in map(json.loads, lines):
             if request["method"] == "POST":  # headers as servers in Python take them: Latin-1
-                headers = {name: base64.b64decode(value).decode("latin-1") for name, value in request["headers"]}
-                yield of_python(http.from_http(http.HTTPMessage(headers, base64.b64decode(request["body"])), JSONFormat()))
+                headers = {name.lower(): base64.b64decode(value).decode("latin-1") for name, value in request["headers"]}
+                yield headers, headers.get("content-type"), base64.b64decode(request["body"])
 
 
 def records_of(port):
@@ -126,10 +144,52 @@ def records_of(port):
         yield of_python(kafka.from_kafka(message, JSONFormat()))
 
 
+async def stored_of(url):
+    """By nats-py, from JetStream."""
+    connection = await nats.connect(url)
+    consumer = await connection.jetstream().pull_subscribe(TOPIC)
+    found = await consumer.fetch(len(ROWS), timeout=30)
+    await connection.close()
+    return [(headers := message.headers, headers.get("content-type", headers.get("ce-datacontenttype")), message.data)
+            for message in found]
+
+
+def delivered_of(port):
+    """By paho, in the session that the broker has kept the messages for."""
+    found = []
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, "reader", protocol=paho.MQTTv5)
+    client.on_message = lambda _, __, message: found.append(message)
+    client.connect("127.0.0.1", port, clean_start=False)
+    deadline = time.monotonic() + 30
+    while len(found) < len(rows_of("mqtt")) and time.monotonic() < deadline:
+        client.loop(0.1)
+    client.disconnect()
+    return [(dict(getattr(message.properties, "UserProperty", [])), getattr(message.properties, "ContentType", None),
+             message.payload) for message in found]
+
+
+def by_http(headers, _, body):
+    return of_python(http.from_http(http.HTTPMessage(headers, body), JSONFormat()))
+
+
+def by_nats(headers, content_type, body):
+    """By HTTP's binding, which is NATS' but for the content type: that must stand there as it is. With all other headers."""
+    attributes, data = by_http(headers, content_type, body)
+    if "ce-datacontenttype" in headers:
+        attributes["datacontenttype"] = content_type
+    attributes.update(pair for pair in headers.items() if not pair[0].startswith(("ce-", "content-type")))
+    return attributes, data
+
+
 def lines_of(path):
     with open(path, "rb") as lines:
         for line in lines:
             yield of_python(JSONFormat().read(None, line))
+
+
+def decoded(attributes):
+    """HTTP's, which other SDKs leave to their users."""
+    return {name: value if name == "datacontenttype" else urllib.parse.unquote(value) for name, value in attributes.items()}
 
 
 # ---- Java's SDK ----
@@ -144,11 +204,22 @@ def by_java(directory, kafka_port, record, lines):
                          stdout=subprocess.PIPE, check=True, timeout=90).stdout
     for line in map(json.loads, out.splitlines()):
         attributes = {name: value for name, value in line["attributes"].items() if name != "time"}
-        if line["from"] == "http" and attributes["id"] != OWN["id"]:  # this SDK leaves decoding to its users
-            attributes = {name: value if name == "datacontenttype" else urllib.parse.unquote(value)
-                          for name, value in attributes.items()}
+        if line["from"] == "http":
+            attributes = decoded(attributes)
         found.setdefault("java " + line["from"], []).append((attributes, base64.b64decode(line["data"])))
     return found
+
+
+# ---- JavaScript's SDK ----
+
+def by_javascript(protocol, messages):
+    lines = [json.dumps({"headers": headers, "content_type": content_type, "body": base64.b64encode(body).decode()})
+             for headers, content_type, body in messages]
+    out = subprocess.run([SDKS + "/node/bin/node", HERE + "/sdk_reader.js", protocol], input="\n".join(lines), text=True,
+                         env={"NODE_PATH": SDKS + "/node/node_modules"}, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+    for line in map(json.loads, out.splitlines()):
+        attributes = {name: value for name, value in line["attributes"].items() if name != "time"}
+        yield attributes if protocol == "mqtt" else decoded(attributes), base64.b64decode(line["data"])
 
 
 # ---- what they found ----
@@ -163,12 +234,12 @@ def same_data(data, wanted):
 
 
 def faults(reader, events):
-    is_line = "lines" in reader
-    if len(events) != len(ROWS):
-        yield f"{len(events)} events of {len(ROWS)}"
+    rows = rows_of(reader)
+    if len(events) != len(rows):
+        yield f"{len(events)} events of {len(rows)}"
     found = {attributes["id"]: (attributes, data) for attributes, data in events}
-    for number, row in enumerate(ROWS, 1):
-        attributes, data = expected(number, row, is_line)
+    for number, row in enumerate(rows, 1):
+        attributes, data = expected(number, row, reader)
         if attributes["id"] not in found:
             yield f"row {number} has not come"
             continue
@@ -186,9 +257,11 @@ def main():
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="outboxd-sdks-"))
         os.chmod(directory, 0o755)
-        rabbit, kafkas, receiver = (stack.enter_context(broker(name, f"{directory}/{name}")) for name in ("amqp", "kafka", "http"))
-        rabbit.prepare([TOPIC])
-        kafkas.prepare([TOPIC])
+        rabbit, kafkas, receiver, jetstream, mosquitto = (
+            stack.enter_context(broker(name, f"{directory}/{name}")) for name in ("amqp", "kafka", "http", "nats", "mqtt"))
+        for server in (rabbit, kafkas, jetstream):
+            server.prepare([TOPIC])
+        mosquitto.prepare([TOPIC, MQTT_TOPIC])
         channel = pika.BlockingConnection(pika.URLParameters(rabbit.url + "/%2F")).channel()
         channel.exchange_declare("short", "fanout")
         channel.queue_declare("short", durable=True)
@@ -199,13 +272,19 @@ def main():
         publish(outboxd, directory, {
             "amqp": {"to": rabbit.url},
             "rabbitmq": {"to": rabbit.url, "amqp": {"exchange": "short", "attribute_prefix": "ce-"}},
-            "kafka": {"to": kafkas.url}, "http": {"to": receiver.url}, "lines": {"to": "file:" + lines}})
+            "kafka": {"to": kafkas.url}, "http": {"to": receiver.url}, "lines": {"to": "file:" + lines},
+            "nats": {"to": jetstream.url}, "mqtt": {"to": mosquitto.url, "topics": [TOPIC, MQTT_TOPIC]}})
         record = receiver.directory + "/record"
+        requests, stored = list(requests_of(record)), asyncio.run(stored_of(jetstream.url))
         found = {"python amqp": list(queue_of(rabbit.url, TOPIC, by_amqp)),
                  "python rabbitmq": list(queue_of(rabbit.url, "short", by_rabbitmq)),
                  "python kafka": list(records_of(kafkas.port)),
-                 "python http": list(requests_of(record)),
+                 "python http": [by_http(*words) for words in requests],
+                 "python nats": [by_nats(*words) for words in stored],
                  "python lines": list(lines_of(lines)),
+                 "javascript http": list(by_javascript("http", requests)),
+                 "javascript nats": list(by_javascript("nats", stored)),
+                 "javascript mqtt": list(by_javascript("mqtt", delivered_of(mosquitto.port))),
                  **by_java(directory, kafkas.port, record, lines)}
     failed = [f"{reader}: {fault}" for reader, events in found.items() for fault in faults(reader, events)]
     print("\n".join(failed) or f"{len(ROWS)} rows read alike by {', '.join(found)}")
