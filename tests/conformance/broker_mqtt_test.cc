@@ -1,6 +1,7 @@
 // The MQTT adapter against a real mosquitto: what arrives, and what each answer means.
 #include <doctest/doctest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,29 @@ TEST_CASE("mqtt: a message that nobody has subscribed to is rejected, or accepte
   CHECK(deliveries[0].reason.starts_with("mqtt: PUBLISH to 'a': nobody has subscribed"));
   const auto easy = open_broker(mqtt_adapter(), server.url(), {{"no_subscribers", std::string("accepted")}});
   CHECK(Driver(*easy).publish(rows_to({"a"}))[0].verdict == Verdict::accepted);
+}
+
+TEST_CASE(
+    "mqtt: a header that is no attribute of CloudEvents goes as it is, one of an attribute's name never") {
+  MqttFixture fixture;
+  const auto broker = fixture.open();
+  const std::map<std::string, std::string> odd = {
+      {"X-Tenant", "a b%20c"}, {"größe", "größe \U0001F6D2"}, {"a b", " x "}, {"ID", "1"}, {"data", "{}"},
+      {"ce-id", "1"},          {"Content-Type", "a/b"},       {"none", ""}};
+  Rows rows;
+  rows.add({.key = "42", .headers = {odd.begin(), odd.end()}});
+  for (const char* name :
+       {"id", "source", "specversion", "type", "time", "subject", "partitionkey", "datacontenttype"})
+    rows.add({.headers = {{name, "forged"}}});
+  const auto deliveries = Driver(*broker).publish(rows);
+  CHECK(count(deliveries, Verdict::accepted) == 1);
+  CHECK(count(deliveries, Verdict::rejected) == 8);
+  const auto received = fixture.received();
+  REQUIRE(received.size() == 1);
+  CHECK(received[0].headers == odd);
+  CHECK(received[0].attributes.size() == 7);
+  CHECK(received[0].id() == uuid_of(1));
+  CHECK(received[0].content_type == "application/json");
 }
 
 TEST_CASE("mqtt: texts that a server would take as a malformed packet never reach it") {
