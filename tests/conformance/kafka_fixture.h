@@ -48,9 +48,12 @@ class KafkaFixture : public ServerFixture {
     return topic == "order.placed" || topic == "a..b";
   }
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> reserved_headers() const override {
-    return {{"ce_id", "header 'ce_id' has a reserved name: it begins with 'ce_'"}, {"content-type", ""}};
+    return {{"ce_id", "header 'ce_id' has a reserved name: it begins with 'ce_'"},
+            {"CE_Id", ""},
+            {"content-type", ""},
+            {"Content-Type", ""}};
   }
-  [[nodiscard]] std::vector<std::string> free_headers() const override { return {"ce", "Content-Type"}; }
+  [[nodiscard]] std::vector<std::string> free_headers() const override { return {"ce", "ce-id"}; }
   [[nodiscard]] std::string example_url() const override { return "kafka://localhost:9092"; }
 
   std::optional<TurnedAway> unknown_topic() override {

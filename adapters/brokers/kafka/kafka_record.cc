@@ -13,7 +13,9 @@ constexpr std::string_view prefix = "ce_";
 constexpr std::string_view content_type_header = "content-type";
 constexpr std::array reserved_names = {content_type_header};
 constexpr std::array reserved_prefixes = {prefix};
-constexpr HeaderRules rules{.reserved_names = reserved_names, .reserved_prefixes = reserved_prefixes};
+// Readers take them in any case: the SDKs of Python and Go would take 'CE_ID' for the id.
+constexpr HeaderRules rules{
+    .reserved_names = reserved_names, .reserved_prefixes = reserved_prefixes, .ignores_case = true};
 constexpr std::size_t topic_length_max = 249;
 
 /// https://kafka.apache.org/documentation/#topicconfigs: the broker's own rule, which it would answer a whole
