@@ -21,6 +21,7 @@ sys.path[:0] = [SCRIPTS, SDKS + "/python"]
 import nats  # noqa: E402
 import paho.mqtt.client as paho  # noqa: E402
 import pika  # noqa: E402
+import redis  # noqa: E402
 from cloudevents.core.bindings import amqp, http, kafka, rabbitmq  # noqa: E402
 from cloudevents.core.formats.json import JSONFormat  # noqa: E402
 
@@ -52,8 +53,8 @@ def expected(number, row, reader):
     """Attributes and data of an event, as every reader must find them."""
     key, kind, payload, content_type, headers = row
     is_line = "lines" in reader
-    beside = {**headers, "Nats-Msg-Id": id_of(number)} if reader == "python nats" else {}
-    if content_type.startswith("application/cloudevents") and not is_line:
+    beside = {"python redis": headers, "python nats": {**headers, "Nats-Msg-Id": id_of(number)}}.get(reader, {})
+    if content_type.startswith("application/cloudevents") and not (is_line or "redis" in reader):
         return {**OWN, **beside}, {"order": 1}
     attributes = {"id": id_of(number), "source": "/sdks", "specversion": "1.0", "type": TOPIC, **beside}
     if kind and kind.isprintable():
@@ -120,6 +121,16 @@ def by_amqp(properties, body):
 def by_rabbitmq(properties, body):
     return rabbitmq.from_rabbitmq(rabbitmq.RabbitMQMessage(properties.headers, properties.content_type, body),
                                   JSONFormat())
+
+
+def entries_of(port):
+    """By redis-py. There is no binding: names and values are those of Kafka's. With all other fields."""
+    for _, entry in redis.Redis(port=port).xrange(TOPIC):
+        fields = {name.decode(): value for name, value in entry.items() if name != b"data"}
+        attributes, data = of_python(kafka.from_kafka(kafka.KafkaMessage(fields, None, entry[b"data"]), JSONFormat()))
+        attributes.update((name, value.decode()) for name, value in fields.items()
+                          if not name.startswith(("ce_", "content-type")))
+        yield attributes, data
 
 
 # Messages of HTTP, NATS and MQTT: their headers, content type and body.
@@ -257,8 +268,9 @@ def main():
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="outboxd-sdks-"))
         os.chmod(directory, 0o755)
-        rabbit, kafkas, receiver, jetstream, mosquitto = (
-            stack.enter_context(broker(name, f"{directory}/{name}")) for name in ("amqp", "kafka", "http", "nats", "mqtt"))
+        rabbit, kafkas, receiver, jetstream, mosquitto, streams = (
+            stack.enter_context(broker(name, f"{directory}/{name}"))
+            for name in ("amqp", "kafka", "http", "nats", "mqtt", "redis"))
         for server in (rabbit, kafkas, jetstream):
             server.prepare([TOPIC])
         mosquitto.prepare([TOPIC, MQTT_TOPIC])
@@ -273,13 +285,15 @@ def main():
             "amqp": {"to": rabbit.url},
             "rabbitmq": {"to": rabbit.url, "amqp": {"exchange": "short", "attribute_prefix": "ce-"}},
             "kafka": {"to": kafkas.url}, "http": {"to": receiver.url}, "lines": {"to": "file:" + lines},
-            "nats": {"to": jetstream.url}, "mqtt": {"to": mosquitto.url, "topics": [TOPIC, MQTT_TOPIC]}})
+            "redis": {"to": streams.url}, "nats": {"to": jetstream.url},
+            "mqtt": {"to": mosquitto.url, "topics": [TOPIC, MQTT_TOPIC]}})
         record = receiver.directory + "/record"
         requests, stored = list(requests_of(record)), asyncio.run(stored_of(jetstream.url))
         found = {"python amqp": list(queue_of(rabbit.url, TOPIC, by_amqp)),
                  "python rabbitmq": list(queue_of(rabbit.url, "short", by_rabbitmq)),
                  "python kafka": list(records_of(kafkas.port)),
                  "python http": [by_http(*words) for words in requests],
+                 "python redis": list(entries_of(streams.port)),
                  "python nats": [by_nats(*words) for words in stored],
                  "python lines": list(lines_of(lines)),
                  "javascript http": list(by_javascript("http", requests)),
