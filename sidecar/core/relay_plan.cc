@@ -7,8 +7,6 @@
 #include "core/relay.h"
 
 namespace outbox {
-namespace {}  // namespace
-
 void Relay::plan(Instant now, Commands& commands) {
   plan_acquire(now, commands);
   if (phase_ == Phase::holding) {
