@@ -3,10 +3,10 @@
 #include <cassert>
 #include <utility>
 
-#include "base/text.h"
 #include "core/relay.h"
 
 namespace outbox {
+
 void Relay::plan(Instant now, Commands& commands) {
   plan_acquire(now, commands);
   if (phase_ == Phase::holding) {
