@@ -33,12 +33,16 @@ std::string full_name(const CLI::App& command) {
 /// What an argument that nobody knows may have been meant to be.
 std::vector<std::string> names_like(const CLI::App& command, const std::string& argument) {
   std::vector<std::string> names;
-  if (argument.starts_with('-')) {
-    for (const CLI::Option* option : command.get_options())
+  const bool is_option = argument.starts_with('-');
+  const auto add_options = [&names](const CLI::App& of) {
+    for (const CLI::Option* option : of.get_options())
       for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  } else {
-    for (const CLI::App* subcommand : command.get_subcommands([](const CLI::App*) { return true; }))
-      names.push_back(subcommand->get_name());
+  };
+  if (is_option) add_options(command);
+  for (const CLI::App* each : command.get_subcommands([](const CLI::App*) { return true; })) {
+    const bool is_group = each->get_name().empty();  // of options, one of which is given
+    if (is_group && is_option) add_options(*each);
+    if (!is_group && !is_option) names.push_back(each->get_name());
   }
   return names;
 }

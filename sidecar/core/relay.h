@@ -28,10 +28,10 @@ class Relay {
     plan(now, commands);
   }
 
-  /// Changes state, decides nothing.
+  /// Takes in what has happened, and judges each answer of a broker.
   void absorb(Instant now, Event event);
 
-  /// Reads state, issues every command that is due.
+  /// Issues every command that is due, and holds what must not go out.
   void plan(Instant now, Commands& commands);
 
   /// What it knows of itself: everything of RouteStatus but name, to, and what only the database can count.

@@ -75,6 +75,7 @@ TEST_CASE("wrong usage is told with a suggestion and exit code 2") {
   const Ran option = outboxd({"run", "--ocne"});
   CHECK(option.code == 2);
   CHECK(holds(option.err, "unknown option --ocne, did you mean --once?"));
+  CHECK(holds(outboxd({"send", "--paylod", "x"}).err, "unknown option --paylod, did you mean --payload?"));
   CHECK(holds(option.err, "Try: outboxd run --help"));
 
   CHECK(outboxd({}).code == 2);

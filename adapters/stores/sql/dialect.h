@@ -38,33 +38,36 @@ class Dialect {
 
  protected:
   /// {name argument...}: what stands for it.
-  ///   {now}             this moment, as the tables keep it
-  ///   {in D}            D microseconds from now            {ago D}     D microseconds before now
-  ///   {age T}           microseconds since T, at least 0   {until T}   microseconds until T, or negative
-  ///   {later T}         T or now, whichever is later       {shown T}   RFC 3339 in UTC, for people
-  ///   {since T P}       T, a date of a service's, is not before P, RFC 3339
-  ///   {ours}            the mark's row of route $1, shard $2 is under epoch $3, where that is still to be
-  ///                     asked in each statement
-  ///   {lock}            behind a SELECT: its rows are ours until the transaction ends
-  ///   {in_query Q}      is one of the rows of the query Q
-  ///   {in_rows Q}       the same for a query that has at most one row for each row of {rows}
-  ///   {place T}         what finds a row of T again within the statement
-  ///   {found Q}         the held row of route $1 is at a place that Q has, a query as for {in_rows}
-  ///   {listed S {rows}} the held row of route $1 whose seq is S, of one of {rows}
-  ///   {one_of P}        is one of the list P, as numbers() writes it
-  ///   {by INDEX}        behind a table: found by this index, where databases must be told
-  ///   {blocks H}        the held row H blocks its key      {key_is H K}    and that key is K, by index
-  ///   {each}            between {rows} and a query in FROM that uses r's columns
-  ///   {patterns_of M}   the patterns of mark M as a table p_M with the column value
-  ///   {takes P T}       patterns P take the topic T        {passed M R}   mark M has passed the outbox's row
-  ///   R {position}        cursor, seq and stamp of a mark, as three columns {move W S P}      SET: the mark
-  ///   is at cursor W, seq S, stamp P {position_names}, {position_values W S P}            the same for
-  ///   INSERT {timed_name}, {timed_value}, {timed_set}             INSERT, SET: when next_attempt_at was set,
-  ///   where
-  ///                     a clock may be put back
-  ///   {timed_heads C}   a query with UNION ALL: heads C whose time was set by a clock that was put back
-  ///   since {untimed}         but not those {id R}            the id of the outbox's row R as text {bytes E}
-  ///   a payload as Row::bytes wants it {octets E}        its length
+  ///
+  /// - {now}: this moment, as the tables keep it
+  /// - {in D}, {ago D}: D microseconds from now; before now
+  /// - {age T}, {until T}: microseconds since T, at least 0; until T, or negative
+  /// - {later T}: T or now, whichever is later
+  /// - {shown T}: RFC 3339 in UTC, for people
+  /// - {since T P}: T, a date of a service's, is not before P, RFC 3339
+  /// - {ours}: the mark's row of route $1, shard $2 is under epoch $3, where each statement still has to ask
+  /// - {lock}: behind a SELECT: its rows are ours until the transaction ends
+  /// - {in_query Q}: is one of the rows of the query Q
+  /// - {in_rows Q}: the same for a query that has at most one row for each row of {rows}
+  /// - {place T}: what finds a row of T again within the statement
+  /// - {found Q}: the held row of route $1 is at a place that Q has, a query as for {in_rows}
+  /// - {listed S {rows}}: the held row of route $1 whose seq is S, of one of {rows}
+  /// - {one_of P}: is one of the list P, as numbers() writes it
+  /// - {by INDEX}: behind a table: found by this index, where databases must be told
+  /// - {blocks H}, {key_is H K}: the held row H blocks its key; and that key is K, by index
+  /// - {each}: between {rows} and a query in FROM that uses r's columns
+  /// - {patterns_of M}: the patterns of mark M as a table p_M with the column value
+  /// - {takes P T}: patterns P take the topic T
+  /// - {passed M R}: mark M has passed the outbox's row R
+  /// - {position}: cursor, seq and stamp of a mark, as three columns
+  /// - {move W S P}: SET: the mark is at cursor W, seq S, stamp P
+  /// - {position_names}, {position_values W S P}: the same for INSERT
+  /// - {timed_name}, {timed_value}, {timed_set}: INSERT, SET: when next_attempt_at was set, where a clock may
+  ///   be put back
+  /// - {timed_heads C}: a query with UNION ALL: heads C whose time was set by a clock that was put back since
+  /// - {untimed}: but not those
+  /// - {id R}: the id of the outbox's row R as text
+  /// - {bytes E}, {octets E}: a payload as Row::bytes wants it; its length
   [[nodiscard]] virtual std::string fragment(std::string_view name,
                                              std::span<const std::string> arguments) const = 0;
   /// The last step: placeholders and casts as the database writes them.
