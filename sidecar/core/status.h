@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/text.h"
@@ -141,6 +142,29 @@ struct RouteStatus {
   std::vector<LeaseStatus> leases;
   std::vector<TopicTroubleStatus> topics;  ///< in trouble
 };
+
+/// A number of a route that only grows: summed over its shards, shown in /status by its name, and in /metrics
+/// as outbox_<name> if it has help.
+struct RouteCounter {
+  std::string_view name;
+  std::uint64_t RouteStatus::*value;
+  std::string_view help = {};
+  bool by_route = true;  ///< in /metrics; else all routes together
+};
+inline constexpr std::array route_counters = std::to_array<RouteCounter>({
+    {"sent_total", &RouteStatus::sent_total, "Messages that the broker has accepted."},
+    {"sent_bytes_total", &RouteStatus::sent_bytes_total, "Payload bytes of the messages accepted."},
+    {"duplicates_reported_total", &RouteStatus::duplicates_reported_total,
+     "Messages accepted of which the broker said that it had them already."},
+    {"failed_total", &RouteStatus::failed_total},
+    {"dead_total", &RouteStatus::dead_total, "Messages that became dead letters."},
+    {"unrouted_total", &RouteStatus::unrouted_total, "Rows that no route takes.", false},
+    {"lease_lost_total", &RouteStatus::lease_lost_total, "Leases that another relay took over.", false},
+    {"broker_reconnects_total", &RouteStatus::broker_reconnects_total},
+    {"database_reconnects_total", &RouteStatus::database_reconnects_total},
+    {"wakeups_notified_total", &RouteStatus::wakeups_notified_total},
+    {"wakeups_poll_total", &RouteStatus::wakeups_poll_total},
+});
 
 /// For one line.
 inline std::string reasons_of(const RouteStatus& route) {

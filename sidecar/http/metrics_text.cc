@@ -18,10 +18,9 @@ void per_route(Exposition& out, const Status& status, std::string_view name, std
   for (const RouteStatus& route : status.routes) out.sample({{"route", route.name}}, value_of(route));
 }
 
-template <class Value>
-std::uint64_t sum(const Status& status, Value value_of) {
+std::uint64_t sum(const Status& status, std::uint64_t RouteStatus::*value) {
   std::uint64_t total = 0;
-  for (const RouteStatus& route : status.routes) total += value_of(route);
+  for (const RouteStatus& route : status.routes) total += route.*value;
   return total;
 }
 
@@ -64,23 +63,23 @@ void backlog(Exposition& out, const Status& status) {
 }
 
 void deliveries(Exposition& out, const Status& status) {
-  per_route(out, status, "outbox_sent_total", "counter", "Messages that the broker has accepted.",
-            [](const RouteStatus& route) { return route.sent_total; });
-  per_route(out, status, "outbox_duplicates_reported_total", "counter",
-            "Messages accepted of which the broker said that it had them already.",
-            [](const RouteStatus& route) { return route.duplicates_reported_total; });
-  per_route(out, status, "outbox_sent_bytes_total", "counter", "Payload bytes of the messages accepted.",
-            [](const RouteStatus& route) { return route.sent_bytes_total; });
+  for (const RouteCounter& counter : route_counters) {
+    if (counter.help.empty()) continue;
+    const std::string name = "outbox_" + std::string(counter.name);
+    if (counter.by_route) {
+      per_route(out, status, name, "counter", counter.help,
+                [&](const RouteStatus& route) { return route.*counter.value; });
+      continue;
+    }
+    out.family(name, "counter", counter.help);
+    out.sample({}, sum(status, counter.value));
+  }
   out.family("outbox_publish_failures_total", "counter",
              "Attempts that the broker did not accept, by verdict.");
   for (const RouteStatus& route : status.routes)
     for (const Verdict verdict : failing_verdicts)
       out.sample({{"route", route.name}, {"verdict", name_of(verdict)}},
                  route.failures[static_cast<std::size_t>(verdict)]);
-  per_route(out, status, "outbox_dead_total", "counter", "Messages that became dead letters.",
-            [](const RouteStatus& route) { return route.dead_total; });
-  out.family("outbox_unrouted_total", "counter", "Rows that no route takes.");
-  out.sample({}, sum(status, [](const RouteStatus& route) { return route.unrouted_total; }));
 }
 
 void times(Exposition& out, const Status& status) {
@@ -102,8 +101,6 @@ void leases(Exposition& out, const Status& status) {
     for (const LeaseStatus& lease : route.leases)
       out.sample({{"route", route.name}, {"shard", std::to_string(lease.shard)}}, lease.epoch);
   }
-  out.family("outbox_lease_lost_total", "counter", "Leases that another relay took over.");
-  out.sample({}, sum(status, [](const RouteStatus& route) { return route.lease_lost_total; }));
 }
 
 void connections(Exposition& out, const Status& status) {
@@ -117,15 +114,11 @@ void connections(Exposition& out, const Status& status) {
   out.family("outbox_database_connected", "gauge", "1 while the session with the database is up.");
   out.sample({}, status.database.connected ? 1 : 0);
   out.family("outbox_reconnects_total", "counter", "Sessions opened again after a loss.");
-  out.sample({{"what", "broker"}},
-             sum(status, [](const RouteStatus& route) { return route.broker_reconnects_total; }));
-  out.sample({{"what", "database"}},
-             sum(status, [](const RouteStatus& route) { return route.database_reconnects_total; }));
+  out.sample({{"what", "broker"}}, sum(status, &RouteStatus::broker_reconnects_total));
+  out.sample({{"what", "database"}}, sum(status, &RouteStatus::database_reconnects_total));
   out.family("outbox_wakeups_total", "counter", "What made the relay look for new rows.");
-  out.sample({{"source", "notify"}},
-             sum(status, [](const RouteStatus& route) { return route.wakeups_notified_total; }));
-  out.sample({{"source", "poll"}},
-             sum(status, [](const RouteStatus& route) { return route.wakeups_poll_total; }));
+  out.sample({{"source", "notify"}}, sum(status, &RouteStatus::wakeups_notified_total));
+  out.sample({{"source", "poll"}}, sum(status, &RouteStatus::wakeups_poll_total));
 }
 
 void relay(Exposition& out, const Status& status) {

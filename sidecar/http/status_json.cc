@@ -68,35 +68,26 @@ Json relay_json(const RelayStatus& relay) {
 }
 
 Json route_json(const RouteStatus& route) {
-  return {{"name", route.name},
-          {"to", route.to},
-          {"state", name_of(route.state)},
-          {"reasons", route.reasons},
-          {"connected", route.connected},
-          {"pending", route.pending},
-          {"pending_exact", route.pending_exact},
-          {"oldest_pending_age_seconds", route.oldest_pending_age_seconds},
-          {"held", by_state(route.held)},
-          {"oldest_held_age_seconds", by_state(route.oldest_held_age_seconds)},
-          {"blocked_keys", blocked_keys_of(route)},
-          {"topics", topics_of(route)},
-          {"inflight", route.inflight},
-          {"sent_total", route.sent_total},
-          {"sent_bytes_total", route.sent_bytes_total},
-          {"duplicates_reported_total", route.duplicates_reported_total},
-          {"failed_total", route.failed_total},
-          {"failures", failures_of(route)},
-          {"dead_total", route.dead_total},
-          {"unrouted_total", route.unrouted_total},
-          {"last_error", text_or_null(route.last_error)},
-          {"last_error_at", text_or_null(route.last_error_at)},
-          {"last_success_at", text_or_null(route.last_success_at)},
-          {"broker_reconnects_total", route.broker_reconnects_total},
-          {"database_reconnects_total", route.database_reconnects_total},
-          {"lease_lost_total", route.lease_lost_total},
-          {"wakeups_notified_total", route.wakeups_notified_total},
-          {"wakeups_poll_total", route.wakeups_poll_total},
-          {"leases", leases_of(route)}};
+  Json json = {{"name", route.name},
+               {"to", route.to},
+               {"state", name_of(route.state)},
+               {"reasons", route.reasons},
+               {"connected", route.connected},
+               {"pending", route.pending},
+               {"pending_exact", route.pending_exact},
+               {"oldest_pending_age_seconds", route.oldest_pending_age_seconds},
+               {"held", by_state(route.held)},
+               {"oldest_held_age_seconds", by_state(route.oldest_held_age_seconds)},
+               {"blocked_keys", blocked_keys_of(route)},
+               {"topics", topics_of(route)},
+               {"inflight", route.inflight},
+               {"failures", failures_of(route)},
+               {"last_error", text_or_null(route.last_error)},
+               {"last_error_at", text_or_null(route.last_error_at)},
+               {"last_success_at", text_or_null(route.last_success_at)},
+               {"leases", leases_of(route)}};
+  for (const RouteCounter& counter : route_counters) json[std::string(counter.name)] = route.*counter.value;
+  return json;
 }
 
 }  // namespace

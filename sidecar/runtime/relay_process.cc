@@ -62,24 +62,14 @@ void add(RouteStatus& into, RouteStatus& from) {
   into.pending_exact = into.pending_exact && from.pending_exact;
   into.oldest_pending_age_seconds =
       std::max(into.oldest_pending_age_seconds, from.oldest_pending_age_seconds);
-  into.sent_total += from.sent_total;
-  into.sent_bytes_total += from.sent_bytes_total;
-  into.failed_total += from.failed_total;
+  for (const RouteCounter& counter : route_counters) into.*counter.value += from.*counter.value;
   for (std::size_t i = 0; i < into.failures.size(); ++i) into.failures[i] += from.failures[i];
-  into.dead_total += from.dead_total;
-  into.duplicates_reported_total += from.duplicates_reported_total;
-  into.unrouted_total += from.unrouted_total;
   into.inflight += from.inflight;
   if (from.last_error_at > into.last_error_at) {
     into.last_error = std::move(from.last_error);
     into.last_error_at = std::move(from.last_error_at);
   }
   into.last_success_at = std::max(into.last_success_at, from.last_success_at);
-  into.broker_reconnects_total += from.broker_reconnects_total;
-  into.database_reconnects_total += from.database_reconnects_total;
-  into.lease_lost_total += from.lease_lost_total;
-  into.wakeups_notified_total += from.wakeups_notified_total;
-  into.wakeups_poll_total += from.wakeups_poll_total;
   add(into.delivery, from.delivery);
   add(into.publish, from.publish);
   add(into.read, from.read);
