@@ -1,5 +1,6 @@
 #include "assembly/run_relay.h"
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -18,6 +19,20 @@
 
 namespace outbox {
 namespace {
+
+/// How long a database that may be gone for good is waited for, once everything has been told to end.
+constexpr auto farewell = std::chrono::seconds(3);
+
+/// Its threads may be in a library, which comes back from a resolver, a connect or a statement when it likes:
+/// what takes longer is left to itself, with all that it uses.
+void let_go(std::unique_ptr<RelayProcess> process) {
+  try {
+    BackgroundThread thread("ending", [last = std::shared_ptr<RelayProcess>(std::move(process))] {});
+    thread.join_within(farewell);
+  } catch (const std::system_error& failure) {
+    log_line(Level::error, "relay.ending", {{"error", failure.what()}});
+  }
+}
 
 /// Where operators find the database, which a reload may move. Any thread.
 class OperatorDatabase {
@@ -55,10 +70,13 @@ class Service : public StatusSource {
   bool run() {
     for (;;) {
       const bool all_sent = process_->run();
-      std::unique_ptr<RelayProcess> last;  // is destroyed after the lock is given back
-      const std::lock_guard lock(mutex_);
-      if (!next_) return all_sent;
-      last = std::exchange(process_, std::move(next_));
+      std::unique_ptr<RelayProcess> last;
+      {
+        const std::lock_guard lock(mutex_);
+        if (!next_) return all_sent;
+        last = std::exchange(process_, std::move(next_));
+      }
+      let_go(std::move(last));
     }
   }
 
@@ -66,7 +84,18 @@ class Service : public StatusSource {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     next_.reset();
-    process_->request_stop();
+    if (process_) process_->request_stop();
+  }
+
+  /// After run(), once nobody asks for the status any more.
+  void end() {
+    std::unique_ptr<RelayProcess> last;
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+      last = std::move(process_);
+    }
+    let_go(std::move(last));
   }
 
   Result<void> reload() {
@@ -170,6 +199,7 @@ Result<bool> run_relay(const Config& config, const Reload& reload, const Adapter
   if (once)
     for (const std::string& line : service->unsent())
       log_line(Level::error, "relay.unsent", {{"what", line}});
+  service->end();
   log_line(Level::info, "relay.stopped");
   return !once || all_sent;
 }

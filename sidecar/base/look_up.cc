@@ -1,7 +1,5 @@
 #include "base/look_up.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cassert>
@@ -93,15 +91,6 @@ bool LookUp::is_over() const {
 
 int LookUp::descriptor() const {
   return state_->bell.descriptor();
-}
-
-bool LookUp::wait(Duration limit) const {
-  const Instant end = now() + limit;
-  while (!is_over() && now() < end) {
-    pollfd bell{descriptor(), POLLIN, 0};
-    ::poll(&bell, 1, poll_milliseconds(end - now()));
-  }
-  return is_over();
 }
 
 const std::vector<LookUp::Answer>& LookUp::answers() const {

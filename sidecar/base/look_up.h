@@ -31,9 +31,6 @@ class LookUp {
   /// Readable once it is over, for poll().
   [[nodiscard]] int descriptor() const;
 
-  /// Until it is over, at most `limit`. False: it is not.
-  [[nodiscard]] bool wait(Duration limit) const;
-
   /// One for each question. Precondition: it is over.
   [[nodiscard]] const std::vector<Answer>& answers() const;
 

@@ -137,12 +137,17 @@ RelayProcess::RelayProcess(ProcessOptions options, std::vector<LanePlan> lanes,
       started_at_(now()),
       started_at_text_(format_in_seconds(wall_clock())) {
   for (LanePlan& plan : lanes) {
-    Lane::Hooks hooks{[this, index = lanes_.size()] { nudge_others(index); }, [this] { lane_finished(); }};
+    Lane::Hooks hooks{[this, index = lanes_.size()] { nudge_others(index); },
+                      [this] { something_happened(); }};
     lanes_.push_back(std::make_unique<Lane>(std::move(plan.relay), std::move(plan.to), std::move(plan.store),
                                             std::move(plan.broker), std::move(hooks)));
   }
   watcher_ = std::make_unique<Watcher>(
-      Watcher::Options{options_.instance, options_.lease, options_.retention, options_.once},
+      Watcher::Options{options_.instance, options_.lease, options_.retention, options_.once,
+                       [this] {
+                         adopted_ = true;
+                         something_happened();
+                       }},
       routes_of(lanes_), std::move(open_admin));
   troubles_.assign(watcher_->routes().size(), TroubleTelling(options_.trouble_again));
 }
@@ -153,7 +158,7 @@ void RelayProcess::nudge_others(std::size_t index) {
     if (i != index) lanes_[i]->nudge();
 }
 
-void RelayProcess::lane_finished() {
+void RelayProcess::something_happened() {
   { const std::lock_guard lock(mutex_); }  // run() is either before its check or asleep
   changed_.notify_all();
 }
@@ -164,11 +169,16 @@ RelayProcess::~RelayProcess() {
 }
 
 bool RelayProcess::run() {
-  if (options_.once) watcher_->adopt_before_start();
+  std::unique_lock lock(mutex_);
+  if (options_.once) {
+    watcher_->start();
+    changed_.wait(lock, [&] { return adopted_ || stopping_; });
+  }
+  lock.unlock();
   for (const auto& lane : lanes_) lane->start();
   watcher_->start();
   progress_at_ = now();
-  std::unique_lock lock(mutex_);
+  lock.lock();
   bool told = false;
   while (!finished()) {
     changed_.wait_for(lock, options_.once ? 100ms : 1s, [&] { return (stopping_ && !told) || finished(); });
@@ -233,6 +243,10 @@ bool RelayProcess::progressing(Instant now) {
 
 /// ": seq 3, topic carts, dead: too large; ...", the first few; empty when the database does not say.
 std::string RelayProcess::held_rows(const std::string& route, int shard) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return "";  // nobody waits for a database now
+  }
   const auto admin = open_admin_();
   if (!admin) return "";
   HeldFilter filter;

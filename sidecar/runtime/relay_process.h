@@ -58,7 +58,7 @@ class RelayProcess : public StatusSource {
 
  private:
   void nudge_others(std::size_t index);
-  void lane_finished();
+  void something_happened();
   [[nodiscard]] bool finished() const;
   [[nodiscard]] std::string held_rows(const std::string& route, int shard) const;
   [[nodiscard]] bool progressing(Instant now);
@@ -77,6 +77,7 @@ class RelayProcess : public StatusSource {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
+  std::atomic<bool> adopted_ = false;
 
   std::vector<TroubleTelling> troubles_;  ///< of run(), by route
   std::uint64_t progress_mark_ = 0;       ///< of run(): what was sent when progress was last seen

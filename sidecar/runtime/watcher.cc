@@ -21,6 +21,8 @@ constexpr Duration first_look = 2 * watch_interval;
 constexpr int patience_of_leases = 3;
 constexpr std::size_t blocked_keys_max = 20;
 constexpr std::size_t waiting_topics_max = 100;
+/// Longer than an answer of one page takes.
+constexpr Duration silence_max = 3s;
 /// Retention may go on for so long before the watcher looks after the rest again.
 constexpr Duration removal_time_max = 500ms;
 
@@ -54,7 +56,14 @@ Watcher::Seen Watcher::seen(std::size_t route) const {
 
 DatabaseStatus Watcher::database() const {
   const std::lock_guard lock(mutex_);
-  return database_;
+  DatabaseStatus database = database_;
+  if (const Duration silence = asked_at_ ? now() - *asked_at_ : Duration::zero(); silence > silence_max) {
+    database.connected = false;
+    database.last_error = "the database has not answered for " +
+                          std::to_string(std::chrono::floor<std::chrono::seconds>(silence).count()) + " s";
+    database.last_error_at = format_in_seconds(wall_clock());
+  }
+  return database;
 }
 
 std::vector<UnattendedStatus> Watcher::unattended() const {
@@ -78,8 +87,10 @@ std::uint64_t Watcher::removed_total() const {
 }
 
 void Watcher::run() {
+  if (options_.once) adopt_at_start();
   std::unique_lock lock(mutex_);
   while (!thread_.stopping()) {
+    asked_at_ = now();
     lock.unlock();
     if (Admin* admin = opened()) watch_once(*admin);
     lock.lock();
@@ -99,6 +110,7 @@ void Watcher::watch_once(Admin& admin) {
   const auto rows = admin.routes();
   {
     const std::lock_guard lock(mutex_);
+    asked_at_.reset();
     database_.connected = rows.ok();
     database_.seen = database_.seen || rows.ok();
     database_.last_error = rows ? "" : rows.error().text;
@@ -205,11 +217,11 @@ std::set<std::string> Watcher::live_relays() {
   return live;
 }
 
-void Watcher::adopt_before_start() {
-  Admin* admin = opened();
-  if (!admin) return;
-  for (std::size_t i = 0; i < routes_.size(); ++i)
-    if (!adopt(*admin, i)) return;
+void Watcher::adopt_at_start() {
+  if (Admin* admin = opened())
+    for (std::size_t i = 0; i < routes_.size(); ++i)
+      if (!adopt(*admin, i)) break;
+  options_.adopted();
 }
 
 void Watcher::adopt_unrouted(Admin& admin) {

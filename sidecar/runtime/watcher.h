@@ -42,6 +42,9 @@ class Watcher {
     Duration lease{};
     Retention retention;
     bool once = false;  ///< nothing but pause flags
+    /// For once: the routes have taken what was held because none of them took it, or the database was away.
+    /// Called on the watcher's thread.
+    std::function<void()> adopted = {};
   };
 
   struct Seen {
@@ -60,13 +63,9 @@ class Watcher {
 
   void start();
 
-  /// For once, before start(): the routes take what was held because none of them took it. Waits for the
-  /// database; where it is away, the lanes will say so.
-  void adopt_before_start();
-
   [[nodiscard]] const std::vector<WatchedRoute>& routes() const { return routes_; }
   [[nodiscard]] Seen seen(std::size_t route) const;
-  /// Connected, seen, last error.
+  /// Connected, seen, last error; not connected, while it is asked and does not answer.
   [[nodiscard]] DatabaseStatus database() const;
   [[nodiscard]] std::uint64_t removed_total() const;
   [[nodiscard]] std::vector<UnattendedStatus> unattended() const;
@@ -89,6 +88,7 @@ class Watcher {
   };
 
   void run();
+  void adopt_at_start();
   void watch_once(Admin& admin);
   void pass_on_flags(const std::vector<RouteShard>& rows);
   void look_for_unattended(const std::vector<RouteShard>& rows);
@@ -123,6 +123,7 @@ class Watcher {
   std::condition_variable ended_;
   std::vector<Seen> seen_;
   DatabaseStatus database_;
+  std::optional<Instant> asked_at_;  ///< the database owes a first answer since then
   std::uint64_t removed_total_ = 0;
   Duration retention_lag_{};
   std::vector<UnattendedStatus> unattended_;

@@ -5,10 +5,8 @@
 
 #include <chrono>
 #include <string>
-#include <vector>
 
 #include "adapters/stores/postgresql/connection_settings.h"
-#include "adapters/stores/postgresql/host_addresses.h"
 #include "tests/conformance/postgresql_fixture.h"
 #include "tests/support/fault_proxy.h"
 
@@ -18,40 +16,8 @@ namespace {
 using namespace std::chrono_literals;
 using postgresql::Connection;
 using postgresql::connection_settings;
-using postgresql::value_of;
-
-std::vector<SocketAddress> addresses(const std::vector<const char*>& numbers) {
-  std::vector<SocketAddress> result;
-  for (const char* const number : numbers) result.push_back(look_up(number, 0).value().front());
-  return result;
-}
 
 }  // namespace
-
-TEST_CASE("PostgreSQL: hosts are given with all their addresses, and keep their names and ports") {
-  const auto settings =
-      connection_settings("postgresql://a.example:1,%2Frun%2Fsocket:2,b.example:3,c.example:4/d");
-  REQUIRE(settings);
-  REQUIRE(postgresql::unknown_hosts(*settings).size() == 3);
-  const auto filled = postgresql::filled_in(
-      *settings,
-      {addresses({"10.0.0.1", "fd00::1"}), Error{Fault::unavailable, "unknown"}, addresses({"10.0.0.3"})});
-  REQUIRE(filled);
-  CHECK(value_of(*filled, "host") == "a.example,a.example,/run/socket,c.example");
-  CHECK(value_of(*filled, "hostaddr") == "10.0.0.1,fd00::1,,10.0.0.3");
-  CHECK(value_of(*filled, "port") == "1,1,2,4");
-  CHECK(value_of(*filled, "dbname") == "d");
-}
-
-TEST_CASE("PostgreSQL: nobody is asked for a socket or where the addresses are given") {
-  for (const char* url : {"postgresql:///d?host=/run/postgresql", "postgresql://a/d?hostaddr=10.0.0.1"}) {
-    CAPTURE(url);
-    const auto settings = connection_settings(url);
-    REQUIRE(settings);
-    CHECK(postgresql::unknown_hosts(*settings).empty());
-    CHECK(*postgresql::with_addresses(*settings) == *settings);
-  }
-}
 
 TEST_CASE("PostgreSQL: a host that nobody knows is said so") {
   const auto connection = Connection::open(*connection_settings("postgresql://host.invalid/orders"));

@@ -1,14 +1,20 @@
-// A resolver that takes a minute: nothing waits for it but the session that needs the name.
+// A resolver that takes a minute, a database that never answers: nothing waits for them but the session that
+// needs them.
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <fstream>
 #include <string>
 #include <thread>
 
 #include "tests/e2e/outboxd.h"
 #include "tests/e2e/shop.h"
 #include "tests/support/eventually.h"
+#include "tests/support/fault_proxy.h"
+#include "tests/support/socket.h"
+#include "tests/support/temp_dir.h"
 
 namespace outbox::test {
 namespace {
@@ -24,6 +30,14 @@ bool make_names_slow(Outboxd& relay) {
 #endif
   relay.environment = {{"LD_PRELOAD", OUTBOX_SLOW_RESOLVER}};
   return true;
+}
+
+bool says_that_it_waits(const Outboxd& relay) {
+  const auto says_so = [](const Json& seen) {
+    return seen.at("state") == "degraded" &&
+           seen.at("reasons").dump().find("has not answered for") != std::string::npos;
+  };
+  return says_so(relay.status_when(says_so));
 }
 
 bool ends_soon(Outboxd& relay) {
@@ -61,15 +75,51 @@ TEST_CASE("a broker's name that is not resolved holds up no lease, no probe and 
 }
 
 TEST_CASE("a database's name that is not resolved holds up no probe and no end") {
-  RelayConfig config = config_of("postgresql://somebody@db.slow/orders", "null:");
+  const TempDir directory;
+  std::ofstream(directory / "services") << "[slow]\nhost=db.slow\nuser=somebody\ndbname=orders\n";
+  for (const char* url : {"postgresql://somebody@db.slow/orders", "postgresql:///?service=slow"}) {
+    CAPTURE(url);
+    RelayConfig config = config_of(url, "null:");
+    config.drain_timeout = "2s";
+    Outboxd relay(config);
+    if (!make_names_slow(relay)) return;
+    relay.environment.emplace_back("PGSERVICEFILE", directory / "services");
+    relay.start();
+    CHECK(says_that_it_waits(relay));
+    CHECK(relay.get("/livez") == 200);
+    CHECK(ends_soon(relay));
+  }
+}
+
+TEST_CASE("a database that accepts and never says a word holds up no probe and no end") {
+  int port = 0;
+  const int listener = listen_at(port);
+  RelayConfig config = config_of(
+      "postgresql://somebody@127.0.0.1:" + std::to_string(port) + "/orders?connect_timeout=120", "null:");
   config.drain_timeout = "2s";
   Outboxd relay(config);
-  if (!make_names_slow(relay)) return;
   relay.start();
-  const auto says_why = [](const Json& seen) {
-    return reasons_of(seen).find("still being looked up") != std::string::npos;
-  };
-  CHECK(says_why(relay.status_when(says_why)));
+  CHECK(says_that_it_waits(relay));
+  CHECK(relay.get("/livez") == 200);
+  CHECK(ends_soon(relay));
+  ::close(listener);
+}
+
+TEST_CASE("a database that falls silent in the middle holds up no probe and no end") {
+  PostgresqlServer server;
+  PostgresqlShop shop(server);
+  FaultProxy proxy(server.port());
+  const std::string url = shop.url(), at = ":" + std::to_string(server.port()) + "/";
+  REQUIRE(url.find(at) != std::string::npos);
+  RelayConfig config = config_of(
+      std::string(url).replace(url.find(at), at.size(), ":" + std::to_string(proxy.port()) + "/"), "null:");
+  config.drain_timeout = "2s";
+  Outboxd relay(config);
+  relay.start();
+  shop.order(5);
+  REQUIRE(shop.all_sent(5));
+  proxy.half_open(true);
+  CHECK(says_that_it_waits(relay));
   CHECK(relay.get("/livez") == 200);
   CHECK(ends_soon(relay));
 }

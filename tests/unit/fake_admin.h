@@ -25,7 +25,7 @@ struct FakeDatabase {
   std::vector<std::string> audit;  ///< "actor action what"
   std::optional<Error> error;
   std::function<void()> before;  ///< called at the begin of everything that operators do, without the lock
-  std::function<void()> before_routes;  ///< called before the marks are shown
+  std::function<void()> before_routes;  ///< called before the marks or unrouted topics are shown
   std::vector<AppliedMigration> applied;
   std::vector<NewRow> sent;
   std::vector<Finding> findings = {{Finding::Level::ok, "table outbox", ""}};
@@ -180,7 +180,10 @@ class FakeAdmin : public Admin {
   }
   Result<Removed> remove_sent(const Retention&) override { return Removed{}; }
   Result<Duration> oldest_row_age() override { return Duration::zero(); }
-  Result<std::vector<std::string>> unrouted_topics() override { return std::vector<std::string>{}; }
+  Result<std::vector<std::string>> unrouted_topics() override {
+    if (rows_.before_routes) rows_.before_routes();
+    return std::vector<std::string>{};
+  }
   Result<std::int64_t> adopt(const std::string&, const std::vector<std::string>&) override {
     return std::int64_t{0};
   }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <future>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include <utility>
 
 #include "base/background.h"
+#include "base/wakeup.h"
 #include "fake_admin.h"
 #include "runtime_fakes.h"
 #include "tests/support/eventually.h"
@@ -26,27 +28,80 @@ using namespace std::chrono_literals;
 
 namespace {
 
+/// From when it is told to, it answers nothing until the end.
+class Silence {
+ public:
+  ~Silence() { end(); }
+  void begin() { is_silent_ = true; }
+  void end() {
+    is_silent_ = false;
+    is_silent_.notify_all();
+  }
+  void keep() {
+    if (is_silent_) is_kept_ = true;
+    is_silent_.wait(true);
+  }
+  [[nodiscard]] bool is_kept() const { return is_kept_; }
+
+ private:
+  std::atomic<bool> is_silent_ = false, is_kept_ = false;
+};
+
+/// Grants its lease once its database answers.
+class SilentStore : public FakeStore {
+ public:
+  SilentStore(Journal& journal, Sleep& sleep, Silence& silence)
+      : FakeStore(journal, sleep), silence_(silence) {}
+  Result<Acquired> acquire(const LeaseRequest& request) override {
+    silence_.keep();
+    return FakeStore::acquire(request);
+  }
+
+ private:
+  Silence& silence_;
+};
+
+/// Is always up; its poll keeps to its time.
+class PolledBroker : public Broker {
+ public:
+  [[nodiscard]] Traits traits() const override { return {}; }
+  void connect() override { connecting_ = true; }
+  void submit(std::span<const Submission>) override {}
+  void poll(Duration timeout, Answers& answers) override {
+    if (std::exchange(connecting_, false))
+      answers.session = Session{Session::State::up, ""};
+    else
+      bell_.wait(timeout);
+  }
+  void wake() noexcept override { bell_.ring(); }
+
+ private:
+  bool connecting_ = false;
+  Wakeup bell_;
+};
+
 struct Played {
   FakeDatabase rows;
+  Silence silence;
   Journal asked;
-  Sleep store_sleep, broker_sleep;
+  Sleep store_sleep;
   std::array<BrokerAdapter, 1> brokers{
       BrokerAdapter{.name = "played",
                     .schemes = {"played"},
                     .settings = {},
-                    .open = [this](const BrokerTarget&) -> Result<std::unique_ptr<Broker>> {
-                      return std::unique_ptr<Broker>(std::make_unique<FakeBroker>(broker_sleep));
+                    .open = [](const BrokerTarget&) -> Result<std::unique_ptr<Broker>> {
+                      return std::unique_ptr<Broker>(std::make_unique<PolledBroker>());
                     }}};
-  std::array<StoreAdapter, 1> stores{
-      StoreAdapter{.name = "played",
-                   .schemes = {"played"},
-                   .migrations = {},
-                   .open_store = [this](const StoreTarget&) -> Result<std::unique_ptr<Store>> {
-                     return std::unique_ptr<Store>(std::make_unique<FakeStore>(asked, store_sleep));
-                   },
-                   .open_admin = [this](const StoreTarget&) -> Result<std::unique_ptr<Admin>> {
-                     return std::unique_ptr<Admin>(std::make_unique<FakeAdmin>(rows));
-                   }}};
+  std::array<StoreAdapter, 1> stores{StoreAdapter{
+      .name = "played",
+      .schemes = {"played"},
+      .migrations = {},
+      .open_store = [this](const StoreTarget&) -> Result<std::unique_ptr<Store>> {
+        return std::unique_ptr<Store>(std::make_unique<SilentStore>(asked, store_sleep, silence));
+      },
+      .open_admin = [this](const StoreTarget&) -> Result<std::unique_ptr<Admin>> {
+        return std::unique_ptr<Admin>(std::make_unique<FakeAdmin>(rows));
+      }}};
 };
 
 /// A reload that does not end before it is told to, and how many copies of it there are.
@@ -64,6 +119,10 @@ struct SlowReload {
   }
 };
 
+struct How {
+  bool once = false, silent = false;
+};
+
 /// The relay on a thread of its own, as main() has it on the first.
 struct Bench {
   Played played;
@@ -72,12 +131,14 @@ struct Bench {
   int port = free_port();
   std::future<bool> ended;
 
-  Bench() {
+  explicit Bench(How how = {}) {
+    played.rows.before_routes = [this] { played.silence.keep(); };
+    if (how.silent) played.silence.begin();
     sigset_t stop;
     sigemptyset(&stop);
     for (const int number : {SIGTERM, SIGHUP}) sigaddset(&stop, number);
     pthread_sigmask(SIG_BLOCK, &stop, nullptr);
-    ended = std::async(std::launch::async, [this] {
+    ended = std::async(std::launch::async, [this, how] {
       Config config;
       config.database_url = "played:";
       config.source = "/test";
@@ -86,14 +147,15 @@ struct Bench {
       config.drain_timeout = 1s;
       config.routes.resize(1);
       config.routes[0].to = "played:";
-      return run_relay(config, slow.get(), {played.brokers, played.stores}, false).value();
+      return run_relay(config, slow.get(), {played.brokers, played.stores}, how.once).value();
     });
-    REQUIRE(eventually([this] { return is_listening(port); }, 20s));
-    REQUIRE(eventually([this] { return played.asked.has("wait"); }, 20s));
+    if (!how.once) REQUIRE(eventually([this] { return is_listening(port); }, 20s));
+    REQUIRE(eventually(
+        [this, how] { return how.silent ? played.silence.is_kept() : played.asked.has("wait"); }, 20s));
   }
   ~Bench() {
+    played.silence.end();
     played.store_sleep.end();
-    played.broker_sleep.end();
     (void)eventually(is_background_idle, 20s);  // it uses what is played
   }
   Bench(const Bench&) = delete;
@@ -125,4 +187,18 @@ TEST_CASE("a reload that hangs hinders no signal, and what it uses outlives the 
   CHECK_FALSE(bench.reload_lives.expired());
   bench.slow.may_end.set_value();
   CHECK(eventually([&] { return bench.reload_lives.expired(); }, 20s));
+}
+
+TEST_CASE("a database that never answers does not hold up the end") {
+  SUBCASE("from the beginning") {
+    CHECK(Bench({.silent = true}).ends());
+  }
+  SUBCASE("from the beginning, for once") {
+    CHECK(Bench({.once = true, .silent = true}).ends());
+  }
+  SUBCASE("in the middle") {
+    Bench bench;
+    bench.played.silence.begin();
+    CHECK(bench.ends());
+  }
 }

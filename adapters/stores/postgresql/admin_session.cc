@@ -1,20 +1,9 @@
 #include "adapters/stores/postgresql/admin_session.h"
 
-#include "adapters/stores/postgresql/host_addresses.h"
-
 namespace outbox::postgresql {
-namespace {
-
-std::string reachable(const ConnectionSettings& settings) {
-  const auto known = with_addresses(settings);
-  if (!known) throw Unusable{known.error()};
-  return connection_string(*known);
-}
-
-}  // namespace
 
 AdminSession::AdminSession(const ConnectionSettings& settings, const TableName& name)
-    : connection(reachable(settings)) {
+    : connection(connection_string(settings)) {
   pqxx::work tx(connection);
   const bool is_pooled =
       tx.exec("SELECT pg_catalog.pg_backend_pid()")[0][0].as<int>() != connection.backendpid();

@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/stores/postgresql/host_addresses.h"
 #include "adapters/stores/postgresql/pooler.h"
 #include "base/background.h"
 
@@ -85,10 +84,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectionSettings& s
 
 Result<std::unique_ptr<Connection>> Connection::connect(const ConnectionSettings& settings,
                                                         std::chrono::seconds answer_deadline) {
-  const auto known = with_addresses(settings);
-  if (!known) return known.error();
   std::vector<const char*> names, values;
-  for (const auto& [name, value] : *known) {
+  for (const auto& [name, value] : settings) {
     names.push_back(name.c_str());
     values.push_back(value.c_str());
   }
