@@ -57,6 +57,7 @@ CREATE TABLE outbox_mark (
   held_version      bigint      NOT NULL DEFAULT 0,      -- moves when an operator changes what is held
   replays           integer     NOT NULL DEFAULT 0,      -- how often an operator had rows sent again,
   replayed_to       bigint      NOT NULL DEFAULT 0,      -- and the last row that this could be, the last time
+  retention_milliseconds bigint NOT NULL DEFAULT 0,      -- how long its relay wants sent rows kept
   saved_at          timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (route, shard)
 ) WITH (fillfactor = 10);  -- one small row, updated often: room for its versions on its own page

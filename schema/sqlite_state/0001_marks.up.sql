@@ -12,6 +12,7 @@ CREATE TABLE outbox_mark (
   paused   INTEGER NOT NULL DEFAULT 0,
   saved_at TEXT,                           -- when the mark last moved
   topics   TEXT NOT NULL DEFAULT '["*"]',  -- what the route takes, as GLOB patterns; for outbox_status
+  retention_milliseconds INTEGER NOT NULL DEFAULT 0, -- how long its relay wants sent rows kept
   held_version INTEGER NOT NULL DEFAULT 0, -- moves when an operator has changed what is held
   replays  INTEGER NOT NULL DEFAULT 0,     -- how often an operator had rows sent again,
   replayed_to INTEGER NOT NULL DEFAULT 0,  -- and the last row that this could be, the last time

@@ -34,6 +34,7 @@ RelayOptions relay_options(const Config& config, const RouteConfig& route, const
   options.window = static_cast<std::size_t>(config.window);
   options.lease = config.lease;
   options.drain_timeout = config.drain_timeout;
+  options.retention = config.retention;
   options.retry = {config.attempts_max, config.backoff_min, config.backoff_max};
   options.dead_blocks = config.block_on_dead;
   options.held_max = config.held_max;

@@ -41,7 +41,8 @@ std::span<const Key<Config>> config_keys() {
       {"outbox", "table", &Config::table, text(check_table), "\"outbox\"",
        "[schema.]name of the outbox table"},
       {"outbox", "retention", &Config::retention, duration(0, 3650 * day), "\"1h\"",
-       "how long sent rows are kept for replay; \"0s\": removed at once"},
+       "how long sent rows are kept for replay, the longest of all routes of the database; \"0s\": removed "
+       "at once"},
       {"outbox", "dead_retention", &Config::dead_retention, duration_or_none(0, 3650 * day), "\"\"",
        "how long dead letters are kept after their last attempt; \"\": until an operator decides"},
       {"relay", "window", &Config::window, integer(1, 1'000'000), "4096",

@@ -155,6 +155,7 @@ struct RouteShard {
   std::int64_t held_version = 0;  ///< moves when an operator has changed what is held
   std::int64_t beat = 0;          ///< moves while the owner lives
   std::string topics = {};        ///< what the route takes, as the database keeps it
+  Duration retention{};           ///< how long the relay that last held it wants sent rows kept
 };
 
 /// A key that waits for its first held row.

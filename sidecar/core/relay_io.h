@@ -29,6 +29,7 @@ struct RelayOptions {
   Duration settle_interval = std::chrono::milliseconds(20);
   Duration lease = std::chrono::seconds(10);
   Duration drain_timeout = std::chrono::seconds(10);
+  Duration retention{};  ///< how long sent rows are to be kept
   RetryPolicy retry;
   bool dead_blocks = false;          ///< a dead letter holds back its key until an operator decides
   std::int64_t held_max = 200'000;   ///< rows held, beyond which the route reads no further

@@ -96,7 +96,8 @@ void Relay::plan_acquire(Instant now, Commands& commands) {
                        options_.start,
                        std::nullopt,
                        options_.filter.shards,
-                       options_.filter.topics.patterns()};
+                       options_.filter.topics.patterns(),
+                       options_.retention};
   // The holder's beat has not moved for a whole lease by our own clock: whoever it is has lost it.
   if (holder_ && now - holder_unmoved_since_ >= options_.lease) request.expired = holder_;
   commands.acquire = std::move(request);

@@ -44,6 +44,7 @@ struct LeaseRequest {
   std::optional<LeaseHolder> expired;       ///< take over from this holder if the row is still exactly so
   int shards = 1;                           ///< how many shards the route has
   std::vector<std::string> topics = {"*"};  ///< what the route takes; kept beside the mark for outbox_status
+  Duration retention{};                     ///< how long sent rows are to be kept; kept beside the mark
 };
 
 /// Which rows an operator has had sent again: whoever deduplicates must not take them for the same attempt.

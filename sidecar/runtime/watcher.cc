@@ -126,8 +126,11 @@ void Watcher::watch_once(Admin& admin) {
     count_held(admin, i);
     measure_backlog(admin, i);
   }
-  remove_sent(admin);
-  measure_retention(admin);
+  // each route's rows are all rows: none goes before the relay that asks for most would let it go
+  Duration kept = options_.retention.sent;
+  for (const RouteShard& row : *rows) kept = std::max(kept, row.retention);
+  remove_sent(admin, kept);
+  measure_retention(admin, kept);
 }
 
 void Watcher::look_for_unattended(const std::vector<RouteShard>& rows) {
@@ -310,22 +313,24 @@ void Watcher::log_removal(const Result<Removed>& removed) {
   }
 }
 
-void Watcher::measure_retention(Admin& admin) {
+void Watcher::measure_retention(Admin& admin, Duration kept) {
   const Instant begun = now();
   if (!lag_.is_due(begun)) return;
   const auto age = admin.oldest_row_age();
   lag_.done(begun, now());
   if (!age) return;
   const std::lock_guard lock(mutex_);
-  retention_lag_ = std::max(*age - options_.retention.sent, Duration::zero());
+  retention_lag_ = std::max(*age - kept, Duration::zero());
 }
 
 /// One relay is enough for it: the one that holds the first shard of the first route.
-void Watcher::remove_sent(Admin& admin) {
+void Watcher::remove_sent(Admin& admin, Duration kept) {
   if (routes_.empty() || !routes_.front().lanes.front()->holding()) return;
+  Retention retention = options_.retention;
+  retention.sent = kept;
   const Instant begun = now();
   for (bool more = true; more && now() - begun < removal_time_max;) {
-    const auto removed = admin.remove_sent(options_.retention);
+    const auto removed = admin.remove_sent(retention);
     log_removal(removed);
     if (!removed) return;
     more = removed->more && removed->rows > 0;  // none: a service was writing

@@ -95,13 +95,13 @@ class Watcher {
   bool join(Admin& admin, const std::vector<RouteShard>& rows);
   void share_out(const std::vector<RouteShard>& rows);
   std::set<std::string> live_relays();
-  void measure_retention(Admin& admin);
+  void measure_retention(Admin& admin, Duration kept);
   void adopt_unrouted(Admin& admin);
   bool adopt(Admin& admin, std::size_t index);
   Admin* opened();
   void count_held(Admin& admin, std::size_t index);
   void measure_backlog(Admin& admin, std::size_t index);
-  void remove_sent(Admin& admin);
+  void remove_sent(Admin& admin, Duration kept);
   void log_removal(const Result<Removed>& removed);
 
   const Options options_;

@@ -47,6 +47,24 @@ void check_routes(StoreFixture& fixture) {
   CHECK_FALSE((*routes)[1].paused);
 }
 
+void check_retention_asked_for(StoreFixture& fixture) {
+  const auto admin = fixture.admin();
+  const auto asked_for = [&](Duration kept, int shards) {
+    for (int shard = 0; shard < shards; ++shard) {
+      LeaseRequest request = request_of_route("orders");
+      request.retention = kept;
+      request.shard = shard;
+      request.shards = shards;
+      holder_of(fixture, request);
+    }
+    for (const RouteShard& row : *admin->routes()) CHECK(row.retention == kept);
+    CHECK(std::ssize(*admin->routes()) == shards);
+  };
+  asked_for(hours(3), 1);
+  asked_for(hours(1), 1);
+  asked_for(hours(2), 2);
+}
+
 void check_drop(StoreFixture& fixture) {
   const auto admin = fixture.admin();
   CHECK(admin->drop_route("orders", {}, false, "tester").error().fault == Fault::refused);
@@ -261,6 +279,9 @@ void check_later_migration(StoreFixture& fixture) {
 void upkeep_suite(StoreFixture& fixture) {
   SUBCASE("routes are listed with their leases") {
     check_routes(fixture);
+  }
+  SUBCASE("each route has the retention that its last holder asked for") {
+    check_retention_asked_for(fixture);
   }
   SUBCASE("a route that is given up is dropped, but not while a relay holds its lease") {
     check_drop(fixture);

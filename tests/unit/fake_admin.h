@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -30,6 +31,7 @@ struct FakeDatabase {
   std::vector<NewRow> sent;
   std::vector<Finding> findings = {{Finding::Level::ok, "table outbox", ""}};
   bool unsent = false;
+  std::atomic<Duration> kept{};  ///< for how long sent rows were kept when they were last removed
 };
 
 class FakeAdmin : public Admin {
@@ -178,7 +180,10 @@ class FakeAdmin : public Admin {
     const auto found = rows_.waiting_topics.find(route);
     return or_error(found == rows_.waiting_topics.end() ? std::vector<WaitingTopic>{} : found->second);
   }
-  Result<Removed> remove_sent(const Retention&) override { return Removed{}; }
+  Result<Removed> remove_sent(const Retention& retention) override {
+    rows_.kept = retention.sent;
+    return Removed{};
+  }
   Result<Duration> oldest_row_age() override { return Duration::zero(); }
   Result<std::vector<std::string>> unrouted_topics() override {
     if (rows_.before_routes) rows_.before_routes();

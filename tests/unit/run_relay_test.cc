@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <future>
@@ -13,6 +14,7 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/background.h"
 #include "base/wakeup.h"
@@ -121,6 +123,7 @@ struct SlowReload {
 
 struct How {
   bool once = false, silent = false;
+  std::vector<RouteShard> marks = {};
 };
 
 /// The relay on a thread of its own, as main() has it on the first.
@@ -133,6 +136,7 @@ struct Bench {
 
   explicit Bench(How how = {}) {
     played.rows.before_routes = [this] { played.silence.keep(); };
+    played.rows.marks = how.marks;
     if (how.silent) played.silence.begin();
     sigset_t stop;
     sigemptyset(&stop);
@@ -145,6 +149,7 @@ struct Bench {
       config.http_listen = "127.0.0.1:" + std::to_string(port);
       config.http_token = "s3cret";
       config.drain_timeout = 1s;
+      config.retention = 2h;
       config.routes.resize(1);
       config.routes[0].to = "played:";
       return run_relay(config, slow.get(), {played.brokers, played.stores}, how.once).value();
@@ -201,4 +206,19 @@ TEST_CASE("a database that never answers does not hold up the end") {
     bench.played.silence.begin();
     CHECK(bench.ends());
   }
+}
+
+TEST_CASE("sent rows are kept for as long as any route's relay asks") {
+  RouteShard other;
+  other.route = "theirs";
+  SUBCASE("another one") {
+    other.retention = 3h;
+  }
+  SUBCASE("this one") {
+    other.retention = 1h;
+  }
+  Bench bench({.marks = {other}});
+  CHECK(eventually([&] { return bench.played.rows.kept.load() == std::max<Duration>(other.retention, 2h); },
+                   20s));
+  CHECK(bench.ends());
 }

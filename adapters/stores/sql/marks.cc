@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <utility>
 
 #include "adapters/common/owner.h"
@@ -44,6 +45,10 @@ const Statement known_topics = {"outbox_mark_known_topics", 2,
                                 "SELECT count(*) FROM {mark} WHERE route = $1 AND topics = $2"};
 const Statement set_topics = {"outbox_mark_topics", 2,
                               "UPDATE {mark} SET topics = $2 WHERE route = $1 AND topics <> $2"};
+const Statement set_retention = {
+    "outbox_mark_retention", 2,
+    "UPDATE {mark} SET retention_milliseconds = $2::bigint WHERE route = $1 AND retention_milliseconds <> "
+    "$2::bigint"};
 const Statement move_held_version = {"outbox_mark_held_version", 1,
                                      "UPDATE {mark} SET held_version = held_version + 1 WHERE route = $1"};
 
@@ -231,6 +236,9 @@ class Taking {
   }
 
   Result<Acquired> grant(const MarkRow& row) {
+    const auto kept = std::chrono::ceil<std::chrono::milliseconds>(request_.retention).count();
+    auto set = session_.run(acquire, {&set_retention, {request_.route, kept}});
+    if (!set) return set.error();
     auto taken = session_.run(acquire, {&take, {request_.route, row.shard, request_.owner}});
     if (!taken) return taken.error();
     return Acquired(Granted{{request_.route, row.shard, row.holder.epoch + 1},

@@ -15,10 +15,9 @@ constexpr std::int64_t adopted_rows_max = 10'000;  // in one transaction, in whi
 constexpr int passed_notes = 8;                    // within the time for which sent rows are kept
 constexpr std::int64_t forgotten_after = std::int64_t{24} * 3600 * 1'000'000;  // microseconds
 
-const Statement all_marks = {
-    "outbox_mark_all", 0,
-    "SELECT route, shard, owner, epoch, paused, held_version, beat, topics::text FROM {mark} ORDER BY route, "
-    "shard"};
+const Statement all_marks = {"outbox_mark_all", 0,
+                             "SELECT route, shard, owner, epoch, paused, held_version, beat, topics::text, "
+                             "retention_milliseconds FROM {mark} ORDER BY route, shard"};
 // A service may date a row in the future; it waits since it was held, at least.
 const Statement held_by_state = {
     "outbox_held_by_state", 1,
@@ -225,7 +224,8 @@ Result<std::vector<RouteShard>> SqlAdmin::routes() {
     std::vector<RouteShard> routes;
     auto done = books.session->run("routes", {&all_marks, {}}, [&](const Row& row) {
       routes.push_back({row.string(0), static_cast<int>(row.number(1)), row.string(2), row.number(3),
-                        row.boolean(4), row.number(5), row.number(6), row.string(7)});
+                        row.boolean(4), row.number(5), row.number(6), row.string(7),
+                        std::chrono::milliseconds(row.number(8))});
       return true;
     });
     if (!done) return done.error();
