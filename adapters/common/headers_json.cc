@@ -4,6 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/json_text.h"
+#include "base/text.h"
+
 namespace outbox {
 namespace {
 
@@ -61,14 +64,17 @@ bool simple_headers(std::string_view json, HeaderList& found) {
 }
 
 std::string decode_headers(std::string_view json, std::vector<std::pair<std::string, std::string>>& found) {
-  const auto document = nlohmann::ordered_json::parse(json.begin(), json.end(), nullptr, false);
-  if (document.is_discarded()) return "headers is no valid JSON; it must be an object of strings";
+  const auto document = read_json<nlohmann::ordered_json>(json);
+  if (document.is_discarded())
+    return std::string("headers is ") +
+           (is_nested_deeper(json, json_depth_max) ? "nested too deeply" : "no valid JSON") +
+           "; it must be an object of strings";
   if (!document.is_object())
     return std::string("headers is of JSON type ") + document.type_name() +
            "; it must be an object of strings";
   for (const auto& [name, value] : document.items()) {
     if (!value.is_string())
-      return "headers: the value of \"" + name + "\" is of JSON type " + value.type_name() +
+      return "headers: the value of \"" + cut(name) + "\" is of JSON type " + value.type_name() +
              "; only strings are allowed";
     found.emplace_back(name, value.get_ref<const std::string&>());
   }

@@ -208,4 +208,18 @@ bool is_json(std::string_view text) {
   return is_utf8(text) && Scanner(text).scan();
 }
 
+bool is_nested_deeper(std::string_view json, std::size_t depth_max) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (c == '"') in_string = !in_string;
+    if (in_string && c == '\\') ++i;
+    if (in_string) continue;
+    if ((c == '[' || c == '{') && ++depth > depth_max) return true;
+    if ((c == ']' || c == '}') && depth > 0) --depth;
+  }
+  return false;
+}
+
 }  // namespace outbox

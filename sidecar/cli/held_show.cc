@@ -47,7 +47,8 @@ Asked read_row(const ShowOptions& options) {
 
 void line(std::ostream& out, std::string_view name, const std::string& value) {
   if (value.empty()) return;
-  out << name << ":" << std::string(name.size() < 17 ? 17 - name.size() : 1, ' ') << printable(value) << "\n";
+  out << name << ":" << std::string(name.size() < 17 ? 17 - name.size() : 1, ' ') << printable(value)
+      << "\n";
 }
 
 void show_entry(std::ostream& out, const HeldEntry& entry) {
@@ -87,13 +88,13 @@ void show_payload(std::ostream& out, const MessageDetails& message, bool wanted)
 
 void show_message(std::ostream& out, const MessageDetails& message, bool with_payload) {
   line(out, "id", message.id);
-  line(out, "topic", message.topic);
-  line(out, "key", message.key.value_or("(none: no order)"));
-  line(out, "type", message.type);
-  line(out, "content type", message.content_type);
+  line(out, "topic", cut(message.topic));
+  line(out, "key", cut(message.key.value_or("(none: no order)")));
+  line(out, "type", cut(message.type));
+  line(out, "content type", cut(message.content_type));
   line(out, "created at", message.created_at);
   line(out, "deliver at", message.deliver_at);
-  line(out, "headers", message.headers);
+  line(out, "headers", cut(message.headers));
   for (const auto& [route, state] : message.routes) line(out, "route " + printable(route), state);
   show_payload(out, message, with_payload);
 }

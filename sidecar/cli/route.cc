@@ -9,6 +9,7 @@
 #include "cli/known_route.h"
 #include "cli/subcommand.h"
 #include "cli/text.h"
+#include "http/operator_json.h"
 
 namespace outbox::cli {
 namespace {
@@ -85,7 +86,7 @@ int list(const Context& context, const ListOptions& options) {
     rows.push_back(cells_of(*route, configured));
   }
   if (options.json)
-    context.wiring.out << shown.dump(2) << "\n";
+    context.wiring.out << json_text(shown);
   else
     context.wiring.out << table({"ROUTE", "CONFIGURED", "SHARDS", "LEASE", "PENDING", "OLDEST", "HELD", ""},
                                 rows);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/address.h"
+#include "base/json_text.h"
 #include "cli/known_route.h"
 #include "cli/subcommand.h"
 #include "core/url.h"
@@ -106,7 +107,7 @@ Result<Json> status_of_database(const Context& context, const Config& config, co
 
 int show(const Context& context, const StatusOptions& options, const Json& status) {
   if (options.json)
-    context.wiring.out << status.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+    context.wiring.out << json_text(status);
   else
     context.wiring.out << status_text(status);
   return healthy(status) || status.value("state", "") == "unknown" ? exit_code::done : exit_code::failed;
@@ -126,7 +127,7 @@ int status(const Context& context, const StatusOptions& options) {
   if (answer->status == 401)
     return fail(context, {Fault::refused, "the relay at " + config->http_listen +
                                               " wants its token: give http.token, or OUTBOXD_HTTP_TOKEN"});
-  const auto parsed = Json::parse(answer->body, nullptr, false);
+  const auto parsed = read_json<Json>(answer->body);
   if (answer->status != 200 || !parsed.is_object() || !parsed.contains("state"))
     return fail(context, {Fault::refused, "what answers at " + config->http_listen + " is no outboxd (HTTP " +
                                               std::to_string(answer->status) + ")"});

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "cli/subcommand.h"
+#include "http/operator_json.h"
 
 namespace outbox::cli {
 namespace {
@@ -40,11 +41,9 @@ void add_version(Subcommand app, Context& context) {
   on_run(command, context, json, [](const Context& at, bool as_json) {
     const Wiring& wiring = at.wiring;
     if (as_json)
-      wiring.out << nlohmann::ordered_json{{"version", version()},
-                                           {"databases", names(wiring.adapters.stores)},
-                                           {"brokers", names(wiring.adapters.brokers)}}
-                        .dump(2)
-                 << "\n";
+      wiring.out << json_text({{"version", version()},
+                               {"databases", names(wiring.adapters.stores)},
+                               {"brokers", names(wiring.adapters.brokers)}});
     else
       wiring.out << version_line() << "\ndatabases: " << list(wiring.adapters.stores)
                  << "\nbrokers:   " << list(wiring.adapters.brokers) << "\n";

@@ -37,6 +37,8 @@ struct Document {
   std::optional<Problem> problem;
 };
 
+Position position_in(std::string_view text, std::size_t offset);
+
 /// JSON when the first character that is not blank is '{', else TOML.
 Document parse_document(std::string_view text);
 

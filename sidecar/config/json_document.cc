@@ -53,7 +53,7 @@ class Builder : public nlohmann::json_sax<json> {
     // The library's text quotes what it read last, which may be a secret: only the expectation is passed on.
     const std::string_view what = error.what();
     const auto expected = what.rfind("; expected ");
-    return fail(place(std::min(position == 0 ? 0 : position - 1, text_.size())),
+    return fail(position_in(text_, std::min(position == 0 ? 0 : position - 1, text_.size())),
                 expected == std::string_view::npos ? "this is no JSON"
                                                    : "this is no JSON" + std::string(what.substr(expected)));
   }
@@ -67,14 +67,7 @@ class Builder : public nlohmann::json_sax<json> {
   Position take_token() {
     const std::size_t begin = text_.find_first_not_of(" \t\r\n,:", end_);
     end_ = static_cast<std::size_t>(input_.pubseekoff(0, std::ios::cur, std::ios::in));
-    return place(std::min(begin, end_));
-  }
-
-  Position place(std::size_t offset) const {
-    const std::string_view before = text_.substr(0, offset);
-    const auto line_begin = before.rfind('\n');
-    return {static_cast<int>(std::ranges::count(before, '\n')) + 1,
-            static_cast<int>(offset - (line_begin == std::string_view::npos ? 0 : line_begin + 1)) + 1};
+    return position_in(text_, std::min(begin, end_));
   }
 
   bool fail(Position at, std::string text) {

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/json_text.h"
 #include "demo/database.h"
 #include "demo/events.h"
 #include "demo/services.h"
@@ -31,7 +32,7 @@ Outbox read_outbox(Database& shop) {
   Outbox outbox;
   auto rows = shop.prepare("SELECT id, topic, message_key, payload FROM outbox ORDER BY seq");
   while (shop.step(rows)) {
-    const auto data = nlohmann::json::parse(rows.text(3));
+    const auto data = read_json<nlohmann::json>(rows.text(3));
     outbox.orders.insert(data.at("order").get<std::int64_t>());
     outbox.order[rows.string(2)].push_back(rows.string(0));
     outbox.rows[rows.string(0)] = {rows.string(1), rows.string(2), data.dump()};

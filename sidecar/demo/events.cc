@@ -11,13 +11,14 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "demo/database.h"
 
 namespace outbox::demo {
 namespace {
 
 Event parse(const std::string& line, std::int64_t read_up_to) {
-  const auto json = nlohmann::json::parse(line, nullptr, false);
+  const auto json = read_json<nlohmann::json>(line);
   if (json.is_discarded() || !json.is_object() || !json.contains("data"))
     throw Failed("no event: " + line.substr(0, 200));
   Event event;

@@ -3,12 +3,15 @@
 #include <nlohmann/json.hpp>
 
 #include "base/encoding.h"
+#include "base/json_text.h"
 #include "base/text.h"
 
 namespace outbox {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::size_t headers_shown_max = 64 * 1024;
 
 Json text_or_null(const std::string& text) {
   return text.empty() ? Json(nullptr) : Json(text);
@@ -24,9 +27,16 @@ Json held_array(const std::vector<HeldEntry>& entries) {
   return array;
 }
 
+/// A row may hold any JSON, or none: only what can be a message's headers is shown as such.
 Json headers_of(const MessageDetails& message) {
-  Json headers = Json::parse(message.headers, nullptr, false);
-  return headers.is_discarded() ? Json(message.headers) : headers;
+  if (message.headers.size() > headers_shown_max) return cut(message.headers);
+  Json headers = read_json<Json>(message.headers);
+  if (!headers.is_object()) return cut(message.headers);
+  for (const auto& [name, value] : headers.items()) {
+    if (!value.is_string() || cut(name) != name) return cut(message.headers);
+    value = cut(value.get_ref<const std::string&>());
+  }
+  return headers;
 }
 
 }  // namespace
@@ -99,7 +109,7 @@ std::string matched_text(const Matched& matched) {
 }
 
 std::string json_text(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 BlockedKeyStatus blocked_key_status(const BlockedKey& key) {

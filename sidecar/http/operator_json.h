@@ -18,7 +18,7 @@ namespace outbox {
 [[nodiscard]] nlohmann::ordered_json held_json(const HeldEntry& entry);
 
 /// The payload is there when `with_payload`: as `payload` where it is UTF-8, else as `payload_base64`.
-/// Headers that are no JSON are shown as text.
+/// Headers that are no flat object of strings are shown as text.
 [[nodiscard]] nlohmann::ordered_json message_json(const MessageDetails& message, bool with_payload);
 
 /// One page of held rows as text; when there is `more` behind it, it names the place to go on from.
@@ -30,7 +30,7 @@ namespace outbox {
 
 [[nodiscard]] std::string matched_text(const Matched& matched);
 
-/// Two spaces deep, ending with a line end; bytes that are not UTF-8 are replaced.
+/// One line, with its end: nested data would be mostly blanks. Bytes that are not UTF-8 are replaced.
 [[nodiscard]] std::string json_text(const nlohmann::ordered_json& json);
 
 [[nodiscard]] BlockedKeyStatus blocked_key_status(const BlockedKey& key);

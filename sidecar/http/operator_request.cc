@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "base/json_text.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 
@@ -84,6 +85,7 @@ Result<void> take_parameter(ListRequest& question, const std::string& name, cons
 /// The body as an object that has no other names than those allowed.
 Result<Json> read_object(std::string_view body, Names allowed) {
   if (body.empty()) return wrong("the body is missing: a JSON object is expected");
+  if (is_nested_deeper(body, json_depth_max)) return wrong("the body is nested too deeply");
   Json json;
   try {
     json = Json::parse(body);

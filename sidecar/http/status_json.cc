@@ -119,7 +119,7 @@ std::string status_json(const Status& status) {
                       {"retention_removed_total", status.retention_removed_total},
                       {"retention_lag_seconds", status.retention_lag_seconds},
                       {"config_reload_success", status.config_reload_success}};
-  return whole.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(whole);
 }
 
 }  // namespace outbox

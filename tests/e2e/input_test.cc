@@ -103,6 +103,30 @@ void check_dead_letter(Shop& shop, const std::string& headers) {
   CHECK(relay.stop(SIGTERM) == 0);
 }
 
+/// Walked over level by level it takes the stack, indented level by level the memory.
+void check_deep_headers(Shop& shop, int depth) {
+  Outboxd relay(config_of(shop.url(), "null:"));
+  relay.start();
+  const std::string id = shop.insert({.headers = std::string(depth, '[') + std::string(depth, ']')});
+  REQUIRE_MESSAGE(eventually([&] { return shop.states("main")["dead"] == 1; }, patience), relay.log());
+  const std::string seq = shop.ask("SELECT seq FROM outbox WHERE id = '" + id + "'");
+  const std::string shown = std::string(256, '[') + "... (cut: " + std::to_string(2 * depth) + " bytes)";
+
+  const std::string body = relay.body("/v1/held/main/" + seq);
+  CHECK(body.size() < 4096);
+  REQUIRE_MESSAGE(relay.is_running(), relay.log());
+  CHECK(Json::parse(body).at("message").at("headers") == shown);
+  CHECK(Json::parse(relay.body("/v1/messages/" + id)).at("headers") == shown);
+  const Finished command = relay.command({"held", "show", seq, "--json"});
+  CHECK(command.exit_code == 0);
+  CHECK(Json::parse(command.output).at("message").at("headers") == shown);
+  const Finished text = relay.command({"held", "show", seq});
+  CHECK(text.exit_code == 0);
+  CHECK(text.output.find(shown) != std::string::npos);
+  CHECK(relay.get("/livez") == 200);
+  CHECK(relay.stop(SIGTERM) == 0);
+}
+
 void check_not_before_its_time(Shop& shop, const std::string& due_sql) {
   const TempDir directory;
   const std::string path = directory / "events.ndjson";
@@ -146,6 +170,13 @@ TEST_CASE(
   }
   SqliteShop sqlite;
   check_dead_letter(sqlite, "{nonsense");
+}
+
+TEST_CASE("headers that nest deeply are shown as text, cut, and take neither stack nor memory") {
+  SqliteShop sqlite;
+  check_deep_headers(sqlite, 30'000);
+  PostgresqlShop postgresql;
+  check_deep_headers(postgresql, 5'000);
 }
 
 TEST_CASE("rows go to the route of their topic; those that no route takes wait until one does") {

@@ -46,6 +46,36 @@ TEST_CASE("a TOML fault of form names its place") {
   CHECK(fault("[relay]\nx = \"unfinished\n").starts_with("FILE:2:"));
 }
 
+TEST_CASE("a file nested too deeply is a fault with its place, whatever nests it") {
+  const auto repeated = [](const std::string& text, int times) {
+    std::string result;
+    for (int i = 0; i < times; ++i) result += text;
+    return result;
+  };
+  const std::string dots = repeated("a.", 200'000);
+  for (const std::string& text : {"x = 1\n" + dots + "b = 1\n", "x = 1\n[" + dots + "b]\n",
+                                  "x = 1\n" + repeated("'a' . ", 50'000) + "b = 1\n",
+                                  "x = 1\ny = " + repeated("{a.b = [\n", 100) + repeated("]}", 100),
+                                  "x = 1\ny = " + std::string(200'000, '[')}) {
+    const Document document = parse_document(text);
+    REQUIRE(document.problem);
+    CHECK(document.problem->at.line >= 2);
+    CHECK(document.problem->text.find("nest") != std::string::npos);
+  }
+  const Document nested = parse_document(repeated("{\"a\":", 100'000));
+  REQUIRE(nested.problem);
+  CHECK(nested.problem->text == "nested too deeply");
+}
+
+TEST_CASE("dots in strings and comments nest nothing") {
+  const std::string dots(1000, '.');
+  const Document document =
+      parse_document("# " + dots + "\na = \"" + dots + "\\\"\" # " + dots + "\nb = ['" + dots + "',\n\"\"\"" +
+                     dots + "\n\"" + dots + "\"\"\"]\nc.d.e = 1.5\n");
+  CHECK_FALSE(document.problem);
+  CHECK(document.root.items.size() == 3);
+}
+
 TEST_CASE("a duration is a whole number with a unit") {
   CHECK(parse_duration("200ms") == 200ms);
   CHECK(parse_duration("10s") == 10s);

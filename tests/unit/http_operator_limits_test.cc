@@ -85,7 +85,7 @@ TEST_CASE("a body may come in pieces, and after a go-ahead") {
   CHECK(client.received() == "HTTP/1.1 100 Continue\r\n\r\n");
   client.send(order.substr(5));
   CHECK(client.closes_within(5s));
-  CHECK(holds(client.received(), "\"changed\": 1"));
+  CHECK(holds(client.received(), "\"changed\":1"));
 }
 
 TEST_CASE("a body that never comes ends with its connection and changes nothing") {

@@ -193,7 +193,7 @@ TEST_CASE("a body that cannot be understood is told what is wrong") {
       {R"({"route":"orders","all":"yes"})", "\"all\" is string, allowed: true, false"},
       {R"({"route":"orders","all":true,"limit":0})", "\"limit\""},
       {R"({"route":"orders","all":true,"dryrun":true})", "\"dryrun\" is unknown, allowed: route, seqs"},
-      {std::string(60'000, '['), "the body is not valid JSON"},
+      {std::string(60'000, '['), "the body is nested too deeply"},
   };
   for (const auto& [body, text] : wrong) {
     CAPTURE(body.substr(0, 80));

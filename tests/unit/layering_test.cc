@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <regex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -288,6 +289,18 @@ TEST_CASE("an include along the arrows is allowed") {
   CHECK(is_allowed("adapters/brokers/redis/redis_settings.cc", "#include <nlohmann/json.hpp>"));
   CHECK(is_allowed("tests/e2e/run_test.cc", "#include \"adapters/stores/sqlite/sqlite_store.h\""));
   CHECK(is_allowed("sidecar/core/url.cc", "// #include \"runtime/log.h\""));
+}
+
+// What reads it elsewhere would have to think of its depth again.
+TEST_CASE("JSON that is not ours is read in one place") {
+  const std::regex reads("json::(?:sax_)?parse\\(", std::regex::icase);
+  const std::set<std::string> bounded = {"sidecar/base/json_text.h", "sidecar/config/json_document.cc",
+                                         "sidecar/http/operator_request.cc"};
+  for (const std::string& file : sources(project)) {
+    if (file.starts_with("tests/") || !file.ends_with(".cc") || bounded.contains(file)) continue;
+    for (const std::string& line : lines_of(project / file))
+      CHECK_MESSAGE(!std::regex_search(line, reads), file << ": use read_json (base/json_text.h): " << line);
+  }
 }
 
 // Adapters do not see each other's headers, so nothing else tells when two of them give different types one

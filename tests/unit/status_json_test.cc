@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
+#include "http/operator_json.h"
 #include "tests/unit/status_sample.h"
 
 using namespace outbox;
@@ -103,4 +105,22 @@ TEST_CASE("bytes that are not UTF-8 do not break the status") {
   status.routes[0].last_error = "broken \xff\xc3 text";
   const Json json = Json::parse(status_json(status));
   CHECK(json["routes"][0]["last_error"].get<std::string>().starts_with("broken "));
+}
+
+TEST_CASE("headers that are no flat object of strings are shown as text; long texts are cut and say so") {
+  const auto shown = [](const std::string& headers) {
+    MessageDetails message;
+    message.headers = headers;
+    return message_json(message, false)["headers"];
+  };
+  const std::string cut_at_256 = std::string(256, 'a') + "... (cut: 300 bytes)";
+  CHECK(shown(R"({"a":"b","c":""})").dump() == R"({"a":"b","c":""})");
+  CHECK(shown("{\"a\":\"" + std::string(300, 'a') + "\"}").dump() == R"({"a":")" + cut_at_256 + "\"}");
+  for (const char* odd : {R"(["a"])", R"({"a":1})", R"({"a":{"b":"c"}})", "{nonsense", "\"a\""})
+    CHECK(shown(odd) == odd);
+  CHECK(shown(std::string(300, 'a')) == cut_at_256);
+  const std::string long_name = "{\"" + std::string(300, 'a') + R"(":"b"})";
+  CHECK(shown(long_name) == cut(long_name));
+  const std::string many = "{\"a\":\"" + std::string(70'000, 'a') + "\"}";
+  CHECK(shown(many) == cut(many));
 }

@@ -144,6 +144,35 @@ TEST_CASE("JSON is judged as a well-known parser judges it, whatever is broken i
   CHECK(valid > 1000);
 }
 
+TEST_CASE("foreign JSON is read to a depth of 32; brackets in strings are none") {
+  const auto nested = [](int depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  const auto is_read = [](std::string_view text) { return !read_json<nlohmann::json>(text).is_discarded(); };
+  CHECK(is_read(nested(32)));
+  CHECK_FALSE(is_read(nested(33)));
+  CHECK_FALSE(is_read(nested(1'000'000)));
+  CHECK_FALSE(is_read(std::string(1'000'000, '[')));
+  std::string objects = "1";
+  for (int depth = 0; depth < 33; ++depth) objects = "{\"\\\"]\":" + objects + "}";
+  CHECK_FALSE(is_read(objects));
+  CHECK(is_read(objects.substr(7, objects.size() - 8)));
+  CHECK(is_read("[\"" + std::string(1000, '[') + "\\\"{\", " + nested(31) + "]"));
+  std::string wide = "[[]";
+  for (int i = 0; i < 1000; ++i) wide += ",[]";
+  CHECK(is_read(wide + "]"));
+  CHECK_FALSE(is_read("[1"));
+}
+
+TEST_CASE("a long text is cut after 256 characters and says so") {
+  std::string text(256, 'a');
+  CHECK(cut(text) == text);
+  CHECK(cut(text + "b") == text + "... (cut: 257 bytes)");
+  std::string umlauts;
+  for (int i = 0; i < 257; ++i) umlauts += "ü";
+  CHECK(cut(umlauts) == umlauts.substr(0, 512) + "... (cut: 514 bytes)");
+  CHECK(cut(std::string(257, '\xff')).starts_with(std::string(256, '\xff') + "..."));
+  CHECK(cut("").empty());
+}
+
 TEST_CASE("a number is the whole text or none") {
   CHECK(parse_number<int>("17") == 17);
   CHECK(parse_number<int>("-17") == -17);

@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/text.h"
 
 namespace outbox {
@@ -45,7 +46,7 @@ Known known_of(int code, int error) {
 }
 
 NatsAnswer meaning_of_body(std::string_view body) {
-  const auto json = nlohmann::json::parse(body, nullptr, false);
+  const auto json = read_json<nlohmann::json>(body);
   if (json.is_object() && json.contains("error") && json["error"].is_object()) {
     const auto& error = json["error"];
     const auto number = [&error](const char* name) {

@@ -8,6 +8,7 @@
 #include "adapters/brokers/nats/nats_options.h"
 #include "adapters/brokers/nats/nats_subject.h"
 #include "adapters/common/server_check.h"
+#include "base/json_text.h"
 #include "base/text.h"
 
 namespace outbox {
@@ -75,7 +76,7 @@ class Check {
     has_nobody_ = status == NATS_NO_RESPONDERS;
     if (status != NATS_OK) return std::nullopt;
     const char* data = natsMsg_GetData(raw);
-    Json json = Json::parse(data, data + natsMsg_GetDataLength(raw), nullptr, false);
+    Json json = read_json<Json>({data, static_cast<std::size_t>(natsMsg_GetDataLength(raw))});
     if (!json.is_object()) return std::nullopt;
     return json;
   }
