@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "adapters/common/headers_json.h"
+#include "base/text.h"
 #include "base/uuid.h"
 
 namespace outbox {
@@ -29,28 +31,50 @@ void RowView::set_value(const std::optional<std::string_view>& bytes,
 }
 
 void BatchBuilder::add(const RowView& row) {
-  if (!arena_) {
-    arena_ = std::make_shared<std::pmr::monotonic_buffer_resource>(
-        std::min(rows_expected_ * bytes_per_row, arena_start_max));
-    messages_.reserve(rows_expected_);
-  }
-  Message& message = messages_.emplace_back();
-  message.seq = row.seq;
-  message.created_at = row.created_at;
-  message.age = row.age;
-  message.due_in = row.due_in;
+  const std::size_t texts = row.topic.size() + (row.key ? row.key->size() : 0) +
+                            (row.type ? row.type->size() : 0) + row.content_type.size() + row.headers.size();
+  if (texts > limit_.texts_max) return add_too_large(row, texts);
+  Message& message = start(row);
+  message.texts_bytes = static_cast<std::uint32_t>(texts);
   message.topic = topic_ = keep_again(row.topic, topic_);
   message.content_type = content_type_ = keep_again(row.content_type, content_type_);
   message.type = row.type ? type_ = keep_again(*row.type, type_) : message.topic;
   if (row.key) message.key = keep(*row.key);
   message.payload = keep(row.payload);
   message.is_tombstone = row.is_tombstone;
+  if (row.headers != "{}") set_headers(message, row.headers);
+  bytes_ += message.bytes();
+}
+
+/// With what comes before its texts.
+Message& BatchBuilder::start(const RowView& row) {
+  if (!arena_) {
+    arena_ = std::make_shared<std::pmr::monotonic_buffer_resource>(
+        std::min(rows_expected_ * bytes_per_row, arena_start_max));
+    messages_.reserve(rows_expected_);
+  }
+  Message& message = messages_.emplace_back();
+  message.seq = last_seq_ = row.seq;
+  message.created_at = row.created_at;
+  message.age = row.age;
+  message.due_in = row.due_in;
   if (!row.defect.empty()) message.defect = keep(row.defect);
   set_id(message, row.id);
-  if (row.headers != "{}") set_headers(message, row.headers);
-
-  last_seq_ = row.seq;
   ++count_;
+  return message;
+}
+
+void BatchBuilder::add_too_large(const RowView& row, std::size_t texts) {
+  Message& message = start(row);
+  message.topic = keep(row.topic.size() > limit_.texts_max ? cut(row.topic) : std::string(row.topic));
+  message.type = message.topic;
+  if (row.key && row.key->size() <= limit_.texts_max) message.key = keep(*row.key);
+  if (message.defect.empty())
+    message.defect =
+        keep("topic, key, type, content type and headers have " + std::to_string(texts) +
+             " bytes together, more than outbox.texts_max, which is " + std::to_string(limit_.texts_max));
+  message.texts_bytes =
+      static_cast<std::uint32_t>(message.topic.size() + (message.key ? message.key->size() : 0));
   bytes_ += message.bytes();
 }
 

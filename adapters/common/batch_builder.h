@@ -63,7 +63,9 @@ class BatchBuilder {
   explicit BatchBuilder(const ReadLimit& limit, std::size_t rows_expected = 64);
 
   /// Adds the row, whether or not the batch is full. A row that cannot be delivered as it stands (headers
-  /// that are no object of strings, an id that is no UUID) is added with its defect named.
+  /// that are no object of strings, an id that is no UUID) is added with its defect named. One whose texts
+  /// exceed `texts_max` is too, and only what tells whose it is is kept of it: a topic that is longer is cut,
+  /// and a key that is longer is none, for no row of it can be delivered: nothing has to keep its order.
   void add(const RowView& row);
 
   /// A limit is reached: no further row belongs into this batch. Never true of an empty batch.
@@ -81,6 +83,8 @@ class BatchBuilder {
  private:
   std::string_view keep(std::string_view text);
   std::string_view keep_again(std::string_view text, std::string_view previous);
+  Message& start(const RowView& row);
+  void add_too_large(const RowView& row, std::size_t texts);
   void set_id(Message& message, std::string_view id);
   void set_headers(Message& message, std::string_view json);
 

@@ -88,10 +88,10 @@ CREATE TABLE outbox_held (
 );
 -- Whose time has come.
 CREATE INDEX outbox_held_due ON outbox_held (route, shard, next_attempt_at) WHERE state IN ('retrying', 'scheduled');
--- Who waits behind whom. By the key's hash, because a key may be longer than an index takes.
+-- Who waits behind whom. By the key's hash, because a key may be longer than an index takes, as a topic may.
 CREATE INDEX outbox_held_queue ON outbox_held (route, hashtextextended(message_key, 0), seq) WHERE blocks;
 CREATE INDEX outbox_held_seq ON outbox_held (seq);
-CREATE INDEX outbox_held_topic ON outbox_held (route, shard, topic) WHERE topic IS NOT NULL;
+CREATE INDEX outbox_held_topic ON outbox_held (route, shard, hashtextextended(topic, 0)) WHERE topic IS NOT NULL;
 -- A row that no route takes is noted once.
 CREATE UNIQUE INDEX outbox_held_unrouted ON outbox_held (seq) WHERE state = 'unrouted';
 

@@ -38,6 +38,7 @@ RelayOptions relay_options(const Config& config, const RouteConfig& route, const
   options.retry = {config.attempts_max, config.backoff_min, config.backoff_max};
   options.dead_blocks = config.block_on_dead;
   options.held_max = config.held_max;
+  options.texts_max = static_cast<std::size_t>(config.texts_max);
   options.once = once;
   options.traits = traits;
   options.seed = std::random_device{}();

@@ -107,12 +107,11 @@ std::string storable(std::string_view text, std::size_t characters_max) {
 }
 
 std::string cut(std::string_view text) {
-  constexpr std::size_t characters_max = 256;
   std::size_t end = 0;
-  for (std::size_t shown = 0; shown < characters_max && end < text.size(); ++shown)
+  for (std::size_t shown = 0; shown < shown_characters_max && end < text.size(); ++shown)
     end += std::max<std::size_t>(utf8_length(text.substr(end)), 1);
   if (end == text.size()) return std::string(text);
-  return std::string(text.substr(0, end)) + "... (cut: " + std::to_string(text.size()) + " bytes)";
+  return std::string(text.substr(0, end)) + "... (cut)";
 }
 
 std::string printable(std::string_view text, std::size_t length_max) {

@@ -88,10 +88,10 @@ void show_payload(std::ostream& out, const MessageDetails& message, bool wanted)
 
 void show_message(std::ostream& out, const MessageDetails& message, bool with_payload) {
   line(out, "id", message.id);
-  line(out, "topic", cut(message.topic));
-  line(out, "key", cut(message.key.value_or("(none: no order)")));
-  line(out, "type", cut(message.type));
-  line(out, "content type", cut(message.content_type));
+  line(out, "topic", message.topic);
+  line(out, "key", message.key.value_or("(none: no order)"));
+  line(out, "type", message.type);
+  line(out, "content type", message.content_type);
   line(out, "created at", message.created_at);
   line(out, "deliver at", message.deliver_at);
   line(out, "headers", cut(message.headers));

@@ -28,6 +28,8 @@ struct Config {
   Duration retention = std::chrono::hours(1);
   std::optional<Duration> dead_retention;  ///< nullopt: dead letters stay until an operator decides
 
+  int texts_max = 65536;  ///< bytes of a row beside its payload
+
   int window = 4096;
   Duration drain_timeout = std::chrono::seconds(10);
   Duration lease = std::chrono::seconds(10);

@@ -45,6 +45,8 @@ std::span<const Key<Config>> config_keys() {
        "at once"},
       {"outbox", "dead_retention", &Config::dead_retention, duration_or_none(0, 3650 * day), "\"\"",
        "how long dead letters are kept after their last attempt; \"\": until an operator decides"},
+      {"outbox", "texts_max", &Config::texts_max, integer(1024, 16 << 20), "65536",
+       "bytes of a row's topic, key, type, content type and headers together; more make a dead letter"},
       {"relay", "window", &Config::window, integer(1, 1'000'000), "4096",
        "messages in flight per route; the most that a crash can repeat"},
       {"relay", "drain_timeout", &Config::drain_timeout, duration(0, hour), "\"10s\"",

@@ -65,7 +65,10 @@ struct HeldFilter {
   std::optional<std::string> topic;
 };
 
-/// One held row for people. Times are RFC 3339, empty when not set. What comes from the outbox is empty when
+/// Of a row's headers, in characters, nobody shows more.
+inline constexpr std::size_t headers_shown_max = 64 * 1024;
+
+/// One held row for people, its texts as cut() leaves them. Times are RFC 3339, empty when not set. What comes from the outbox is empty when
 /// its row is gone.
 struct HeldEntry {
   std::string route;
@@ -89,7 +92,7 @@ struct ListPlace {
   std::int64_t seq = 0;
 };
 
-/// A row of the outbox for people.
+/// A row of the outbox for people, its texts as cut() leaves them.
 struct MessageDetails {
   std::int64_t seq = 0;
   std::string id;
@@ -97,7 +100,7 @@ struct MessageDetails {
   std::optional<std::string> key;
   std::string type;
   std::string content_type;
-  std::string headers;  ///< as the row has them, JSON text
+  std::string headers;  ///< as the row has them, JSON text; those that are too long not to their end
   std::string created_at;
   std::string deliver_at;
   std::int64_t payload_bytes = 0;
@@ -160,7 +163,7 @@ struct RouteShard {
 
 /// A key that waits for its first held row.
 struct BlockedKey {
-  std::string key;
+  std::string key;       ///< as cut() leaves it
   std::int64_t seq = 0;  ///< of that row
   std::string id;
   HeldState state = HeldState::retrying;

@@ -34,16 +34,15 @@ struct Message {
   bool is_tombstone = false;  ///< no value at all: null on Kafka, nothing in JSON, an empty payload elsewhere
   std::string_view content_type;
   std::span<const Header> headers;
-  Timestamp created_at{};  ///< as the database stamped it: shown, never compared with a local clock
-  Duration age{};          ///< since created_at by the database's clock, at the time of the read
-  Duration due_in{};       ///< until deliver_at by the database's clock, at the time of the read; <= 0: now
+  std::uint32_t texts_bytes = 0;  ///< of topic, key, type, content type and headers as the row has them
+  Timestamp created_at{};         ///< as the database stamped it: shown, never compared with a local clock
+  Duration age{};                 ///< since created_at by the database's clock, at the time of the read
+  Duration due_in{};  ///< until deliver_at by the database's clock, at the time of the read; <= 0: now
   std::string_view
       defect;  ///< not empty: cannot be delivered as it stands (headers no object of strings, ...)
 
   [[nodiscard]] std::string_view id_text() const { return {id.data(), id.size()}; }
-  [[nodiscard]] std::size_t bytes() const {
-    return payload.size() + topic.size() + (key ? key->size() : 0) + 128;
-  }
+  [[nodiscard]] std::size_t bytes() const { return payload.size() + texts_bytes + 128; }
 };
 
 /// Tells keys apart within one process: two keys of one hash only wait for each other.

@@ -404,8 +404,8 @@ void Relay::give_up(Instant now, Ticket ticket, int attempts, const std::string&
   const Message& message = message_of(ticket);
   ++counted_.dead_total;
   last_dead_ = "message " + std::string(message.id_text()) + " (seq " + std::to_string(message.seq) +
-               ", topic " + std::string(message.topic) + ") is a dead letter after " +
-               std::to_string(attempts) + " attempts: " + reason;
+               ", topic " + cut(message.topic) + ") is a dead letter after " + std::to_string(attempts) +
+               " attempts: " + reason;
   last_error_ = {LastError::Of::rows, now, last_dead_};
   hold(ticket, HeldState::dead, attempts, reason, {});
 }

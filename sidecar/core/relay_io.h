@@ -26,6 +26,7 @@ struct RelayOptions {
   std::size_t window = 4096;  ///< messages handed to the broker and not behind the saved mark
   std::size_t read_messages_max = 4096;
   std::size_t read_bytes_max = 4 << 20;
+  std::size_t texts_max = texts_max_default;  ///< bytes of a row beside its payload
   Duration settle_interval = std::chrono::milliseconds(20);
   Duration lease = std::chrono::seconds(10);
   Duration drain_timeout = std::chrono::seconds(10);

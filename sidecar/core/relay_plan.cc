@@ -240,7 +240,7 @@ void Relay::plan_held(Instant now, Commands& commands) {
     return;
   const std::size_t rows_max =
       std::max<std::size_t>(1, std::min(options_.held_read_max, options_.window / 4));
-  commands.read_held = ReadHeldCommand{lease_, {rows_max, options_.read_bytes_max / 4}};
+  commands.read_held = ReadHeldCommand{lease_, {rows_max, options_.read_bytes_max / 4, options_.texts_max}};
   ask(Request::read_held);
   held_due_.reset();
   held_look_at_ = now + options_.settle_interval;
@@ -263,8 +263,9 @@ void Relay::plan_read(Commands& commands) {
   if (rows_.size() + (options_.read_messages_max + 1) / 2 > room_max ||
       rows_.bytes() > options_.read_bytes_max)
     return;
-  commands.read = ReadCommand{
-      read_mark_, {std::min(options_.read_messages_max, room_max - rows_.size()), options_.read_bytes_max}};
+  commands.read = ReadCommand{read_mark_,
+                              {std::min(options_.read_messages_max, room_max - rows_.size()),
+                               options_.read_bytes_max, options_.texts_max}};
   ask(Request::read);
 }
 

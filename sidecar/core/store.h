@@ -65,9 +65,13 @@ struct Granted {
 
 using Acquired = std::variant<Granted, LeaseHolder>;
 
+inline constexpr std::size_t texts_max_default = 64 * 1024;
+
 struct ReadLimit {
   std::size_t messages_max = 0;
   std::size_t bytes_max = 0;  ///< the batch ends with the row that reaches it; at least one row is returned
+  std::size_t texts_max =
+      texts_max_default;  ///< bytes of a row beside its payload; more: a defect, see BatchBuilder
 };
 
 /// A row that the mark has passed although no broker has accepted it.

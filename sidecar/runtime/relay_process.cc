@@ -125,6 +125,7 @@ void add_topics(RouteStatus& route, const Watcher::Seen& seen) {
   for (const auto& [name, trouble] : topics) {
     if (route.topics.size() < topic_reasons_max) route.reasons.push_back(reason_of(trouble));
     route.topics.push_back(trouble);
+    route.topics.back().topic = cut(name);
   }
 }
 

@@ -122,6 +122,65 @@ void check_defects(StoreFixture& fixture) {
   }
 }
 
+void check_large_texts(StoreFixture& fixture) {
+  constexpr std::size_t size = 3 << 20;
+  const std::string text(size, 'x');
+  fixture.writer()->commit_rows({{.topic = text, .payload = "p"},
+                                 {.key = text, .payload = "p"},
+                                 {.type = text, .payload = "p"},
+                                 {.payload = "p", .content_type = text},
+                                 {.key = "k", .payload = "p", .headers = "{\"a\":\"" + text + "\"}"},
+                                 {.key = "k", .payload = "good"}});
+  Holder holder = holder_of(fixture);
+  const auto batch = holder.store->read(holder.mark, {10, 1u << 20});
+  REQUIRE(batch);
+  REQUIRE(batch->messages.size() == 6);
+  CHECK(batch->bytes < 16'000);
+  HeldWrites held;
+  for (std::size_t i = 0; i < 5; ++i) {
+    const Message& message = batch->messages[i];
+    CHECK(message.defect.find(" bytes together, more than outbox.texts_max") != std::string_view::npos);
+    CHECK(message.payload.empty());
+    held.holds.push_back(hold_of(message, HeldState::dead));
+  }
+  CHECK_FALSE(batch->messages[1].key);
+  CHECK(batch->messages[4].key == "k");
+  CHECK(batch->messages[5].payload == "good");
+  REQUIRE(holder.store->settle(holder.lease, batch->end, held));
+
+  const auto admin = fixture.admin();
+  const auto entries = admin->held({}, std::nullopt, 10);
+  REQUIRE(entries);
+  REQUIRE(entries->size() == 5);
+  const std::string shown = std::string(256, 'x') + "... (cut)";
+  CHECK(entries->at(0).topic == shown);
+  CHECK_FALSE(entries->at(1).key);
+  const auto details = [&](int row) { return **admin->message({}, batch->messages[row].seq, false); };
+  CHECK(details(0).topic == shown);
+  CHECK(details(1).key == shown);
+  CHECK(details(2).type == shown);
+  CHECK(details(3).content_type == shown);
+  CHECK(details(4).headers.size() < 100'000);
+
+  // Somebody who may send more sends them as they are.
+  HeldFilter filter;
+  filter.route = "orders";
+  REQUIRE(admin->change_held(HeldAction::requeue, filter, 10, false, "anna"));
+  const auto again = holder.store->read_held(holder.lease, {10, 1u << 20});
+  REQUIRE(again);
+  REQUIRE(again->rows.messages.size() == 5);
+  for (const Message& message : again->rows.messages) CHECK_FALSE(message.defect.empty());
+  const auto whole = holder.store->read_held(holder.lease, {10, 1u << 30, 2 * size});
+  REQUIRE(whole);
+  REQUIRE(whole->rows.messages.size() == 5);
+  for (const Message& message : whole->rows.messages) {
+    CHECK(message.defect.empty());
+    CHECK(message.payload == "p");
+    CHECK(message.bytes() > size);
+    if (message.seq == batch->messages[1].seq) CHECK((message.key == text));
+  }
+}
+
 void check_repeated_headers(StoreFixture& fixture) {
   // plain and with an escape, which are read by different code where JSON is text
   fixture.writer()->commit_rows(
@@ -172,6 +231,10 @@ void store_rows_suite(StoreFixture& fixture) {
   }
   SUBCASE("headers that are no object of strings are a defect of their row alone") {
     check_defects(fixture);
+  }
+  SUBCASE(
+      "texts beyond the bound are a defect of their row alone; shown they are cut, with more room they go") {
+    check_large_texts(fixture);
   }
   SUBCASE("of several headers of one name the last counts") {
     check_repeated_headers(fixture);

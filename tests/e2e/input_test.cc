@@ -110,7 +110,7 @@ void check_deep_headers(Shop& shop, int depth) {
   const std::string id = shop.insert({.headers = std::string(depth, '[') + std::string(depth, ']')});
   REQUIRE_MESSAGE(eventually([&] { return shop.states("main")["dead"] == 1; }, patience), relay.log());
   const std::string seq = shop.ask("SELECT seq FROM outbox WHERE id = '" + id + "'");
-  const std::string shown = std::string(256, '[') + "... (cut: " + std::to_string(2 * depth) + " bytes)";
+  const std::string shown = std::string(256, '[') + "... (cut)";
 
   const std::string body = relay.body("/v1/held/main/" + seq);
   CHECK(body.size() < 4096);

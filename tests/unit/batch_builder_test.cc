@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <string>
 
 using namespace outbox;
@@ -164,4 +165,49 @@ TEST_CASE("a large payload fits into a small batch") {
   const Batch batch = builder.take();
   CHECK(batch.messages[0].payload == payload);
   CHECK(batch.messages[1].payload == payload);
+}
+
+TEST_CASE("a row whose texts exceed the bound together is a defect, of which next to nothing is kept") {
+  constexpr ReadLimit limit{1000, 1u << 30, 1000};
+  const std::string longer(1001, 'x'), fits(900, 'k'), payload(1u << 20, 'p');
+  const auto kept_of = [&](const std::function<void(RowView&)>& change) {
+    BatchBuilder builder(limit);
+    RowView view = row(7);
+    view.payload = payload;
+    change(view);
+    builder.add(view);
+    builder.add(row(8));
+    Batch batch = builder.take();
+    CHECK(batch.messages[0].seq == 7);
+    CHECK(batch.messages[0].id_text() == view.id);
+    CHECK(batch.messages[0].defect.find("more than outbox.texts_max, which is 1000") !=
+          std::string_view::npos);
+    CHECK(batch.messages[0].payload.empty());
+    CHECK(batch.bytes < 4000);
+    CHECK(batch.messages[1].defect.empty());
+    CHECK(batch.messages[1].topic == "orders");
+    CHECK(batch.messages[1].content_type == "application/json");
+    return batch;
+  };
+  const Batch of_topic = kept_of([&](RowView& view) { view.topic = longer; });
+  CHECK(of_topic.messages[0].topic == longer.substr(0, 256) + "... (cut)");
+  CHECK_FALSE(kept_of([&](RowView& view) { view.key = longer; }).messages[0].key);
+  kept_of([&](RowView& view) { view.type = longer; });
+  kept_of([&](RowView& view) { view.content_type = longer; });
+  const std::string headers = "{\"a\":\"" + longer + "\"}";
+  kept_of([&](RowView& view) { view.headers = headers; });
+  // Rows of a key that fits alone wait for each other all the same.
+  const Batch together = kept_of([&](RowView& view) {
+    view.key = fits;
+    view.topic = std::string_view(longer).substr(0, 101);
+  });
+  CHECK(together.messages[0].key == fits);
+  CHECK(together.messages[0].topic.size() == 101);
+
+  BatchBuilder builder(limit);
+  RowView view = row(9);
+  const std::string rest(1000 - view.topic.size() - view.content_type.size() - view.headers.size(), 'k');
+  view.key = rest;
+  builder.add(view);
+  CHECK(builder.take().messages[0].defect.empty());
 }

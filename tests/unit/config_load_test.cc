@@ -55,6 +55,7 @@ TEST_CASE("the documented defaults are the defaults") {
   CHECK(loaded.config.retention == fresh.retention);
   CHECK(loaded.config.dead_retention == fresh.dead_retention);
   CHECK(loaded.config.held_max == fresh.held_max);
+  CHECK(loaded.config.texts_max == fresh.texts_max);
   CHECK(loaded.config.window == fresh.window);
   CHECK(loaded.config.drain_timeout == fresh.drain_timeout);
   CHECK(loaded.config.lease == fresh.lease);
@@ -163,6 +164,8 @@ TEST_CASE("held rows have a bound of at least one, shards one of 64") {
   CHECK(faults_of("[retry]\nheld_max = 1\n") == "");
   CHECK(holds(faults_of("[relay]\nshards = 65\n"), "relay.shards: is 65, allowed: an integer, 1 to 64"));
   CHECK(faults_of("[relay]\nshards = 64\n") == "");
+  CHECK(holds(faults_of("[outbox]\ntexts_max = 1023\n"),
+              "outbox.texts_max: is 1023, allowed: an integer, 1024 to "));
 }
 
 TEST_CASE("another address than loopback needs a token") {

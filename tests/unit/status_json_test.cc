@@ -113,7 +113,7 @@ TEST_CASE("headers that are no flat object of strings are shown as text; long te
     message.headers = headers;
     return message_json(message, false)["headers"];
   };
-  const std::string cut_at_256 = std::string(256, 'a') + "... (cut: 300 bytes)";
+  const std::string cut_at_256 = std::string(256, 'a') + "... (cut)";
   CHECK(shown(R"({"a":"b","c":""})").dump() == R"({"a":"b","c":""})");
   CHECK(shown("{\"a\":\"" + std::string(300, 'a') + "\"}").dump() == R"({"a":")" + cut_at_256 + "\"}");
   for (const char* odd : {R"(["a"])", R"({"a":1})", R"({"a":{"b":"c"}})", "{nonsense", "\"a\""})

@@ -165,10 +165,10 @@ TEST_CASE("foreign JSON is read to a depth of 32; brackets in strings are none")
 TEST_CASE("a long text is cut after 256 characters and says so") {
   std::string text(256, 'a');
   CHECK(cut(text) == text);
-  CHECK(cut(text + "b") == text + "... (cut: 257 bytes)");
+  CHECK(cut(text + "b") == text + "... (cut)");
   std::string umlauts;
   for (int i = 0; i < 257; ++i) umlauts += "ü";
-  CHECK(cut(umlauts) == umlauts.substr(0, 512) + "... (cut: 514 bytes)");
+  CHECK(cut(umlauts) == umlauts.substr(0, 512) + "... (cut)");
   CHECK(cut(std::string(257, '\xff')).starts_with(std::string(256, '\xff') + "..."));
   CHECK(cut("").empty());
 }

@@ -34,13 +34,15 @@ RowView held_row(const PGresult* result, std::int64_t clock) {
 
 }  // namespace
 
-/// $1 their numbers, $2 their keys, in the order in which they are wanted. LIMIT makes it a look into the
-/// index per row, however large the table is thought to be.
+/// $1 their numbers, $2 their keys, in the order in which they are wanted. The row's own key counts: one that
+/// was too long when the row was held is not kept with it. LIMIT makes it a look into the index per row,
+/// however large the table is thought to be.
 Result<void> prepare_read_held(PostgresqlSession& session) {
   return session.connection().prepare(
       statement,
       "SELECT " + leading("''", "''") +
-          " UNION ALL (SELECT r.seq, o.id, o.topic, r.message_key, o.type, o.payload, o.data, "
+          " UNION ALL (SELECT r.seq, o.id, o.topic, CASE WHEN o.seq IS NULL THEN r.message_key ELSE "
+          "o.message_key END, o.type, o.payload, o.data, "
           "o.content_type, "
           "nullif(o.headers, '{}'), coalesce(o.created_at, now()), o.deliver_at FROM unnest($1::bigint[], "
           "$2::text[]) WITH ORDINALITY AS r (seq, message_key, place) LEFT JOIN LATERAL (SELECT * FROM " +

@@ -33,6 +33,7 @@ constexpr Fragment fragments[] = {
     {"one_of", "= ANY (%1::bigint[])"},
     {"by", ""},
     {"blocks", "%1.blocks"},
+    {"hash", "hashtextextended(%1, 0)"},
     {"key_is", "hashtextextended(%1.message_key, 0) = hashtextextended(%2, 0) AND %1.message_key = %2"},
     {"each", "CROSS JOIN LATERAL"},
     {"patterns_of", "LATERAL unnest(%1.topics) AS p_%1 (value)"},

@@ -116,7 +116,7 @@ Result<Batch> Reader::open(const SnapshotRange& range, const ReadLimit& limit) {
       !begun)
     return begun.error();
 
-  BatchBuilder builder({wanted, limit.bytes_max}, rows_expected_);
+  BatchBuilder builder({wanted, limit.bytes_max, limit.texts_max}, rows_expected_);
   LeadingRow lead;
   bool more = false, broken = false;
   for (;;) {
@@ -165,7 +165,7 @@ Result<Batch> Reader::page(const SnapshotRange& range, std::int64_t after, const
       !begun)
     return begun.error();
 
-  BatchBuilder builder({wanted, limit.bytes_max}, rows_expected_);
+  BatchBuilder builder({wanted, limit.bytes_max, limit.texts_max}, rows_expected_);
   std::int64_t clock = 0;
   bool ended = false, broken = false;
   while (!ended && !broken && !builder.full()) {
@@ -173,7 +173,7 @@ Result<Batch> Reader::page(const SnapshotRange& range, std::int64_t after, const
     if (!row) {
       if (connection_->conversion_fault().empty()) return row.error();
       // The rows before it have come; it is the first of the next page.
-      if (builder.size() == 0) return page_of_broken_row(range, after);
+      if (builder.size() == 0) return page_of_broken_row(range, after, limit);
       broken = true;
     } else if (!row->get() || row->count() == 0)
       ended = true;
@@ -200,7 +200,8 @@ Result<Batch> Reader::page(const SnapshotRange& range, std::int64_t after, const
 }
 
 /// The row behind `after`, as far as it can be read.
-Result<Batch> Reader::page_of_broken_row(const SnapshotRange& range, std::int64_t after) {
+Result<Batch> Reader::page_of_broken_row(const SnapshotRange& range, std::int64_t after,
+                                         const ReadLimit& limit) {
   const std::string from = std::to_string(after);
   auto next = connection_->run("read",
                                "SELECT seq FROM " + outbox_ +
@@ -214,7 +215,7 @@ Result<Batch> Reader::page_of_broken_row(const SnapshotRange& range, std::int64_
     auto broken = BrokenRow::read(*connection_, outbox_, next->integer(0, 0));
     if (!broken) return broken.error();
     if (*broken) {
-      BatchBuilder builder({1, 1});
+      BatchBuilder builder({1, 1, limit.texts_max});
       builder.add((*broken)->view());
       after = builder.last_seq();
       batch = builder.take();

@@ -47,7 +47,7 @@ class Reader {
   struct Clock;
   Result<Batch> open(const SnapshotRange& range, const ReadLimit& limit);
   Result<Batch> page(const SnapshotRange& range, std::int64_t after, const ReadLimit& limit);
-  Result<Batch> page_of_broken_row(const SnapshotRange& range, std::int64_t after);
+  Result<Batch> page_of_broken_row(const SnapshotRange& range, std::int64_t after, const ReadLimit& limit);
   Result<std::string> one_text(const char* what, const char* statement, const Parameters& parameters);
   std::size_t rows_for(const ReadLimit& limit) const;
   void learn(const Batch& batch);

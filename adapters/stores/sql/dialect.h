@@ -55,6 +55,7 @@ class Dialect {
   /// - {one_of P}: is one of the list P, as numbers() writes it
   /// - {by INDEX}: behind a table: found by this index, where databases must be told
   /// - {blocks H}, {key_is H K}: the held row H blocks its key; and that key is K, by index
+  /// - {hash T}: of a text, for an index that takes no long ones
   /// - {each}: between {rows} and a query in FROM that uses r's columns
   /// - {patterns_of M}: the patterns of mark M as a table p_M with the column value
   /// - {takes P T}: patterns P take the topic T

@@ -71,10 +71,14 @@ const Statement change_rows = {
 const Statement remove_rows = {"outbox_held_remove", 3,
                                "DELETE FROM {held} WHERE {listed {r.seq} {rows}} AND {ours}", "seq bigint"};
 const Statement promote = {"outbox_held_promote", 3, promote_text + " AND {ours}", "message_key text"};
+const std::string of_topics =
+    "{hash topic} {in_rows SELECT {hash {r.topic}} FROM {rows}} AND topic {in_rows SELECT {r.topic} FROM "
+    "{rows}}";
 const Statement mend_topics = {
     "outbox_held_mend", 3,
     "UPDATE {held} SET next_attempt_at = {now}, topic = NULL{timed_set} WHERE route = $1 AND shard = "
-    "$2::integer AND state = 'retrying' AND topic {in_rows SELECT {r.topic} FROM {rows}} AND {ours}",
+    "$2::integer AND state = 'retrying' AND " +
+        of_topics + " AND {ours}",
     "topic text"};
 const Statement freed = {"outbox_held_freed", 3,
                          "SELECT {r.message_key} FROM {rows} WHERE {ours} AND " + head() + " IS NULL",

@@ -1,13 +1,16 @@
 // SqlAdmin: held rows and messages, listed and changed.
 #include <iterator>
 #include <map>
+#include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "adapters/stores/sql/audit.h"
 #include "adapters/stores/sql/held.h"
 #include "adapters/stores/sql/sql_admin.h"
+#include "base/text.h"
 
 namespace outbox::sql {
 namespace {
@@ -61,14 +64,23 @@ class Selection {
   std::vector<Value> values_;
 };
 
+/// A text that is shown to people: more of it than that, as many megabytes as a service likes, is not read.
+std::string begin_of(const std::string& text) {
+  return "substr(" + text + ", 1, " + std::to_string(shown_characters_max + 1) + ")";
+}
+
+std::optional<std::string> cut_or_none(const Row& row, int column) {
+  return row.null(column) ? std::nullopt : std::optional(cut(row.text(column)));
+}
+
 HeldEntry entry_of(const Row& row) {
   HeldEntry entry;
   entry.route = row.string(0);
   entry.seq = row.number(1);
   entry.shard = static_cast<int>(row.number(2));
   entry.id = row.string(3);
-  entry.topic = row.string(4);
-  entry.key = row.optional(5);
+  entry.topic = cut(row.text(4));
+  entry.key = cut_or_none(row, 5);
   entry.state = held_state(row.text(6));
   entry.attempts = static_cast<int>(row.number(7));
   entry.next_attempt_at = row.string(8);
@@ -83,10 +95,10 @@ MessageDetails details_of(const Row& row) {
   MessageDetails details;
   details.seq = row.number(0);
   details.id = row.string(1);
-  details.topic = row.string(2);
-  details.key = row.optional(3);
-  details.type = row.string(4);
-  details.content_type = row.string(5);
+  details.topic = cut(row.text(2));
+  details.key = cut_or_none(row, 3);
+  details.type = cut(row.text(4));
+  details.content_type = cut(row.text(5));
   details.headers = row.string(6);
   details.created_at = row.string(7);
   details.deliver_at = row.string(8);
@@ -207,9 +219,9 @@ Result<std::vector<HeldEntry>> SqlAdmin::held(const HeldFilter& filter, const st
     std::vector<HeldEntry> entries;
     auto done = books.session->run(
         "held",
-        "SELECT h.route, h.seq, h.shard, {id o}, o.topic, h.message_key, h.state, h.attempts, {shown "
-        "h.next_attempt_at}, h.last_error, {shown h.held_at}, {shown h.first_failed_at}, {shown "
-        "h.last_failed_at}" +
+        "SELECT h.route, h.seq, h.shard, {id o}, " + begin_of("o.topic") + ", " + begin_of("h.message_key") +
+            ", h.state, h.attempts, {shown h.next_attempt_at}, h.last_error, {shown h.held_at}, {shown "
+            "h.first_failed_at}, {shown h.last_failed_at}" +
             query.from_where() + " ORDER BY h.route, h.seq LIMIT " + limit + "::bigint",
         query.values(), [&](const Row& row) {
           entries.push_back(entry_of(row));
@@ -228,8 +240,10 @@ Result<std::optional<MessageDetails>> SqlAdmin::message(const std::optional<std:
     std::optional<MessageDetails> found;
     auto done = books.session->run(
         "message",
-        "SELECT o.seq, {id o}, o.topic, o.message_key, coalesce(o.type, o.topic), o.content_type, o.headers, "
-        "{shown o.created_at}, {shown o.deliver_at}, coalesce({octets o.payload}, "
+        "SELECT o.seq, {id o}, " + begin_of("o.topic") + ", " + begin_of("o.message_key") + ", " +
+            begin_of("coalesce(o.type, o.topic)") + ", " + begin_of("o.content_type") +
+            ", substr(CAST(o.headers AS text), 1, " + std::to_string(headers_shown_max + 1) +
+            "), {shown o.created_at}, {shown o.deliver_at}, coalesce({octets o.payload}, "
         "{octets o.data}, 0), " +
             std::string(with_payload ? "{bytes o.payload}, o.data" : "NULL, NULL") +
             " FROM {outbox} o WHERE " + which + " ORDER BY o.seq LIMIT 1",

@@ -6,6 +6,7 @@
 #include "adapters/stores/sql/audit.h"
 #include "adapters/stores/sql/held.h"
 #include "adapters/stores/sql/sql_admin.h"
+#include "base/text.h"
 #include "core/shard.h"
 
 namespace outbox::sql {
@@ -27,7 +28,8 @@ const Statement held_by_state = {
     "f.route = $1 AND f.seq = s.seq LEFT JOIN {outbox} o ON o.seq = s.seq"};
 const Statement waiting_keys = {
     "outbox_held_waiting", 2,
-    "SELECT f.message_key, f.seq, {id o}, f.state, f.attempts, f.last_error, {age f.held_at}, f.waiting FROM "
+    "SELECT substr(f.message_key, 1, 257), f.seq, {id o}, f.state, f.attempts, f.last_error, {age "
+    "f.held_at}, f.waiting FROM "
     "(SELECT h.message_key, h.seq, h.state, h.attempts, h.last_error, h.held_at, k.waiting FROM (SELECT "
     "message_key, min(seq) AS seq, count(*) AS waiting FROM {held} b {by outbox_held_queue} WHERE route = $1 "
     "AND {blocks b} AND message_key IS NOT NULL GROUP BY message_key) k JOIN {held} h ON h.route = $1 AND "
@@ -254,7 +256,7 @@ Result<std::vector<BlockedKey>> SqlAdmin::blocked_keys(const std::string& route,
   return with_books([&](const Books& books) -> Result<std::vector<BlockedKey>> {
     std::vector<BlockedKey> keys;
     auto done = books.session->run("held", {&waiting_keys, {route, keys_max}}, [&](const Row& row) {
-      keys.push_back({row.string(0), row.number(1), row.string(2), held_state(row.text(3)),
+      keys.push_back({cut(row.text(0)), row.number(1), row.string(2), held_state(row.text(3)),
                       static_cast<int>(row.number(4)), row.string(5),
                       std::chrono::microseconds(row.number(6)), row.number(7)});
       return true;

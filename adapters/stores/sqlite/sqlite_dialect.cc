@@ -35,6 +35,7 @@ constexpr Fragment fragments[] = {
     {"one_of", "IN (SELECT value FROM json_each(%1))"},
     {"by", "INDEXED BY %1"},
     {"blocks", "%1.blocks = 1"},
+    {"hash", "%1"},
     {"key_is", "%1.message_key = %2"},
     {"each", "CROSS JOIN"},
     {"patterns_of", "json_each(%1.topics) AS p_%1"},
