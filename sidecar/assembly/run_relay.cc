@@ -72,7 +72,7 @@ class Service : public StatusSource {
       const bool all_sent = process_->run();
       std::unique_ptr<RelayProcess> last;
       {
-        const std::lock_guard lock(mutex_);
+        const std::scoped_lock lock(status_mutex_, mutex_);
         if (!next_) return all_sent;
         last = std::exchange(process_, std::move(next_));
       }
@@ -91,7 +91,7 @@ class Service : public StatusSource {
   void end() {
     std::unique_ptr<RelayProcess> last;
     {
-      const std::lock_guard lock(mutex_);
+      const std::scoped_lock lock(status_mutex_, mutex_);
       stopping_ = true;
       last = std::move(process_);
     }
@@ -116,9 +116,16 @@ class Service : public StatusSource {
   }
 
   [[nodiscard]] Status status() const override {
-    const std::lock_guard lock(mutex_);
-    Status status = process_->status();
-    status.config_reload_success = reload_success_;
+    const std::lock_guard stays(status_mutex_);
+    RelayProcess* process = nullptr;
+    bool reload_success = true;
+    {
+      const std::lock_guard lock(mutex_);
+      process = process_.get();
+      reload_success = reload_success_;
+    }
+    Status status = process->status();
+    status.config_reload_success = reload_success;
     return status;
   }
 
@@ -138,7 +145,9 @@ class Service : public StatusSource {
   }
 
   std::mutex reload_mutex_;  ///< taken first
-  mutable std::mutex mutex_;
+  /// The process stays while its status is made, which may wait for its lanes.
+  mutable std::mutex status_mutex_;
+  mutable std::mutex mutex_;  ///< taken last, never for long
   std::unique_ptr<RelayProcess> process_;
   std::unique_ptr<RelayProcess> next_;
   bool stopping_ = false;

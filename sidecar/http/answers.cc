@@ -15,10 +15,9 @@
 #include "base/encoding.h"
 #include "http/bearer.h"
 #include "http/dashboard.h"
-#include "http/metrics_text.h"
 #include "http/operator_work.h"
 #include "http/probes.h"
-#include "http/status_json.h"
+#include "http/status_pages.h"
 
 namespace outbox {
 namespace {
@@ -85,7 +84,8 @@ class HttpAnswers::Endpoints : private httplib::Server {
       : source_(source),
         options_(std::move(options)),
         operators_(options_.administration, {options_.token, options_.listen_host, options_.limits.body_max},
-                   options_.limits.work_time, std::move(mailbox)) {
+                   options_.limits.work_time, mailbox),
+        pages_(source, options_.limits.status_age, mailbox) {
     set_default_headers({{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}});
     set_keep_alive_timeout(options_.idle_seconds);
     set_keep_alive_max_count(static_cast<size_t>(options_.requests_max));
@@ -108,12 +108,12 @@ class HttpAnswers::Endpoints : private httplib::Server {
 
   HttpOutcome answer(const HttpRequest& request) {
     request_ = &request;
-    for_operators_.reset();
+    elsewhere_.reset();
     MemoryStream stream(std::string(request.head.line) + "\r\n\r\n");
     bool closed = false;
     process(*this, stream, request.head.close, closed);
     request_ = nullptr;
-    if (for_operators_) return *std::exchange(for_operators_, std::nullopt);
+    if (elsewhere_) return *std::exchange(elsewhere_, std::nullopt);
     return {stream.take_answer(), false};
   }
 
@@ -130,7 +130,7 @@ class HttpAnswers::Endpoints : private httplib::Server {
   /// True: the request is answered.
   bool refuse(const httplib::Request& request, httplib::Response& response) {
     if (OperatorApi::is_path_of_ours(request.path)) {
-      for_operators_ = operators_.take(*request_, request.method, request.path, request.params);
+      elsewhere_ = operators_.take(*request_, request.method, request.path, request.params);
       return true;  // what cpp-httplib writes is dropped
     }
     if (request.method != "GET" && request.method != "HEAD") {
@@ -156,7 +156,19 @@ class HttpAnswers::Endpoints : private httplib::Server {
     if (response.status == 401) text = "a token is needed: Authorization: Bearer <http.token>\n";
     if (response.status == 404) text = "not found\n";
     if (response.status == 405) text = "only GET and HEAD\n";
+    if (response.status == 503) text = "too many wait for the status already; try again later\n";
     response.set_content(text, plain_text);
+  }
+
+  /// The answer comes later; what cpp-httplib writes is dropped.
+  template <class What>
+  void ask(const httplib::Request& request, httplib::Response& response, What what) {
+    const bool head_only = request.method == "HEAD";
+    if (pages_.ask({what, request_->ticket, request_->head.close, head_only}))
+      elsewhere_ = HttpOutcome{
+          response_text(api_error(504, "the status was not there in time"), true, head_only), true};
+    else
+      response.status = 503;
   }
 
   void add_probes() {
@@ -169,20 +181,19 @@ class HttpAnswers::Endpoints : private httplib::Server {
     };
     Get("/livez", live);
     Get("/healthz", live);
-    Get("/readyz", [this, give](const httplib::Request& request, httplib::Response& response) {
+    Get("/readyz", [this](const httplib::Request& request, httplib::Response& response) {
       const ReadinessQuestion question{.with_broker = request.get_param_value("broker") == "1",
                                        .verbose = request.has_param("verbose")};
-      give(response, readiness(source_.status(), question));
+      ask(request, response, question);
     });
   }
 
   void add_pages() {
-    Get("/status", [this](const httplib::Request&, httplib::Response& response) {
-      response.set_content(status_json(source_.status()), "application/json");
+    Get("/status", [this](const httplib::Request& request, httplib::Response& response) {
+      ask(request, response, StatusPages::Page::status);
     });
-    Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
-      response.set_content(metrics_text(source_.status(), process_usage()),
-                           "text/plain; version=0.0.4; charset=utf-8");
+    Get("/metrics", [this](const httplib::Request& request, httplib::Response& response) {
+      ask(request, response, StatusPages::Page::metrics);
     });
     Get("/", [](const httplib::Request&, httplib::Response& response) {
       const std::string nonce = random_nonce();
@@ -198,8 +209,9 @@ class HttpAnswers::Endpoints : private httplib::Server {
   const StatusSource& source_;
   HttpAnswersOptions options_;
   OperatorWork operators_;
-  const HttpRequest* request_ = nullptr;      ///< that is being answered
-  std::optional<HttpOutcome> for_operators_;  ///< its answer, when it is for /v1
+  StatusPages pages_;
+  const HttpRequest* request_ = nullptr;  ///< that is being answered
+  std::optional<HttpOutcome> elsewhere_;  ///< its answer, when it is not cpp-httplib's
 };
 
 HttpAnswers::HttpAnswers(const StatusSource& source, HttpAnswersOptions options,

@@ -31,6 +31,11 @@ constexpr std::string_view head_too_large =
     "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Type: text/plain\r\n"
     "Content-Length: 30\r\n\r\nthe request head is too large\n";
 
+constexpr std::string_view no_room =
+    "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Type: text/plain\r\n"
+    "Content-Length: 53\r\n\r\ntoo many large answers wait for clients to read them\n";
+constexpr std::size_t small_answer = 16 * 1024;
+
 constexpr std::string_view go_ahead = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /// While an answer is being made only the end of the connection counts, which poll() reports unasked.
@@ -182,12 +187,12 @@ void Connections::answer_next(Connection& connection) {
   const auto length = head_length(connection.input);
   if (!length) {
     if (connection.input.size() >= limits_.head_max)
-      return send(connection, std::string(head_too_large), true);
+      return send(connection, {std::string(head_too_large), nullptr}, true);
     if (connection.input_ended) close(connection);
     return;
   }
   const auto head = read_head(std::string_view(connection.input).substr(0, *length));
-  if (!head) return send(connection, std::string(unreadable), true);
+  if (!head) return send(connection, {std::string(unreadable), nullptr}, true);
   const bool reads_body = head->is_post() && head->content_length <= limits_.body_max;
   const std::size_t body_length = reads_body ? head->content_length : 0;
   const bool is_new = connection.request_length == 0;
@@ -207,8 +212,8 @@ void Connections::answer(Connection& connection, RequestHead head, std::string_v
   const bool close = head.close;
   HttpOutcome outcome = answer_({head, body, connection.peer, ++tickets_});
   connection.input.erase(0, std::exchange(connection.request_length, 0));
-  if (!outcome.later) return send(connection, std::move(outcome.answer), close);
-  connection.output = std::move(outcome.answer);
+  if (!outcome.later) return send(connection, {std::move(outcome.answer), nullptr}, close);
+  connection.output = {std::move(outcome.answer), nullptr};
   connection.ticket = tickets_;
   connection.close_after = close;
   connection.phase = Phase::waiting;
@@ -228,7 +233,17 @@ void Connections::check_deadline(Connection& connection) {
   close(connection);
 }
 
-void Connections::send(Connection& connection, std::string output, bool close) {
+/// What answers share is there once. A small one always fits, whoever else reads slowly: probes are small.
+bool Connections::has_room(const AnswerBytes& output) const {
+  if (output.own.size() <= small_answer) return true;
+  std::size_t pending = 0;
+  for (const Connection& connection : connections_)
+    if (connection.phase == Phase::writing) pending += connection.output.own.size();
+  return pending == 0 || pending + output.own.size() <= limits_.pending_max;
+}
+
+void Connections::send(Connection& connection, AnswerBytes output, bool close) {
+  if (!has_room(output)) return send(connection, {std::string(no_room), nullptr}, true);
   connection.output = std::move(output);
   connection.written = 0;
   connection.close_after = close;
@@ -238,15 +253,23 @@ void Connections::send(Connection& connection, std::string output, bool close) {
 }
 
 void Connections::write(Connection& connection) {
-  const std::string_view rest = std::string_view(connection.output).substr(connection.written);
-  const ssize_t count = ::send(connection.socket, rest.data(), rest.size(), MSG_NOSIGNAL);
-  if (count < 0 && !again()) return close(connection);
-  if (count > 0) connection.written += static_cast<std::size_t>(count);
-  if (connection.written == connection.output.size()) finish_answer(connection);
+  const AnswerBytes& output = connection.output;
+  while (connection.written < output.size()) {
+    const bool is_own = connection.written < output.own.size();
+    const std::string_view rest =
+        is_own ? std::string_view(output.own).substr(connection.written)
+               : std::string_view(*output.shared).substr(connection.written - output.own.size());
+    const int more = is_own && output.shared ? MSG_MORE : 0;
+    const ssize_t count = ::send(connection.socket, rest.data(), rest.size(), MSG_NOSIGNAL | more);
+    if (count < 0) return again() ? void() : close(connection);
+    connection.written += static_cast<std::size_t>(count);
+    if (static_cast<std::size_t>(count) < rest.size()) return;
+  }
+  finish_answer(connection);
 }
 
 void Connections::finish_answer(Connection& connection) {
-  std::string().swap(connection.output);
+  connection.output = {};
   connection.since = now_;
   if (connection.close_after) {
     ::shutdown(connection.socket, SHUT_WR);

@@ -30,6 +30,8 @@ struct HttpLimits {
   std::chrono::milliseconds answer_time{5000};  ///< until the client has taken the whole answer
   std::chrono::milliseconds linger_time{1000};  ///< for the client to see an answer before the close
   std::chrono::milliseconds work_time{10000};   ///< for an answer that comes later; then 504
+  std::chrono::milliseconds status_age{1000};   ///< of what /status, /metrics and /readyz tell, at the most
+  std::size_t pending_max = 12 << 20; ///< bytes that clients have not taken yet, all together; then 503
 };
 
 /// Views stay valid until the answer is given.
@@ -62,7 +64,7 @@ class Connections {
     int socket = -1;
     Phase phase = Phase::reading;
     std::string input;
-    std::string output;
+    AnswerBytes output;
     std::string peer;
     std::size_t request_length = 0;  ///< of head and body together; 0: the head is not complete
     std::uint64_t ticket = 0;        ///< of the request that waits for its answer
@@ -86,7 +88,8 @@ class Connections {
   void give_late_answers();
   [[nodiscard]] static bool has_request(const Connection& connection);
   void check_deadline(Connection& connection);
-  void send(Connection& connection, std::string output, bool close);
+  void send(Connection& connection, AnswerBytes output, bool close);
+  [[nodiscard]] bool has_room(const AnswerBytes& output) const;
   void write(Connection& connection);
   void finish_answer(Connection& connection);
   void discard(Connection& connection);

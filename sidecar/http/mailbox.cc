@@ -4,7 +4,7 @@
 
 namespace outbox {
 
-void Mailbox::put(std::uint64_t ticket, std::string answer) {
+void Mailbox::put(std::uint64_t ticket, AnswerBytes answer) {
   {
     const std::lock_guard lock(mutex_);
     late_.push_back({ticket, std::move(answer)});

@@ -246,7 +246,7 @@ ApiAnswer api_error(int status, const std::string& text) {
   return {status, json_text({{"error", text}}), ""};
 }
 
-std::string response_text(const ApiAnswer& answer, bool close, bool head_only) {
+std::string response_head(const ApiAnswer& answer, std::size_t body_size, bool close) {
   static const std::map<int, std::string_view> reasons = {{200, "OK"},
                                                           {400, "Bad Request"},
                                                           {401, "Unauthorized"},
@@ -260,15 +260,19 @@ std::string response_text(const ApiAnswer& answer, bool close, bool head_only) {
                                                           {500, "Internal Server Error"},
                                                           {503, "Service Unavailable"},
                                                           {504, "Gateway Timeout"}};
-  std::string text =
-      "HTTP/1.1 " + std::to_string(answer.status) + " " + std::string(reasons.at(answer.status)) +
-      "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(answer.body.size()) +
-      "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+  std::string text = "HTTP/1.1 " + std::to_string(answer.status) + " " +
+                     std::string(reasons.at(answer.status)) + "\r\nContent-Type: " + answer.content_type +
+                     "\r\nContent-Length: " + std::to_string(body_size) +
+                     "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
   if (!answer.allow.empty()) text += "Allow: " + answer.allow + "\r\n";
   if (answer.status == 401) text += "WWW-Authenticate: Bearer\r\n";
   if (close) text += "Connection: close\r\n";
-  text += "\r\n";
-  return head_only ? text : text + answer.body;
+  return text + "\r\n";
+}
+
+std::string response_text(const ApiAnswer& answer, bool close, bool head_only) {
+  const std::string head = response_head(answer, answer.body.size(), close);
+  return head_only ? head : head + answer.body;
 }
 
 }  // namespace outbox

@@ -24,8 +24,9 @@ struct ApiRequest {
 
 struct ApiAnswer {
   int status = 200;
-  std::string body;   ///< JSON
+  std::string body;
   std::string allow;  ///< for 405
+  const char* content_type = "application/json";
 };
 
 using ApiWork = std::function<ApiAnswer()>;
@@ -57,6 +58,9 @@ class OperatorApi {
 };
 
 [[nodiscard]] ApiAnswer api_error(int status, const std::string& text);
+
+/// The head of an answer with a body of so many bytes.
+[[nodiscard]] std::string response_head(const ApiAnswer& answer, std::size_t body_size, bool close);
 
 /// The bytes of an HTTP answer. `head_only`: to HEAD.
 [[nodiscard]] std::string response_text(const ApiAnswer& answer, bool close, bool head_only);

@@ -2,11 +2,14 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <list>
 #include <memory>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "http/server.h"
@@ -212,4 +215,59 @@ TEST_CASE("a stop does not wait for slow clients") {
   served.server->stop();
   CHECK(Clock::now() - begin < HttpLimits{}.head_time);
   CHECK(slow.closes_within());
+}
+
+TEST_CASE(
+    "a status that takes long is made for all who ask, at most once a second, and no probe waits for it") {
+  struct Slow final : StatusSource {
+    Status status() const override {
+      ++asked;
+      std::this_thread::sleep_for(300ms);
+      return outbox::test::fresh_status();
+    }
+    std::vector<std::string> stuck() const override { return {}; }
+    mutable std::atomic<int> asked = 0;
+  } source;
+  const auto server = *HttpServer::start("127.0.0.1:0", "", source);
+  const auto begin = Clock::now();
+  std::vector<HttpClient> clients;
+  for (int i = 0; i < 24; ++i) {
+    clients.emplace_back(server->port());
+    const char* path = i % 3 == 0 ? "/status" : i % 3 == 1 ? "/metrics" : "/readyz";
+    clients.back().send("GET " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  CHECK(HttpClient(server->port()).get("/livez").status == 200);
+  CHECK(Clock::now() - begin < 250ms);
+  for (HttpClient& client : clients) CHECK(client.answer().status == 200);
+  CHECK(source.asked <= 1 + static_cast<int>((Clock::now() - begin) / 1s));
+  const int asked = source.asked;
+  std::this_thread::sleep_for(1100ms);
+  CHECK(HttpClient(server->port()).get("/status").status == 200);
+  CHECK(source.asked == asked + 1);
+}
+
+TEST_CASE("readers of a large status share it; one that reads slowly holds up nobody") {
+  struct Large final : StatusSource {
+    Status status() const override {
+      Status status = outbox::test::fresh_status();
+      status.reasons.assign(16, std::string(1 << 20, 'x'));
+      return status;
+    }
+    std::vector<std::string> stuck() const override { return {}; }
+  } source;
+  HttpLimits limits;
+  limits.answer_time = 60s;
+  const auto server = *HttpServer::start("127.0.0.1:0", "", source, limits);
+  CHECK(HttpClient(server->port()).get("/status").body.size() > std::size_t{16} << 20);
+  const long before = resident_bytes();
+  std::vector<HttpClient> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.emplace_back(server->port());
+    clients.back().send("GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    CHECK(clients.back().readable_within());
+    CHECK(HttpClient(server->port()).get("/livez").status == 200);
+  }
+  // At most two of them are there at a time: the one before, and the one that is made.
+  CHECK(resident_bytes() - before < 50 * growth_max);
+  CHECK(clients.back().answer().body.size() > std::size_t{16} << 20);
 }

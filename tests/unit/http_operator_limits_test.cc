@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "tests/support/eventually.h"
 #include "tests/unit/http_operator_fixture.h"
@@ -215,4 +216,32 @@ TEST_CASE("a client that goes away leaves nothing behind") {
   }
   gate->open();
   CHECK(served.get("/v1/held").status == 200);
+}
+
+TEST_CASE("answers that wait for slow readers have a bound together; who comes then is told to come again") {
+  HttpLimits limits;
+  limits.answer_time = 60s;
+  const Served served(token, limits);
+  MessageDetails& message = served.rows->messages.front();
+  message.payload.assign(std::size_t{4} << 20, 'x');
+  message.payload_bytes = std::ssize(message.payload);
+  std::vector<HttpClient> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(served.client());
+    clients.back().send("GET /v1/messages/" + message.id + "?payload=1 HTTP/1.1\r\nHost: localhost\r\n" +
+                        bearer + "\r\n");
+    REQUIRE(clients.back().readable_within());
+    CHECK(served.client().get("/livez").status == 200);
+  }
+  int whole = 0, refused = 0;
+  for (HttpClient& client : clients) {
+    const HttpAnswer answer = client.answer();
+    whole += answer.status == 200 && answer.body.size() > message.payload.size() ? 1 : 0;
+    refused += answer.status == 503 && answer.header("Retry-After") == "5" ? 1 : 0;
+  }
+  CHECK(whole >= 2);
+  CHECK(refused >= 8);
+  CHECK(whole + refused == 20);
+  // Now there is room again.
+  CHECK(served.get("/v1/messages/" + message.id + "?payload=1").status == 200);
 }

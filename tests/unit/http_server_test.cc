@@ -53,7 +53,9 @@ class Source final : public StatusSource {
 struct Served {
   explicit Served(const HttpLimits& limits = {}, const std::string& listen = "127.0.0.1:0",
                   const std::string& token = "") {
-    auto started = HttpServer::start(listen, token, source, limits);
+    HttpLimits anew = limits;
+    anew.status_age = 0ms;
+    auto started = HttpServer::start(listen, token, source, anew);
     if (!started) throw std::runtime_error(started.error().text);
     server = *std::move(started);
   }
