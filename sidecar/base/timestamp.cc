@@ -138,7 +138,7 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
 }
 
 Duration between(Timestamp from, Timestamp to) {
-  constexpr auto most = std::chrono::duration_cast<microseconds>(Duration::max());
+  constexpr microseconds most = days(36'600);
   return std::clamp(to - from, -most, most);
 }
 

@@ -1,5 +1,9 @@
 #include "adapters/stores/sqlite/state_file.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdint>
 
@@ -37,9 +41,25 @@ Result<void> migrate(Connection& connection) {
   return transaction->commit(what);
 }
 
+/// Keys and errors of the service's rows stand in it: made beforehand, that nobody may read it for a moment
+/// who may not read the database. SQLite gives its -wal and -shm the file's own mode and owner. What cannot
+/// be made here is SQLite's to report.
+void create_like(const std::string& database, const std::string& path) {
+  struct stat status {};
+  if (::stat(database.c_str(), &status) != 0) return;
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (file < 0) return;
+  // Another's group must not read what was meant for the database's: without the owner no more than 0600.
+  const bool is_owned = (status.st_uid == ::geteuid() && status.st_gid == ::getegid()) ||
+                        ::fchown(file, status.st_uid, status.st_gid) == 0;
+  if (is_owned) ::fchmod(file, status.st_mode & 0666);
+  ::close(file);
+}
+
 }  // namespace
 
 Result<Connection> open_state(const std::string& database, Access access) {
+  if (access == Access::create) create_like(database, state_path_of(database));
   auto connection = Connection::open(state_path_of(database), access, busy);
   if (!connection) {
     Error error = connection.error();
