@@ -14,8 +14,9 @@ Result<std::string> read_server(const BrokerTarget& target, const ServerKind& ki
       std::ranges::any_of(url->hosts, [](const Url::Host& host) { return host.name.empty(); }))
     return kind.misconfigured("the URL names no host; write " + std::string(kind.example_url));
   if (!url->query.empty())
-    return kind.misconfigured("the URL takes no parameters ('" + url->query.front().first +
-                              "'); put settings under [route." + std::string(kind.name) + "]");
+    return kind.misconfigured(
+        "the URL takes no parameters (what follows its '?'); put settings under [route." +
+        std::string(kind.name) + "]");
   settings.is_tls = url->scheme == kind.tls_scheme;
   settings.hosts = std::move(url->hosts);
   settings.default_port = settings.is_tls ? kind.tls_port : kind.port;

@@ -1,6 +1,8 @@
 #include "core/url.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <iterator>
 
 #include "base/encoding.h"
 #include "base/text.h"
@@ -49,13 +51,6 @@ Result<Url::Host> parse_host(std::string_view text) {
   return host;
 }
 
-bool is_secret(std::string_view name) {
-  const std::string text = lower(name);
-  for (std::string_view word : {"password", "passwd", "secret", "token", "key", "pass"})
-    if (text.find(word) != std::string::npos && text != "sslkey") return true;
-  return false;
-}
-
 /// scheme, authority (after "//"), path, query
 struct Parts {
   std::string_view scheme, authority, path, query;
@@ -74,7 +69,8 @@ std::optional<Parts> split(std::string_view text) {
   if (parts.has_authority) {
     rest.remove_prefix(2);
     // A password may hold '/' or '?' unescaped: the last '@' ends the user information.
-    const auto at = rest.rfind('@');
+    // Where a '/' comes first there is neither, only a path: file:///var/a@b.
+    const auto at = rest.starts_with('/') ? std::string_view::npos : rest.rfind('@');
     const auto end = rest.find_first_of("/?", at == std::string_view::npos ? 0 : at);
     parts.authority = rest.substr(0, end);
     rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end);
@@ -92,6 +88,90 @@ void each(std::string_view text, char separator, Use use) {
     use(text.substr(0, end));
     text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
   }
+}
+
+constexpr std::string_view hidden = "***";
+
+/// What may be seen of a scheme's URLs beside scheme, hosts and ports, and a user who has a password.
+struct Shown {
+  enum class Path { none, number, name, file };
+  Path path = Path::none;
+  bool user_alone = false;  ///< it is a name and no token
+  bool parameters = false;  ///< those of libpq that hold no secret
+};
+
+/// A scheme that is not named here shows nothing but its hosts: a webhook's path and query are often all of
+/// its secret, from the first segment on (api.telegram.org/bot<token>/...).
+Shown shown_of(std::string_view scheme) {
+  const auto is_one_of = [scheme](std::initializer_list<std::string_view> names) {
+    return std::ranges::find(names, scheme) != names.end();
+  };
+  if (is_one_of({"file", "sqlite"})) return {.path = Shown::Path::file};
+  if (is_one_of({"postgresql", "postgres"}))
+    return {.path = Shown::Path::name, .user_alone = true, .parameters = true};
+  if (is_one_of({"amqp", "amqps"})) return {.path = Shown::Path::name};
+  if (is_one_of({"redis", "rediss"})) return {.path = Shown::Path::number};
+  return {};
+}
+
+bool is_shown_parameter(std::string_view name) {
+  constexpr std::string_view names[] = {
+      "application_name", "connect_timeout",     "dbname", "host", "hostaddr", "port",
+      "sslmode",          "target_session_attrs"};
+  return std::ranges::find(names, name) != std::end(names);
+}
+
+std::string shown_login(std::string_view user, const Shown& shown) {
+  const auto colon = user.find(':');
+  const bool has_password = colon != std::string_view::npos && colon + 1 < user.size();
+  std::string result(has_password || shown.user_alone ? user.substr(0, colon) : hidden);
+  if (has_password) result += ":" + std::string(hidden);
+  return result;
+}
+
+/// What cannot be a host or a port is perhaps a login without its '@'.
+std::string shown_hosts(std::string_view hosts) {
+  std::string result;
+  each(hosts, ',', [&](std::string_view item) {
+    const auto host = parse_host(item);
+    const bool is_name =
+        host && std::ranges::all_of(item, [](char c) { return is_alphanumeric(c, "-._:[]%/"); });
+    if (!result.empty()) result += ',';
+    result += is_name ? item : hidden;
+  });
+  return result;
+}
+
+std::string shown_path(const Parts& parts, const Shown& shown) {
+  const std::string_view slash = parts.path.starts_with('/') ? "/" : "";
+  const std::string_view name = parts.path.substr(slash.size());
+  const auto is_shown = [&] {
+    switch (shown.path) {
+      case Shown::Path::none:
+        return name.empty();
+      case Shown::Path::number:
+        return std::ranges::all_of(name, is_digit);
+      case Shown::Path::name:
+        return parts.has_authority;
+      case Shown::Path::file:
+        return parts.authority.empty();
+    }
+    return false;
+  };
+  return std::string(slash) + std::string(is_shown() ? name : hidden);
+}
+
+std::string shown_query(std::string_view query, const Shown& shown) {
+  std::string result;
+  bool hides = false;
+  each(query, '&', [&](std::string_view item) {
+    if (shown.parameters && is_shown_parameter(item.substr(0, item.find('='))))
+      result += (result.empty() ? "?" : "&") + std::string(item);
+    else
+      hides = true;
+  });
+  if (hides) result += (result.empty() ? "?" : "&") + std::string(hidden);
+  return result;
 }
 
 }  // namespace
@@ -157,33 +237,18 @@ std::string scheme_of(std::string_view url) {
 
 std::string redacted(std::string_view url) {
   const auto parts = split(url);
-  if (!parts) {
-    const auto at = url.rfind('@');
-    return at == std::string_view::npos ? std::string(url) : "***" + std::string(url.substr(at));
-  }
+  if (!parts) return std::string(hidden);
+  const Shown shown = shown_of(lower(parts->scheme));
   std::string result = std::string(parts->scheme) + ":" + (parts->has_authority ? "//" : "");
-  if (const auto at = parts->authority.rfind('@'); at != std::string_view::npos) {
-    const std::string_view user = parts->authority.substr(0, at);
-    const auto colon = user.find(':');
-    result += user.substr(0, colon);
-    if (colon != std::string_view::npos) result += ":***";
-    result += parts->authority.substr(at);
-  } else {
-    result += parts->authority;
+  if (parts->has_authority) {
+    const auto at = parts->authority.rfind('@');
+    const std::string_view user = parts->authority.substr(0, at == std::string_view::npos ? 0 : at);
+    // A raw '/' or '?' before the last '@': who can say where the password ends and what is a host?
+    if (user.find_first_of("/?") != std::string_view::npos) return result + std::string(hidden);
+    if (at != std::string_view::npos) result += shown_login(user, shown) + "@";
+    result += shown_hosts(parts->authority.substr(at == std::string_view::npos ? 0 : at + 1));
   }
-  const auto at = parts->has_authority ? std::string_view::npos : parts->path.rfind('@');
-  result +=
-      at == std::string_view::npos ? std::string(parts->path) : "***" + std::string(parts->path.substr(at));
-  char separator = '?';
-  each(parts->query, '&', [&](std::string_view item) {
-    const auto equals = item.find('=');
-    result += separator;
-    result += item.substr(0, equals);
-    if (equals != std::string_view::npos)
-      result += is_secret(item.substr(0, equals)) ? "=***" : std::string(item.substr(equals));
-    separator = '&';
-  });
-  return result;
+  return result + shown_path(*parts, shown) + shown_query(parts->query, shown);
 }
 
 std::string in_brackets(const std::string& host) {

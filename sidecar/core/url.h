@@ -34,8 +34,9 @@ Result<Url> parse_url(std::string_view text);
 /// The scheme of a URL, lower case; empty when there is none.
 std::string scheme_of(std::string_view url);
 
-/// The URL with its password, and every query value whose name speaks of a secret, replaced by "***". Also
-/// for text that is no valid URL: what stands before an '@' is never shown.
+/// The parts of a URL that may be seen by everybody, "***" for the rest: scheme, hosts, ports, a user who has
+/// a password; the path where it is a file, a database or a virtual host, never a webhook's. Also for text
+/// that is no valid URL.
 std::string redacted(std::string_view url);
 
 /// An IPv6 address as it stands in URLs and before a port; names and other addresses as they are.

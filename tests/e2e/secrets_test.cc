@@ -157,10 +157,15 @@ TEST_CASE("no secret shows of any broker, unreachable or with another server in 
 #ifdef __SANITIZE_THREAD__
       if (scheme == "kafka") continue;  // the sanitizer does not know librdkafka's C11 threads, and crashes
 #endif
-      CAPTURE(scheme);
-      check_relay(shop.url(),
-                  scheme + "://user:" + broker_password_in_url + "@127.0.0.1:" + std::to_string(port),
-                  has_failed);
+      const std::string here = "127.0.0.1:" + std::to_string(port);
+      std::vector<std::string> urls = {scheme + "://user:" + broker_password_in_url + "@" + here};
+      if (scheme == "nats") urls.push_back("nats://" + token + "@" + here);
+      if (scheme == "http")
+        urls.push_back("http://" + here + "/hooks/" + token + "?code=" + token + "&" + token);
+      for (const std::string& url : urls) {
+        CAPTURE(url);
+        check_relay(shop.url(), url, has_failed);
+      }
     }
 }
 
@@ -175,6 +180,15 @@ TEST_CASE("no secret shows in what is said about a wrong configuration") {
       {good_database, "redis://:" + wrong_password + "@@127.0.0.1/x/y"},
       {"postgresql://relay:" + wrong_password + "@127.0.0.1:port/orders", good_broker},
       {"postgresql://relay:" + wrong_password + "@127.0.0.1:1/orders?sslmod=on", good_broker},
+      {"postgresql://relay:a@" + wrong_password + "@127.0.0.1:1/orders", good_broker},
+      {"postgresql://relay:a/" + wrong_password + "@127.0.0.1:1/orders", good_broker},
+      {"postgresql://relay:a@127.0.0.1/" + wrong_password + "@127.0.0.1:1/orders", good_broker},
+      {"postgresql://relay:" + wrong_password, "redis://user:" + wrong_password},
+      {good_database, "nats://" + wrong_password + "@127.0.0.1:1/path"},
+      {good_database, "http://127.0.0.1:1/" + wrong_password + "#fragment"},
+      {good_database, "http://127.0.0.1:1/a@" + wrong_password + "/x"},
+      {good_database, "redis://127.0.0.1:1/" + wrong_password},
+      {good_database, "redis://127.0.0.1:1/0?" + wrong_password},
       {"postgresql:host=127.0.0.1 password=" + wrong_password, good_broker},
       {"oracle://relay:" + wrong_password + "@127.0.0.1/orders", good_broker}};
   for (const auto& [database, to] : urls) {

@@ -27,6 +27,18 @@ constexpr Default defaults[] = {
     {"tcp_user_timeout", "15000", nullptr},
 };
 
+/// libpq ends a login at the first '@' and looks for none after a '/': what follows of the password would
+/// become host, port or database, which are shown.
+bool has_raw_login(std::string_view url) {
+  const auto authority = url.find("://");
+  if (authority == url.npos) return false;
+  url.remove_prefix(authority + 3);
+  const auto at = url.find('@');
+  if (at == url.npos) return false;
+  url = url.substr(0, url.find('?', at));
+  return url.find('/') < at || url.find('@', at + 1) != url.npos;
+}
+
 }  // namespace
 
 std::string value_of(const ConnectionSettings& settings, std::string_view name) {
@@ -35,6 +47,11 @@ std::string value_of(const ConnectionSettings& settings, std::string_view name) 
 }
 
 Result<ConnectionSettings> connection_settings(const std::string& url) {
+  if (has_raw_login(url))
+    return Error{
+        Fault::misconfigured,
+        "postgresql: the database URL has a second '@', or a '/' before the first one; in user, password "
+        "and database write @ as %40 and / as %2F"};
   char* message = nullptr;
   const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
       PQconninfoParse(url.c_str(), &message), &PQconninfoFree);
