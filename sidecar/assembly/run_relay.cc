@@ -124,14 +124,14 @@ class Service : public StatusSource {
       process = process_.get();
       reload_success = reload_success_;
     }
-    Status status = process->status();
+    Status status = process ? process->status() : Status();  // none: it has ended
     status.config_reload_success = reload_success;
     return status;
   }
 
   [[nodiscard]] std::vector<std::string> stuck() const override {
     const std::lock_guard lock(mutex_);
-    return process_->stuck();
+    return process_ ? process_->stuck() : std::vector<std::string>();
   }
 
   [[nodiscard]] std::vector<std::string> unsent() const { return process_->unsent(); }
