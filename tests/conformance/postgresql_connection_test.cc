@@ -19,6 +19,18 @@ using postgresql::connection_settings;
 
 }  // namespace
 
+TEST_CASE("PostgreSQL: a URL whose login libpq would take apart in its midst is refused, and no other") {
+  for (const char* url : {"postgresql://u:pa@ss@h/d", "postgresql://u:pa/ss@h/d"}) {
+    const auto refused = connection_settings(url);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().fault == Fault::misconfigured);
+    CHECK(refused.error().text.find("%40") != std::string::npos);
+  }
+  for (const char* url : {"postgresql://h/d?user=u@realm", "postgresql://u@h/d?application_name=a@b",
+                          "postgresql:///d?host=/run/postgresql", "host=h password=a@b/c@d"})
+    CHECK_MESSAGE(connection_settings(url), url);
+}
+
 TEST_CASE("PostgreSQL: a host that nobody knows is said so") {
   const auto connection = Connection::open(*connection_settings("postgresql://host.invalid/orders"));
   REQUIRE_FALSE(connection);

@@ -34,7 +34,7 @@ bool has_raw_login(std::string_view url) {
   if (authority == url.npos) return false;
   url.remove_prefix(authority + 3);
   const auto at = url.find('@');
-  if (at == url.npos) return false;
+  if (at == url.npos || url.find('?') < at) return false;
   url = url.substr(0, url.find('?', at));
   return url.find('/') < at || url.find('@', at + 1) != url.npos;
 }
