@@ -3,6 +3,7 @@
 #include <set>
 
 #include "adapters/common/owner.h"
+#include "cli/privacy.h"
 #include "cli/subcommand.h"
 #include "cli/text.h"
 #include "config/value.h"
@@ -99,6 +100,7 @@ void check_database(const Context& context, const Config& config, Report& report
     return report.fault(findings.error().fault, subject + ": " + findings.error().text,
                         "start the database, or correct database.url");
   for (const Finding& finding : *findings) report.add(subject, finding);
+  if (const auto privacy = privacy_finding(config.database_url)) report.add(subject, *privacy);
   check_unattended(**admin, config, subject, report);
   check_waiting_topics(**admin, config, subject, report);
 }
@@ -138,6 +140,7 @@ void check_route(const Context& context, const Config& config, const RouteConfig
                  Report& report) {
   const std::string subject = "route " + route.name + " (" + redacted(route.to) + ")";
   check_patterns(route, subject, report);
+  if (const auto privacy = privacy_finding(route.to)) report.add(subject, *privacy);
   const BrokerAdapter* adapter = adapter_for(context.wiring.adapters.brokers, route.to);
   const BrokerTarget target{route.to, config.source, route.attributes, route.settings, true, config.shards};
   const auto broker = adapter->open(target);

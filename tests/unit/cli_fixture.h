@@ -55,7 +55,7 @@ inline Ran outboxd(const std::vector<std::string>& arguments, const CliSetup& se
   FakeDatabase own;
   FakeDatabase* database = setup.database ? setup.database : &own;
   const std::array stores = {StoreAdapter{"fake",
-                                          {"fake"},
+                                          {"fake", "postgresql"},
                                           migrations,
                                           nullptr,
                                           [database](const StoreTarget&) -> Result<std::unique_ptr<Admin>> {
@@ -64,7 +64,7 @@ inline Ran outboxd(const std::vector<std::string>& arguments, const CliSetup& se
                                           {}}};
   const std::array brokers = {
       BrokerAdapter{"fakes",
-                    {"fakes"},
+                    {"fakes", "redis", "rediss", "nats", "tls", "mqtt", "kafka", "amqp", "https"},
                     {},
                     [](const BrokerTarget& target) -> Result<std::unique_ptr<Broker>> {
                       return std::unique_ptr<Broker>(new FakeBroker(target.url));

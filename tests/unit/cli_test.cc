@@ -240,9 +240,10 @@ TEST_CASE("check has a line for everything, and the exit code of the worst") {
   const std::vector<std::string> arguments = {"check", "--db", "fake:x", "--to", "fakes:b"};
   const Ran fine = outboxd(arguments, {.database = &fake});
   CHECK(fine.code == 0);
-  CHECK(fine.out ==
-        "ok       configuration\nok       database (fake:***): table outbox\nok       route main (fakes:***): "
-        "connected\n");
+  CHECK(
+      fine.out ==
+      "ok       configuration\nok       database (fake:***): table outbox\nok       route main (fakes:***): "
+      "connected\n");
 
   const Ran down = outboxd({"check", "--db", "fake:x", "--to", "fakes:down"}, {.database = &fake});
   CHECK(down.code == 69);
@@ -288,11 +289,49 @@ TEST_CASE("check warns of patterns that mean something elsewhere") {
   FakeDatabase fake;
   const Ran ran = check_of_topics(fake, "'order.>', 'cart.*'");
   CHECK(ran.code == 0);
-  CHECK(
-      holds(ran.out,
-            "warning  route orders (fakes:***): topics: in 'order.>' the '>' stands for itself: only '*' is a "
-            "wildcard, for any run of characters; fix: "));
+  CHECK(holds(
+      ran.out,
+      "warning  route orders (fakes:***): topics: in 'order.>' the '>' stands for itself: only '*' is a "
+      "wildcard, for any run of characters; fix: "));
   CHECK(!holds(ran.out, "cart.*"));
+}
+
+TEST_CASE("check warns of a login that leaves the machine in the clear") {
+  FakeDatabase fake;
+  const auto check_of = [&](const std::string& database, const std::string& to) {
+    return outboxd({"check", "--db", database, "--to", to}, {.database = &fake}).out;
+  };
+  for (const std::string scheme : {"redis", "nats", "mqtt", "kafka", "amqp"}) {
+    CAPTURE(scheme);
+    const std::string warning = "the login crosses the network in the clear; fix: use " +
+                                (scheme == "nats" ? "tls" : scheme + "s") + "://";
+    for (const char* rest : {"://u:pw@h:1", "://token@h", "://u:pw@localhost,h", "://:pw@10.0.0.1"})
+      CHECK(holds(check_of("fake:x", scheme + rest), warning));
+    for (const char* rest : {"://h:1", "://u:pw@localhost", "://u:pw@127.0.0.1:1,[::1]"})
+      CHECK_FALSE(holds(check_of("fake:x", scheme + rest), warning));
+  }
+  for (const std::string url : {"rediss://u:pw@h", "tls://token@h", "https://u:pw@h/x"})
+    CHECK_FALSE(holds(check_of("fake:x", url), "in the clear"));
+}
+
+TEST_CASE("check warns of a database beyond loopback that need not show who it is") {
+  FakeDatabase fake;
+  const auto check_of = [&](const std::string& rest) {
+    return outboxd({"check", "--db", "postgresql://" + rest, "--to", "fakes:b"},
+                   {.environment = {}, .database = &fake})
+        .out;
+  };
+  const std::string fix = "fix: add sslmode=verify-full";
+  for (const char* rest :
+       {"u@h/d", "u@h/d?sslmode=prefer", "u@h/d?sslmode=require", "u@localhost,h/d?sslmode=verify-ca",
+        "u@/d?host=h", "u@localhost/d?hostaddr=10.0.0.1"})
+    CHECK_MESSAGE(holds(check_of(rest), fix), rest);
+  for (const char* rest : {"u@h/d?sslmode=verify-full", "u@localhost/d", "u@127.0.0.1:1,[::1]/d",
+                           "/d?host=/run/postgresql", "%2Frun%2Fpostgresql/d", "/d"})
+    CHECK_MESSAGE(!holds(check_of(rest), fix), rest);
+  CHECK(holds(check_of("u@h/d?sslmode=require"),
+              "sslmode is require: whoever is in between can pose as the server"));
+  CHECK(holds(check_of("u@h/d"), "sslmode is prefer, the default: rows and the login may cross the network"));
 }
 
 TEST_CASE("the version is told in words and as JSON") {
