@@ -326,6 +326,25 @@ TEST_CASE("two names of one database share its leases") {
   CHECK(std::holds_alternative<LeaseHolder>(must(other->acquire(request("relay-b")))));
 }
 
+TEST_CASE("the relay's file can be read by nobody who cannot read the database") {
+  const auto mode_of = [](const std::string& path) {
+    return static_cast<unsigned>(std::filesystem::status(path).permissions());
+  };
+  for (const unsigned mode : {0600U, 0660U, 0640U, 0644U}) {
+    SqliteFixture outbox;
+    std::filesystem::permissions(outbox.path(), std::filesystem::perms(mode));
+    {
+      auto store = outbox.store();
+      must(store->acquire(request()));
+      CHECK(mode_of(outbox.state_path()) == mode);
+      CHECK(mode_of(outbox.state_path() + "-wal") == mode);
+    }
+    std::filesystem::permissions(outbox.state_path(), std::filesystem::perms(0666));  // of an older relay
+    must(outbox.store()->acquire(request()));
+    CHECK(mode_of(outbox.state_path()) == mode);
+  }
+}
+
 TEST_CASE("a state file that cannot be written is named, with what to do") {
   SqliteFixture outbox;
   fs::create_directory(outbox.state_path());

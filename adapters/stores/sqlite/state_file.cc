@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 
 #include "adapters/stores/sqlite/target.h"
 #include "base/json_text.h"
@@ -41,25 +42,42 @@ Result<void> migrate(Connection& connection) {
   return transaction->commit(what);
 }
 
-/// Keys and errors of the service's rows stand in it: made beforehand, that nobody may read it for a moment
-/// who may not read the database. SQLite gives its -wal and -shm the file's own mode and owner. What cannot
-/// be made here is SQLite's to report.
-void create_like(const std::string& database, const std::string& path) {
-  struct stat status {};
-  if (::stat(database.c_str(), &status) != 0) return;
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+constexpr mode_t group_bits = 0060;
+
+/// The database's owner and group where this process may give them, and its mode; without its group nothing
+/// for another one.
+void dress_like(const struct stat& database, int file) {
+  const bool has_group = ::fchown(file, database.st_uid, database.st_gid) == 0 ||
+                         ::fchown(file, static_cast<uid_t>(-1), database.st_gid) == 0;
+  ::fchmod(file, (database.st_mode & (has_group ? 0666 : 0666 & ~group_bits)) | 0600);
+}
+
+/// Keys and errors of the service's rows stand in it: nobody may read it, also for a moment, who may not read
+/// the database. SQLite gives its -wal and -shm the file's own mode and owner. A file that is there is never
+/// opened here: closing it would take this process's locks on it. What fails is SQLite's to report.
+void permit_like(const std::string& database, const std::string& path) {
+  struct stat model {
+  }, found{};
+  if (::stat(database.c_str(), &model) != 0) return;
+  if (::lstat(path.c_str(), &found) == 0) {
+    const mode_t narrowed = found.st_mode & ((model.st_mode & 0666) | 0600);
+    if (S_ISREG(found.st_mode) && found.st_uid == ::geteuid() && narrowed != (found.st_mode & 07777))
+      ::chmod(path.c_str(), narrowed);
+    return;
+  }
+  std::string fresh = path + ".XXXXXX";
+  const int file = ::mkostemp(fresh.data(), O_CLOEXEC);
   if (file < 0) return;
-  // Another's group must not read what was meant for the database's: without the owner no more than 0600.
-  const bool is_owned = (status.st_uid == ::geteuid() && status.st_gid == ::getegid()) ||
-                        ::fchown(file, status.st_uid, status.st_gid) == 0;
-  if (is_owned) ::fchmod(file, status.st_mode & 0666);
+  dress_like(model, file);
   ::close(file);
+  ::link(fresh.c_str(), path.c_str());  // fails where another relay was faster
+  ::unlink(fresh.c_str());
 }
 
 }  // namespace
 
 Result<Connection> open_state(const std::string& database, Access access) {
-  if (access == Access::create) create_like(database, state_path_of(database));
+  if (access == Access::create) permit_like(database, state_path_of(database));
   auto connection = Connection::open(state_path_of(database), access, busy);
   if (!connection) {
     Error error = connection.error();
