@@ -60,6 +60,23 @@ TEST_CASE("file:") {
   broker_suite(fixture);
 }
 
+TEST_CASE("file: a link in the file's place is not followed, unless the route says so") {
+  const TempDir directory;
+  const std::string target = directory / "target", link = directory / "link.ndjson";
+  std::filesystem::create_symlink(target, link);
+  for (const bool is_there : {false, true}) {
+    if (is_there) append(target, "");
+    const auto broker = open_broker(file_adapter(), "file:" + link);
+    const Session session = Driver(*broker).connect();
+    CHECK(session.state == Session::State::misconfigured);
+    CHECK(session.reason.find("follow_symlinks = true") != std::string::npos);
+    CHECK(std::filesystem::exists(target) == is_there);
+  }
+  const auto broker = open_broker(file_adapter(), "file:" + link, {{"follow_symlinks", true}});
+  CHECK(count(Driver(*broker).publish(text_rows(1)), Verdict::accepted) == 1);
+  CHECK_FALSE(read_file(target).empty());
+}
+
 TEST_CASE("file: JSON goes in as it stands, on one line") {
   FileFixture fixture;
   const auto broker = fixture.open();
@@ -144,7 +161,8 @@ TEST_CASE("file: a probe neither minds a writer nor stands in its way") {
   FileFixture fixture;
   const std::string torn = "{}\n{\"specversion\":\"1.0\",\"id\":\"7";
   append(fixture.path, torn);
-  const auto probe = file_adapter().open({"file:" + fixture.path, "", Attributes::full, {}, true});
+  const auto probe = file_adapter().open(
+      {"file:" + fixture.path, "", Attributes::full, default_settings(file_adapter().settings), true});
   REQUIRE(probe);
   CHECK(Driver(**probe).connect().state == Session::State::up);
   CHECK(read_file(fixture.path) == torn);
@@ -225,14 +243,16 @@ TEST_CASE("file: what can never be written is misconfigured and says what to do"
   CHECK(session_of("file:" + fixture.directory.path().string()).state == Session::State::misconfigured);
   CHECK(session_of("file:/dev/null").state == Session::State::misconfigured);
   for (const char* url : {"file:", "file://host/path", "file:dir/"}) {
-    const auto opened = file_adapter().open({url, "", Attributes::full, {}});
+    const auto opened =
+        file_adapter().open({url, "", Attributes::full, default_settings(file_adapter().settings)});
     REQUIRE(!opened);
     CHECK(opened.error().fault == Fault::misconfigured);
   }
 }
 
 TEST_CASE("file: a route with several shards is refused, for a file has one writer") {
-  const auto opened = file_adapter().open({"file:/tmp/x", "", Attributes::full, {}, false, 2});
+  const auto opened = file_adapter().open(
+      {"file:/tmp/x", "", Attributes::full, default_settings(file_adapter().settings), false, 2});
   REQUIRE_FALSE(opened.ok());
   CHECK(opened.error().fault == Fault::misconfigured);
   CHECK(opened.error().text.find("set relay.shards = 1") != std::string::npos);

@@ -11,11 +11,18 @@
 #include <utility>
 
 #include "adapters/brokers/brokers.h"
+#include "adapters/common/settings.h"
 
 namespace outbox {
 namespace {
 
 constexpr off_t block_size = 1 << 16;
+
+constexpr SettingSpec specs[] = {
+    {.key = "follow_symlinks",
+     .kind = SettingSpec::Kind::boolean,
+     .fallback = "false",
+     .doc = "whether the file itself may be a symbolic link; its directories always may"}};
 
 /// Wrong until somebody changes something, as opposed to a disk that may have room again.
 bool is_lasting(int error) {
@@ -75,7 +82,10 @@ int write_all(int descriptor, std::string_view text) {
 }  // namespace
 
 FileBroker::FileBroker(std::string path, const BrokerTarget& target)
-    : path_(std::move(path)), probe_(target.probe), lines_(target.source, target.attributes) {
+    : path_(std::move(path)),
+      probe_(target.probe),
+      follows_links_(setting<bool>(target.settings, "follow_symlinks")),
+      lines_(target.source, target.attributes) {
   ignore_write_signals();
 }
 
@@ -91,16 +101,29 @@ void FileBroker::connect() {
 
 Session FileBroker::open_file() {
   struct stat status {};
-  const bool is_new = ::stat(path_.c_str(), &status) != 0;
+  const bool is_new = look_at_path(status) != 0;
+  if (!is_new && S_ISLNK(status.st_mode)) return is_link();
   if (!is_new && !S_ISREG(status.st_mode))
     return session(Session::State::misconfigured, "is no regular file; give a file's path, or use stdout:");
-  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  descriptor_ = ::open(path_.c_str(),
+                       O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | (follows_links_ ? 0 : O_NOFOLLOW), 0640);
+  if (descriptor_ < 0 && errno == ELOOP && !follows_links_) return is_link();
   if (descriptor_ < 0)
     return session(is_lasting(errno) ? Session::State::misconfigured : Session::State::down,
                    std::string("cannot be opened for writing: ") + std::strerror(errno));
   if (is_new) sync_directory(path_);
   if (probe_) return {Session::State::up, ""};
   return lock_file();
+}
+
+int FileBroker::look_at_path(struct stat& status) const {
+  return follows_links_ ? ::stat(path_.c_str(), &status) : ::lstat(path_.c_str(), &status);
+}
+
+/// Who may write the directory could otherwise have the relay append to any file that it may write.
+Session FileBroker::is_link() const {
+  return session(Session::State::misconfigured,
+                 "is a symbolic link; give the file that it leads to, or set follow_symlinks = true");
 }
 
 Session FileBroker::lock_file() {
@@ -157,7 +180,7 @@ void FileBroker::write_batch() {
 /// What is written after a rename or a removal would be lost with the old file, or end up where nobody looks.
 bool FileBroker::is_still_ours(const struct stat& opened) const {
   struct stat named {};
-  return ::stat(path_.c_str(), &named) == 0 && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
+  return look_at_path(named) == 0 && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
 }
 
 /// The batch is undone as a whole: a line that stayed behind would be there twice after the next attempt.
@@ -199,7 +222,7 @@ BrokerAdapter file_adapter() {
                        " would make as many; set relay.shards = 1"};
     return std::unique_ptr<Broker>(std::make_unique<FileBroker>(std::string(path), target));
   };
-  return {.name = "file", .schemes = {"file"}, .settings = {}, .open = open};
+  return {.name = "file", .schemes = {"file"}, .settings = specs, .open = open};
 }
 
 }  // namespace outbox

@@ -32,6 +32,8 @@ class FileBroker final : public Broker {
 
  private:
   Session open_file();
+  int look_at_path(struct stat& status) const;
+  [[nodiscard]] Session is_link() const;
   Session lock_file();
   Session cut_torn_line();
   void write_batch();
@@ -43,6 +45,7 @@ class FileBroker final : public Broker {
 
   const std::string path_;
   const bool probe_;  ///< neither lock nor cut: another relay may be writing
+  const bool follows_links_;
   int descriptor_ = -1;
   LineQueue lines_;
   std::optional<Session> session_;
