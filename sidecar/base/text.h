@@ -62,7 +62,8 @@ std::string storable(std::string_view text, std::size_t characters_max);
 /// Of a text of any length, this much is shown in answers, tables and the log.
 inline constexpr std::size_t shown_characters_max = 256;
 
-/// So much of it, and where that is not all, that it is cut. A byte that is no UTF-8 counts as a character, and stays.
+/// So much of it, and where that is not all, that it is cut. A byte that is no UTF-8 counts as a character,
+/// and stays.
 std::string cut(std::string_view text);
 
 /// What a server says, for reasons and logs: `secret`, wherever it stands, as "***", then printable().

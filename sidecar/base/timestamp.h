@@ -22,8 +22,8 @@ std::string format_timestamp(Timestamp time);
 /// As that, in whole seconds: 2026-01-31T12:00:00Z.
 std::string format_in_seconds(Timestamp time);
 
-/// From one date to a later one (negative: an earlier one); what is longer is cut to a century, so that it can
-/// be added to any Instant: a Duration holds 292 years, and an Instant no more.
+/// From one date to a later one (negative: an earlier one); what is longer is cut to a century, so that it
+/// can be added to any Instant: a Duration holds 292 years, and an Instant no more.
 Duration between(Timestamp from, Timestamp to);
 
 }  // namespace outbox

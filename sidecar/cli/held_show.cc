@@ -47,8 +47,7 @@ Asked read_row(const ShowOptions& options) {
 
 void line(std::ostream& out, std::string_view name, const std::string& value) {
   if (value.empty()) return;
-  out << name << ":" << std::string(name.size() < 17 ? 17 - name.size() : 1, ' ') << printable(value)
-      << "\n";
+  out << name << ":" << std::string(name.size() < 17 ? 17 - name.size() : 1, ' ') << printable(value) << "\n";
 }
 
 void show_entry(std::ostream& out, const HeldEntry& entry) {

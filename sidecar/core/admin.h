@@ -68,8 +68,8 @@ struct HeldFilter {
 /// Of a row's headers, in characters, nobody shows more.
 inline constexpr std::size_t headers_shown_max = 64 * 1024;
 
-/// One held row for people, its texts as cut() leaves them. Times are RFC 3339, empty when not set. What comes from the outbox is empty when
-/// its row is gone.
+/// One held row for people, its texts as cut() leaves them. Times are RFC 3339, empty when not set. What
+/// comes from the outbox is empty when its row is gone.
 struct HeldEntry {
   std::string route;
   std::int64_t seq = 0;

@@ -31,7 +31,7 @@ struct HttpLimits {
   std::chrono::milliseconds linger_time{1000};  ///< for the client to see an answer before the close
   std::chrono::milliseconds work_time{10000};   ///< for an answer that comes later; then 504
   std::chrono::milliseconds status_age{1000};   ///< of what /status, /metrics and /readyz tell, at the most
-  std::size_t pending_max = 12 << 20; ///< bytes that clients have not taken yet, all together; then 503
+  std::size_t pending_max = 12 << 20;  ///< bytes that clients have not taken yet, all together; then 503
 };
 
 /// Views stay valid until the answer is given.

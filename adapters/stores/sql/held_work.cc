@@ -244,7 +244,7 @@ Result<std::optional<MessageDetails>> SqlAdmin::message(const std::optional<std:
             begin_of("coalesce(o.type, o.topic)") + ", " + begin_of("o.content_type") +
             ", substr(CAST(o.headers AS text), 1, " + std::to_string(headers_shown_max + 1) +
             "), {shown o.created_at}, {shown o.deliver_at}, coalesce({octets o.payload}, "
-        "{octets o.data}, 0), " +
+            "{octets o.data}, 0), " +
             std::string(with_payload ? "{bytes o.payload}, o.data" : "NULL, NULL") +
             " FROM {outbox} o WHERE " + which + " ORDER BY o.seq LIMIT 1",
         values, [&](const Row& row) {
