@@ -1,5 +1,7 @@
 #include "http/status_pages.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <exception>
 #include <utility>
@@ -16,6 +18,12 @@ namespace {
 constexpr std::size_t waiting_max = 1024;
 
 constexpr const char* plain_text = "text/plain; charset=utf-8";
+
+Duration thread_cpu_time() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
 
 AnswerBytes shared_answer(const StatusPages::Asked& asked, const char* type,
                           std::shared_ptr<const std::string> body) {
@@ -51,13 +59,16 @@ void StatusPages::run() {
     if (thread_.stopping()) return;
     const std::vector<Asked> asked = std::exchange(waiting_, {});
     lock.unlock();
+    bool has_looked = false;
     for (const Asked& each : asked) {
       AnswerBytes bytes;
       try {
-        look();
+        if (!has_looked) look();
+        has_looked = true;
         bytes = answer_to(each);
       } catch (const std::exception&) {
         look_.reset();
+        has_looked = false;
         bytes = {response_text(api_error(500, "internal error; see the log"), each.close, each.head_only),
                  nullptr};
       }
@@ -69,11 +80,12 @@ void StatusPages::run() {
 
 void StatusPages::look() {
   const Instant began = now();
-  if (look_ && began < look_->made_at + std::min(age_max_, 100 * look_->cost)) return;
+  if (look_ && began < look_->made_at + std::min(age_max_, 10 * look_->cost)) return;
+  const Duration used = thread_cpu_time();
   auto seen = std::make_unique<Look>();
   seen->status = source_.status();
   seen->made_at = began;
-  seen->cost = now() - began;
+  seen->cost = thread_cpu_time() - used;
   look_ = std::move(seen);
 }
 
@@ -87,10 +99,10 @@ AnswerBytes StatusPages::answer_to(const Asked& asked) {
   const bool is_json = std::get<Page>(asked.what) == Page::status;
   std::shared_ptr<const std::string>& text = is_json ? look_->json : look_->metrics;
   if (!text) {
-    const Instant began = now();
+    const Duration used = thread_cpu_time();
     text = std::make_shared<const std::string>(is_json ? status_json(look_->status)
                                                        : metrics_text(look_->status, process_usage()));
-    look_->cost += now() - began;
+    look_->cost += thread_cpu_time() - used;
   }
   return shared_answer(asked, is_json ? "application/json" : "text/plain; version=0.0.4; charset=utf-8",
                        text);

@@ -29,8 +29,8 @@ class StatusPages {
     bool head_only = false;
   };
 
-  /// `source` must outlive the pages. What is shown is made anew once it is older than `age_max`, or than a
-  /// hundred times what it took to make.
+  /// `source` must outlive the pages. What is shown is made anew once it is older than `age_max`, or than ten
+  /// times the CPU time that it took to make.
   StatusPages(const StatusSource& source, std::chrono::milliseconds age_max,
               std::shared_ptr<Mailbox> mailbox);
 
@@ -42,7 +42,7 @@ class StatusPages {
   struct Look {
     Status status;
     Instant made_at;
-    Duration cost{};  ///< so far
+    Duration cost{};  ///< CPU time so far
     std::shared_ptr<const std::string> json, metrics;
   };
 

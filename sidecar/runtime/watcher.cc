@@ -253,7 +253,10 @@ bool Watcher::adopt(Admin& admin, std::size_t index) {
 void Watcher::count_held(Admin& admin, std::size_t index) {
   Memory& memory = memory_[index];
   const auto holds_any = [](const Lane* lane) { return !lane->holding() || lane->held_total() > 0; };
-  if (!memory.held_any && std::ranges::none_of(routes_[index].lanes, holds_any)) return;
+  if (std::ranges::none_of(routes_[index].lanes, holds_any)) {
+    if (std::exchange(memory.held_any, false)) forget_held(index);
+    return;
+  }
   const Instant begun = now();
   if (!memory.held.is_due(begun)) return;
   auto held = admin.held_counts(routes_[index].name);
@@ -271,6 +274,14 @@ void Watcher::count_held(Admin& admin, std::size_t index) {
   seen_[index].blocked_keys = std::move(*keys);
   seen_[index].topics = std::move(*topics);
   seen_[index].held_at = ended;
+}
+
+/// The lanes know by themselves that there is nothing.
+void Watcher::forget_held(std::size_t index) {
+  const std::lock_guard lock(mutex_);
+  seen_[index].held.clear();
+  seen_[index].blocked_keys.clear();
+  seen_[index].topics.clear();
 }
 
 /// Only what the lanes cannot know by themselves: how much lies beyond what they have read.

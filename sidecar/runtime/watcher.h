@@ -77,7 +77,7 @@ class Watcher {
   /// Of the watcher's thread alone.
   struct Memory {
     Pace backlog{std::chrono::seconds(5)};
-    Pace held{{}};
+    Pace held{{}, std::chrono::seconds(20)};
     std::int64_t held_version = -1;
     bool held_any = true;
     bool adopted = false;
@@ -100,6 +100,7 @@ class Watcher {
   bool adopt(Admin& admin, std::size_t index);
   Admin* opened();
   void count_held(Admin& admin, std::size_t index);
+  void forget_held(std::size_t index);
   void measure_backlog(Admin& admin, std::size_t index);
   void remove_sent(Admin& admin, Duration kept);
   void log_removal(const Result<Removed>& removed);

@@ -259,7 +259,7 @@ void check_reload(Stage stage) {
   CHECK(refused.status == 409);
   CHECK(refused.body.find("going on with the configuration as it was") != std::string::npos);
   CHECK(stage.arrives(stage.shop->insert({.key = "a"})));
-  CHECK(stage.relay.metric("outbox_config_reload_success") == 0);
+  CHECK(eventually([&] { return stage.relay.metric("outbox_config_reload_success") == 0; }));
 }
 
 TEST_CASE("PostgreSQL: a reload over HTTP takes the new configuration, or says why not") {

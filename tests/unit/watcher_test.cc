@@ -69,6 +69,10 @@ TEST_CASE("what is costly takes one part in fifty of the time, and five where so
   CHECK(pace.is_due(start + 6s));
   pace.done(start + 6s, start + 6s);
   CHECK(pace.is_due(start + 6s));
+  Pace bounded(0s, 20s);
+  bounded.done(start, start + 1s);
+  CHECK_FALSE(bounded.is_due(start + 20s));
+  CHECK(bounded.is_due(start + 21s));
 }
 
 TEST_CASE("a route of the database is unattended once its marks have not moved for a while") {
