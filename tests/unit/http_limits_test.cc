@@ -51,8 +51,9 @@ double milliseconds(Clock::duration time) {
   return std::chrono::duration<double, std::milli>(time).count();
 }
 
-/// What the process may grow by. The address sanitizer keeps what is freed, so that its figure says nothing.
-#if defined(__SANITIZE_ADDRESS__)
+/// What the process may grow by. The address sanitizer keeps what is freed, the thread sanitizer shadows all
+/// that is touched: their figures say nothing.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr long growth_max = 500'000'000;
 #else
 constexpr long growth_max = 3'000'000;
