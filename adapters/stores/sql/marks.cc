@@ -35,9 +35,9 @@ const Statement put = {"outbox_mark_put", 5,
                        "UPDATE {mark} SET {move $3 $4 $5}, held_version = held_version + 1 WHERE route = "
                        "$1 AND shard = $2::integer"};
 const Statement forget_passed = {"outbox_progress_forget", 0, "DELETE FROM {progress}"};
-const Statement take = {"outbox_mark_take", 3,
-                        "UPDATE {mark} SET owner = $3, epoch = epoch + 1, beat = beat + 1 WHERE route = "
-                        "$1 AND shard = $2::integer"};
+const Statement take = {"outbox_mark_take", 4,
+                        "UPDATE {mark} SET owner = $3, epoch = epoch + 1, beat = beat + 1, "
+                        "retention_milliseconds = $4::bigint WHERE route = $1 AND shard = $2::integer"};
 const Statement take_from = {"outbox_mark_take_from", 4,
                              "UPDATE {mark} SET owner = '', epoch = epoch + 1, beat = beat + 1 WHERE "
                              "route = $1 AND owner = $2 AND epoch = $3::bigint AND beat = $4::bigint"};
@@ -45,10 +45,6 @@ const Statement known_topics = {"outbox_mark_known_topics", 2,
                                 "SELECT count(*) FROM {mark} WHERE route = $1 AND topics = $2"};
 const Statement set_topics = {"outbox_mark_topics", 2,
                               "UPDATE {mark} SET topics = $2 WHERE route = $1 AND topics <> $2"};
-const Statement set_retention = {
-    "outbox_mark_retention", 2,
-    "UPDATE {mark} SET retention_milliseconds = $2::bigint WHERE route = $1 AND retention_milliseconds <> "
-    "$2::bigint"};
 const Statement move_held_version = {"outbox_mark_held_version", 1,
                                      "UPDATE {mark} SET held_version = held_version + 1 WHERE route = $1"};
 
@@ -237,9 +233,7 @@ class Taking {
 
   Result<Acquired> grant(const MarkRow& row) {
     const auto kept = std::chrono::ceil<std::chrono::milliseconds>(request_.retention).count();
-    auto set = session_.run(acquire, {&set_retention, {request_.route, kept}});
-    if (!set) return set.error();
-    auto taken = session_.run(acquire, {&take, {request_.route, row.shard, request_.owner}});
+    auto taken = session_.run(acquire, {&take, {request_.route, row.shard, request_.owner, kept}});
     if (!taken) return taken.error();
     return Acquired(Granted{{request_.route, row.shard, row.holder.epoch + 1},
                             row.position->mark,
