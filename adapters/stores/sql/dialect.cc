@@ -52,6 +52,10 @@ std::string filled(std::string_view text, std::span<const std::string> arguments
   return result;
 }
 
+std::string begin_of(const std::string& text, std::size_t characters) {
+  return "substr(" + text + ", 1, " + std::to_string(characters + 1) + ")";
+}
+
 std::vector<std::pair<std::string, std::string>> columns_of(std::string_view row_columns) {
   std::vector<std::pair<std::string, std::string>> columns;
   const std::vector<std::string_view> words = words_of(row_columns);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/stores/sql/statement.h"
+#include "base/text.h"
 
 namespace outbox::sql {
 
@@ -88,6 +89,10 @@ class Dialect {
 
 /// `text` with %1, %2, %3 as the arguments and %* as all of them.
 std::string filled(std::string_view text, std::span<const std::string> arguments);
+
+/// SQL for the beginning of a text that is shown to people, long enough to tell that it is cut: more of it,
+/// as many megabytes as a service likes, is not read.
+std::string begin_of(const std::string& text, std::size_t characters = shown_characters_max);
 
 /// Columns "name type, name type", taken apart.
 std::vector<std::pair<std::string, std::string>> columns_of(std::string_view row_columns);

@@ -64,11 +64,6 @@ class Selection {
   std::vector<Value> values_;
 };
 
-/// A text that is shown to people: more of it than that, as many megabytes as a service likes, is not read.
-std::string begin_of(const std::string& text) {
-  return "substr(" + text + ", 1, " + std::to_string(shown_characters_max + 1) + ")";
-}
-
 std::optional<std::string> cut_or_none(const Row& row, int column) {
   return row.null(column) ? std::nullopt : std::optional(cut(row.text(column)));
 }
@@ -241,9 +236,9 @@ Result<std::optional<MessageDetails>> SqlAdmin::message(const std::optional<std:
     auto done = books.session->run(
         "message",
         "SELECT o.seq, {id o}, " + begin_of("o.topic") + ", " + begin_of("o.message_key") + ", " +
-            begin_of("coalesce(o.type, o.topic)") + ", " + begin_of("o.content_type") +
-            ", substr(CAST(o.headers AS text), 1, " + std::to_string(headers_shown_max + 1) +
-            "), {shown o.created_at}, {shown o.deliver_at}, coalesce({octets o.payload}, "
+            begin_of("coalesce(o.type, o.topic)") + ", " + begin_of("o.content_type") + ", " +
+            begin_of("CAST(o.headers AS text)", headers_shown_max) +
+            ", {shown o.created_at}, {shown o.deliver_at}, coalesce({octets o.payload}, "
             "{octets o.data}, 0), " +
             std::string(with_payload ? "{bytes o.payload}, o.data" : "NULL, NULL") +
             " FROM {outbox} o WHERE " + which + " ORDER BY o.seq LIMIT 1",

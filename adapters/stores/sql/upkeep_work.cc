@@ -28,13 +28,17 @@ const Statement held_by_state = {
     "f.route = $1 AND f.seq = s.seq LEFT JOIN {outbox} o ON o.seq = s.seq"};
 const Statement waiting_keys = {
     "outbox_held_waiting", 2,
-    "SELECT substr(f.message_key, 1, 257), f.seq, {id o}, f.state, f.attempts, f.last_error, {age "
-    "f.held_at}, f.waiting FROM "
-    "(SELECT h.message_key, h.seq, h.state, h.attempts, h.last_error, h.held_at, k.waiting FROM (SELECT "
-    "message_key, min(seq) AS seq, count(*) AS waiting FROM {held} b {by outbox_held_queue} WHERE route = $1 "
-    "AND {blocks b} AND message_key IS NOT NULL GROUP BY message_key) k JOIN {held} h ON h.route = $1 AND "
-    "h.seq = k.seq ORDER BY h.held_at, h.seq LIMIT $2::bigint) f LEFT JOIN {outbox} o ON o.seq = f.seq ORDER "
-    "BY f.held_at, f.seq"};
+    "SELECT " + begin_of("f.message_key") +
+        ", f.seq, {id o}, f.state, f.attempts, f.last_error, {age "
+        "f.held_at}, f.waiting FROM "
+        "(SELECT h.message_key, h.seq, h.state, h.attempts, h.last_error, h.held_at, k.waiting FROM (SELECT "
+        "message_key, min(seq) AS seq, count(*) AS waiting FROM {held} b {by outbox_held_queue} WHERE route "
+        "= $1 "
+        "AND {blocks b} AND message_key IS NOT NULL GROUP BY message_key) k JOIN {held} h ON h.route = $1 "
+        "AND "
+        "h.seq = k.seq ORDER BY h.held_at, h.seq LIMIT $2::bigint) f LEFT JOIN {outbox} o ON o.seq = f.seq "
+        "ORDER "
+        "BY f.held_at, f.seq"};
 const Statement topics_waiting = {
     "outbox_held_topics", 2,
     "SELECT t.topic, f.last_error, {age f.held_at}, t.waiting FROM (SELECT topic, min(seq) AS seq, count(*) "
