@@ -187,12 +187,12 @@ void Connections::answer_next(Connection& connection) {
   const auto length = head_length(connection.input);
   if (!length) {
     if (connection.input.size() >= limits_.head_max)
-      return send(connection, {std::string(head_too_large), nullptr}, true);
+      return send(connection, {std::string(head_too_large)}, true);
     if (connection.input_ended) close(connection);
     return;
   }
   const auto head = read_head(std::string_view(connection.input).substr(0, *length));
-  if (!head) return send(connection, {std::string(unreadable), nullptr}, true);
+  if (!head) return send(connection, {std::string(unreadable)}, true);
   const bool reads_body = head->is_post() && head->content_length <= limits_.body_max;
   const std::size_t body_length = reads_body ? head->content_length : 0;
   const bool is_new = connection.request_length == 0;
@@ -212,8 +212,8 @@ void Connections::answer(Connection& connection, RequestHead head, std::string_v
   const bool close = head.close;
   HttpOutcome outcome = answer_({head, body, connection.peer, ++tickets_});
   connection.input.erase(0, std::exchange(connection.request_length, 0));
-  if (!outcome.later) return send(connection, {std::move(outcome.answer), nullptr}, close);
-  connection.output = {std::move(outcome.answer), nullptr};
+  if (!outcome.later) return send(connection, {std::move(outcome.answer)}, close);
+  connection.output = {std::move(outcome.answer)};
   connection.ticket = tickets_;
   connection.close_after = close;
   connection.phase = Phase::waiting;
@@ -243,7 +243,7 @@ bool Connections::has_room(const AnswerBytes& output) const {
 }
 
 void Connections::send(Connection& connection, AnswerBytes output, bool close) {
-  if (!has_room(output)) return send(connection, {std::string(no_room), nullptr}, true);
+  if (!has_room(output)) return send(connection, {std::string(no_room)}, true);
   connection.output = std::move(output);
   connection.written = 0;
   connection.close_after = close;

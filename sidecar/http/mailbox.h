@@ -16,7 +16,7 @@ namespace outbox {
 /// An answer on its way to a client: what is its own, and then what it shares with other answers.
 struct AnswerBytes {
   std::string own;
-  std::shared_ptr<const std::string> shared;
+  std::shared_ptr<const std::string> shared = {};
 
   [[nodiscard]] std::size_t size() const { return own.size() + (shared ? shared->size() : 0); }
 };

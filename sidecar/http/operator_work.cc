@@ -43,9 +43,8 @@ HttpOutcome OperatorWork::take(const HttpRequest& request, const std::string& me
 
   if (!thread_) thread_ = std::make_unique<WorkThread>(waiting_max);
   auto work = [work = std::get<ApiWork>(std::move(outcome)), mailbox = mailbox_, ticket = request.ticket,
-               close, head_only] {
-    mailbox->put(ticket, {response_text(done_or_fault(work), close, head_only), nullptr});
-  };
+               close,
+               head_only] { mailbox->put(ticket, {response_text(done_or_fault(work), close, head_only)}); };
   if (!thread_->submit(std::move(work), now() + work_time_))
     return {response_text(api_error(503, "too many requests wait for the database already; try again later"),
                           close, head_only),

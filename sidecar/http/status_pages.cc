@@ -27,7 +27,7 @@ Duration thread_cpu_time() {
 
 AnswerBytes shared_answer(const StatusPages::Asked& asked, const char* type,
                           std::shared_ptr<const std::string> body) {
-  AnswerBytes bytes{response_head({200, "", "", type}, body->size(), asked.close), nullptr};
+  AnswerBytes bytes{response_head({200, "", "", type}, body->size(), asked.close)};
   if (!asked.head_only) bytes.shared = std::move(body);
   return bytes;
 }
@@ -69,8 +69,7 @@ void StatusPages::run() {
       } catch (const std::exception&) {
         look_.reset();
         has_looked = false;
-        bytes = {response_text(api_error(500, "internal error; see the log"), each.close, each.head_only),
-                 nullptr};
+        bytes = {response_text(api_error(500, "internal error; see the log"), each.close, each.head_only)};
       }
       mailbox_->put(each.ticket, std::move(bytes));
     }
@@ -93,8 +92,7 @@ AnswerBytes StatusPages::answer_to(const Asked& asked) {
   if (const auto* question = std::get_if<ReadinessQuestion>(&asked.what)) {
     const ProbeAnswer probe = readiness(look_->status, *question);
     return {
-        response_text({probe.passed ? 200 : 503, probe.text, "", plain_text}, asked.close, asked.head_only),
-        nullptr};
+        response_text({probe.passed ? 200 : 503, probe.text, "", plain_text}, asked.close, asked.head_only)};
   }
   const bool is_json = std::get<Page>(asked.what) == Page::status;
   std::shared_ptr<const std::string>& text = is_json ? look_->json : look_->metrics;

@@ -10,7 +10,6 @@
 #include <list>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "http/server.h"
@@ -243,8 +242,10 @@ TEST_CASE(
   for (HttpClient& client : clients) CHECK(client.answer().status == 200);
   CHECK(source.asked <= 1 + static_cast<int>((Clock::now() - begin) / 1s));
   const int asked = source.asked;
-  std::this_thread::sleep_for(1100ms);
-  CHECK(HttpClient(server->port()).get("/status").status == 200);
+  CHECK(outbox::test::eventually([&] {
+    CHECK(HttpClient(server->port()).get("/status").status == 200);
+    return source.asked > asked;
+  }));
   CHECK(source.asked == asked + 1);
 }
 

@@ -29,7 +29,7 @@ class LockedBroker : public FakeBroker {
   }
 };
 
-/// Has ten rows of as many keys.
+/// Has ten rows.
 class TenRows : public FakeStore {
  public:
   using FakeStore::FakeStore;
